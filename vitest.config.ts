@@ -1,0 +1,23 @@
+// Test tiers: the tier is in the file name; unit is pure, int uses real NATS, Docker and kernel, e2e runs the whole product.
+import { defineConfig } from 'vitest/config';
+
+const tier = (name: string, timeoutMs: number, parallel: boolean) => ({
+  test: {
+    name,
+    include: [`tests/**/*.${name}.test.ts`],
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    fileParallelism: parallel,
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      tier('unit', 20_000, true),
+      tier('int', 120_000, false),
+      tier('e2e', 600_000, false),
+      tier('topologies', 1_200_000, false),
+    ],
+  },
+});
