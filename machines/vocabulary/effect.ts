@@ -1,0 +1,80 @@
+// Everything a host may be ordered to do. An order is complete in itself and idempotent; the newest of an object wins.
+import { z } from 'zod';
+import { EffectId, HostId, LabId, LinkId, NodeId } from './ids.ts';
+import { Impairment, LinkEnd, NodeSpec, StageExec } from './lab-spec.ts';
+import { LinkPlan, MgmtPlan, NodePlan } from './lab-plan.ts';
+
+/** How often the host may repair by itself: `count` repairs in a sliding window, waiting longer each time. */
+export const RepairBudget = z.object({
+  count: z.number().int(),
+  windowMs: z.number().int(),
+  backoffMs: z.number().int(),
+  backoffMaxMs: z.number().int(),
+});
+export type RepairBudget = z.infer<typeof RepairBudget>;
+
+/** What the host must know of the lab to make one of its nodes. */
+export const LabContext = z.object({
+  labDir: z.string(),
+  topologyPath: z.string().optional(),
+  owner: z.string().optional(),
+  mgmt: MgmtPlan,
+});
+export type LabContext = z.infer<typeof LabContext>;
+
+/** Name and addresses (without prefix length) as they stand in each node's hosts file. */
+export const HostsEntry = z.object({ names: z.array(z.string()), addresses: z.array(z.string()) });
+export type HostsEntry = z.infer<typeof HostsEntry>;
+
+/** Where an end of a link meets a network namespace. */
+export const Attachment = z.object({
+  end: LinkEnd,
+  /** Name of the namespace that holds the inner end (`ip netns`), or the container whose namespace it is; absent = the host's. */
+  netns: z.string().optional(),
+  container: z.string().optional(),
+  /** The node whose process holds this end up; with it away, the other end loses its carrier. */
+  node: NodeId.optional(),
+});
+export type Attachment = z.infer<typeof Attachment>;
+
+const head = { id: EffectId, lab: LabId, host: HostId, term: z.number().int() };
+const nodeOrder = {
+  ...head,
+  node: NodeSpec,
+  plan: NodePlan,
+  context: LabContext,
+  /** Namespace of the node's interfaces, by its `ip netns` name; absent for nodes that live in a namespace not ours. */
+  netns: z.string().optional(),
+  budget: RepairBudget,
+};
+
+export const Order = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('network.ensure'), ...head, mgmt: MgmtPlan, labDir: z.string(), hosts: z.array(HostsEntry),
+    nodes: z.array(z.object({ node: NodeId, containerName: z.string(), ports: NodePlan.shape.ports, ipv4: z.string().optional(), ipv6: z.string().optional() })),
+    /** Bridges of the host (nodes of kind bridge) whose traffic the host's firewall must let through. */
+    bridges: z.array(z.string()) }),
+  z.object({ type: z.literal('network.remove'), ...head, mgmt: MgmtPlan, keep: z.boolean(), cleanup: z.boolean(), labDir: z.string() }),
+  /** Image, namespace with management interface, container created but not started. */
+  z.object({ type: z.literal('node.prepare'), ...nodeOrder }),
+  z.object({ type: z.literal('node.start'), ...nodeOrder }),
+  z.object({ type: z.literal('node.stop'), ...nodeOrder, graceMs: z.number().int() }),
+  z.object({ type: z.literal('node.remove'), ...nodeOrder }),
+  z.object({ type: z.literal('node.exec'), ...nodeOrder, commands: z.array(StageExec.omit({ phase: true })) }),
+  z.object({ type: z.literal('link.ensure'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment,
+    admin: z.enum(['up', 'down']), impairment: Impairment, mgmtBridge: z.string(), budget: RepairBudget }),
+  z.object({ type: z.literal('link.remove'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment }),
+]);
+export type Order = z.infer<typeof Order>;
+export type OrderType = Order['type'];
+
+/** An order that was decided and not yet answered, as the folded state keeps it. */
+export const PendingEffect = z.object({
+  id: EffectId,
+  type: z.enum(['network.ensure', 'network.remove', 'node.prepare', 'node.start', 'node.stop', 'node.remove', 'node.exec', 'link.ensure', 'link.remove']),
+  /** Node or link id; empty for the network. */
+  target: z.string(),
+  host: HostId,
+  /** Commands of a node.exec: they belong to a step, not to the object's present state. */
+  commands: z.array(StageExec.omit({ phase: true })).optional(),
+});
+export type PendingEffect = z.infer<typeof PendingEffect>;

@@ -1,0 +1,34 @@
+// Everything that may stand in the log of a lab, and the entry that carries the events of one decision.
+import { z } from 'zod';
+import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
+import { Impairment, LabSpec } from './lab-spec.ts';
+import { Change, LabPlan } from './lab-plan.ts';
+import { Observation } from './observation.ts';
+
+export const LabEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('LabDeployRequested'), spec: LabSpec, plan: LabPlan, changes: z.array(Change) }),
+  z.object({ type: z.literal('LabDestroyRequested'), cleanup: z.boolean(), keepMgmtNet: z.boolean() }),
+  z.object({ type: z.literal('NodesStartRequested'), nodes: z.array(NodeId) }),
+  z.object({ type: z.literal('NodesStopRequested'), nodes: z.array(NodeId) }),
+  z.object({ type: z.literal('NodesRestartRequested'), nodes: z.array(NodeId) }),
+  z.object({ type: z.literal('RetryRequested'), nodes: z.array(NodeId), links: z.array(LinkId) }),
+  z.object({ type: z.literal('LinkSet'), link: LinkId, admin: z.enum(['up', 'down']).optional(), impairment: Impairment.optional() }),
+  /** A supervisor of a higher term owns the lab from here on. */
+  z.object({ type: z.literal('TakenOver'), term: z.number().int(), supervisor: z.string() }),
+  z.object({ type: z.literal('DeadlinePassed'), name: z.string() }),
+  /** An observation that was news. */
+  z.object({ type: z.literal('Reported'), host: HostId, observation: Observation }),
+]);
+export type LabEvent = z.infer<typeof LabEvent>;
+
+export const LogEntry = z.object({
+  v: z.literal(1),
+  lab: LabId,
+  /** 1, 2, 3 ... within the lab. */
+  n: z.number().int().positive(),
+  at: EpochMs,
+  term: z.number().int(),
+  commandId: CommandId.optional(),
+  events: z.array(LabEvent).min(1),
+});
+export type LogEntry = z.infer<typeof LogEntry>;

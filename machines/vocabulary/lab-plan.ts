@@ -1,0 +1,63 @@
+// The plan of a lab: every number, name, address and place that a deploy took from the outside world, fixed in the log.
+import { z } from 'zod';
+import { HostId, LinkId, NodeId } from './ids.ts';
+import { PublishedPort } from './lab-spec.ts';
+
+/** Resolved management network. Addresses with prefix length in nodes, without in gateways. */
+export const MgmtPlan = z.object({
+  network: z.string(),
+  bridge: z.string(),
+  ipv4Subnet: z.string().optional(),
+  ipv4Gateway: z.string().optional(),
+  ipv6Subnet: z.string().optional(),
+  ipv6Gateway: z.string().optional(),
+  mtu: z.number().int(),
+  externalAccess: z.boolean(),
+  isolated: z.boolean(),
+});
+export type MgmtPlan = z.infer<typeof MgmtPlan>;
+
+/** One interface's lease: host-side device name (at most 15 characters), redirect index (32 bit), MAC of the inner end. */
+export const PortLease = z.object({ device: z.string(), index: z.number().int(), mac: z.string() });
+export type PortLease = z.infer<typeof PortLease>;
+
+export const NodePlan = z.object({
+  host: HostId,
+  /** Counts recreations; observations of an older generation are void. */
+  generation: z.number().int(),
+  /** Digest of the node's spec: equal digests need no recreate. */
+  digest: z.string(),
+  mgmt: z.object({ ipv4: z.string().optional(), ipv6: z.string().optional(), port: PortLease }).optional(),
+  ports: z.array(PublishedPort),
+});
+export type NodePlan = z.infer<typeof NodePlan>;
+
+export const LinkPlan = z.object({
+  host: HostId,
+  digest: z.string(),
+  a: PortLease,
+  b: PortLease,
+  /** Bytes; what both inner ends get. */
+  mtu: z.number().int(),
+});
+export type LinkPlan = z.infer<typeof LinkPlan>;
+
+export const LabPlan = z.object({
+  /** 1..4095, leased while the lab exists; all other numbers of the lab derive from it and `nextPort`. */
+  labNumber: z.number().int().min(1).max(4095),
+  /** Ports handed out so far; numbers are never reused in the life of a lab. */
+  nextPort: z.number().int(),
+  mgmt: MgmtPlan,
+  nodes: z.record(NodeId, NodePlan),
+  links: z.record(LinkId, LinkPlan),
+});
+export type LabPlan = z.infer<typeof LabPlan>;
+
+/** One step of a deploy and why it is taken; `keep` steps are left out. */
+export const Change = z.object({
+  object: z.enum(['lab', 'node', 'link', 'mgmt']),
+  id: z.string(),
+  action: z.enum(['add', 'remove', 'recreate', 'update', 'start']),
+  reason: z.string(),
+});
+export type Change = z.infer<typeof Change>;

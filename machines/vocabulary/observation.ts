@@ -1,0 +1,61 @@
+// Everything a host may report: what it read back, with the effect and generation it belongs to.
+import { z } from 'zod';
+import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
+
+/** Answer to an order when `effectId` is set; seen by itself otherwise. */
+const about = { effectId: EffectId.optional(), at: EpochMs };
+const ofNode = { ...about, node: NodeId, generation: z.number().int() };
+const ofLink = { ...about, link: LinkId };
+
+export const ExecResult = z.object({
+  command: z.string(),
+  target: z.enum(['container', 'host']),
+  exitCode: z.number().int(),
+  stdout: z.string(),
+  stderr: z.string(),
+});
+export type ExecResult = z.infer<typeof ExecResult>;
+
+/** Why something happened: we were ordered, the host repaired it, or somebody else did it. */
+export const Cause = z.enum(['order', 'repair', 'external']);
+export type Cause = z.infer<typeof Cause>;
+
+const carrier = z.object({ a: z.boolean(), b: z.boolean() });
+
+export const Observation = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean() }),
+  z.object({ type: z.literal('network.removed'), ...about }),
+  z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),
+  z.object({ type: z.literal('node.prepared'), ...ofNode, runtimeId: z.string().optional() }),
+  z.object({ type: z.literal('node.started'), ...ofNode, runtimeId: z.string().optional(), pid: z.number().int().optional(), startedAt: EpochMs, cause: Cause }),
+  z.object({ type: z.literal('node.stopped'), ...ofNode, exitCode: z.number().int().optional() }),
+  /** The process ended by itself or by somebody's hand; `next` says what the host does about it. */
+  z.object({ type: z.literal('node.died'), ...ofNode, runtimeId: z.string().optional(), exitCode: z.number().int(), oomKilled: z.boolean(),
+    log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']) }),
+  z.object({ type: z.literal('node.removed'), ...ofNode }),
+  z.object({ type: z.literal('node.health'), ...ofNode, status: z.enum(['starting', 'healthy', 'unhealthy']) }),
+  z.object({ type: z.literal('node.exec-done'), ...ofNode, results: z.array(ExecResult) }),
+  /** One engine event of a container of ours, kept for the history. */
+  z.object({ type: z.literal('node.engine'), ...ofNode, runtimeId: z.string(), action: z.string(), exitCode: z.number().int().optional() }),
+  /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */
+  z.object({ type: z.literal('link.joined'), ...ofLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause }),
+  z.object({ type: z.literal('link.lost'), ...ofLink, what: z.string() }),
+  /** Milliseconds from fault to detection (where known) and of the repair itself. */
+  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), detectMs: z.number().optional(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId) }),
+  z.object({ type: z.literal('link.carrier'), ...ofLink, carrier }),
+  z.object({ type: z.literal('link.gave-up'), ...ofLink, code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('link.removed'), ...ofLink }),
+  /** An order that could not be carried out. */
+  z.object({ type: z.literal('effect.failed'), effectId: EffectId, at: EpochMs, code: z.string(), message: z.string(), retryable: z.boolean(), log: z.array(z.string()) }),
+]);
+export type Observation = z.infer<typeof Observation>;
+
+/** One message of a host; what waits together travels together. */
+export const Report = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  host: HostId,
+  lab: LabId,
+  observations: z.array(Observation).min(1),
+});
+export type Report = z.infer<typeof Report>;
