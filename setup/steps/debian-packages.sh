@@ -1,0 +1,37 @@
+# Set-up step: installs the Debian packages whose commands are missing here.
+. "$(dirname "$0")/../places.sh"
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+missing=()
+# need COMMAND PACKAGE...
+need() { has "$1" || missing+=("${@:2}"); }
+
+# An engine that answers is used as it is, and so is one that is installed but not started.
+engine_answers || need dockerd docker.io
+need docker docker-cli
+need ip iproute2
+need tc iproute2
+need nft nftables
+need iptables iptables
+need ps procps
+need mmdebstrap mmdebstrap
+# node-pty has no prebuilt binary for Linux: npm compiles it.
+need make make
+need g++ g++
+need python3 python3
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+if [ "$LABWRIGHT_SETUP_FOR" = tests ]; then
+  need ping iputils-ping
+  need tcpdump tcpdump
+  need curl curl
+fi
+
+[ ${#missing[@]} -gt 0 ] || already
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+remedy="Run: apt-get update && apt-get install ${missing[*]}  -- then run this again."
+apt-get update || fail 'apt-get update' "Repair the package sources of this machine (apt-get update must pass). $remedy"
+# Newer distributions split the client off the engine's package.
+apt-cache show docker-cli >/dev/null 2>&1 || missing=("${missing[@]/#docker-cli/docker.io}")
+apt-get install -y --no-install-recommends "${missing[@]}" || fail "apt-get install ${missing[*]}" "$remedy"
+done_now "${missing[*]}"
