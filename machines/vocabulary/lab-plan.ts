@@ -23,10 +23,8 @@ export type PortLease = z.infer<typeof PortLease>;
 
 export const NodePlan = z.object({
   host: HostId,
-  /** Counts recreations; observations of an older generation are void. */
+  /** Number of the log entry that (re)created the node; observations of another generation are void. */
   generation: z.number().int(),
-  /** Digest of the node's spec: equal digests need no recreate. */
-  digest: z.string(),
   mgmt: z.object({ ipv4: z.string().optional(), ipv6: z.string().optional(), port: PortLease }).optional(),
   ports: z.array(PublishedPort),
 });
@@ -34,7 +32,6 @@ export type NodePlan = z.infer<typeof NodePlan>;
 
 export const LinkPlan = z.object({
   host: HostId,
-  digest: z.string(),
   a: PortLease,
   b: PortLease,
   /** Bytes; what both inner ends get. */

@@ -1,0 +1,95 @@
+// A command on a lab -> the events it causes, or why it is refused. Nothing to do is neither.
+import type { Command, Rejection } from '../vocabulary/command.ts';
+import type { LabEvent } from '../vocabulary/event.ts';
+import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { Change } from '../vocabulary/lab-plan.ts';
+import type { LabState } from '../evolve/lab-state.ts';
+import { planLab } from '../plan/plan-lab.ts';
+import type { Facts } from '../plan/plan-lab.ts';
+
+export type Decision =
+  | { readonly kind: 'events'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[] }
+  | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
+  | { readonly kind: 'nothing' };
+
+const NOTHING: Decision = { kind: 'nothing' };
+const events = (...list: LabEvent[]): Decision => ({ kind: 'events', events: list, changes: [] });
+const reject = (code: Rejection['code'], message: string, details: Record<string, unknown> = {}): Decision => ({ kind: 'rejected', rejections: [{ code, message, details }] });
+
+/** Decides one command against the present state. Pure: all that is not in the log comes in `facts`. */
+export function decide(command: Command, state: LabState, facts: Facts): Decision {
+  if (command.type === 'lab.deploy') return decideDeploy(command, state, facts);
+  if (state.lab.value === 'absent' || state.lab.value === 'destroyed') return reject('lab-not-found', `lab ${state.id} does not exist: see \`labwright ls\``);
+  switch (command.type) {
+    case 'lab.destroy':
+      return state.lab.value === 'destroying' ? NOTHING : events({ type: 'LabDestroyRequested', cleanup: command.cleanup, keepMgmtNet: command.keepMgmtNet });
+    case 'node.start':
+    case 'node.stop':
+    case 'node.restart':
+      return decideNodes(command, state);
+    case 'lab.retry':
+      return decideRetry(command, state);
+    case 'link.set':
+      return decideLink(command, state);
+  }
+}
+
+type Of<T extends Command['type']> = Extract<Command, { type: T }>;
+
+function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts): Decision {
+  const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
+  if (state.lab.value === 'destroying') return reject('destroying', `lab ${state.id} is being destroyed: wait until it is gone`);
+  const standing = state.spec?.topologyPath;
+  if (exists && !command.takeOver && standing !== undefined && command.spec.topologyPath !== standing) {
+    return reject('other-topology', `lab ${state.id} runs from ${standing}: use another --name, or --take-over to let this file replace it`, { topologyPath: standing });
+  }
+  const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
+  if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
+  if (exists && planned.changes.length === 0) return NOTHING;
+  return {
+    kind: 'events',
+    events: [{ type: 'LabDeployRequested', spec: command.spec, plan: planned.plan, changes: [...planned.changes] }],
+    changes: planned.changes,
+  };
+}
+
+const NODE_EVENTS = { 'node.start': 'NodesStartRequested', 'node.stop': 'NodesStopRequested', 'node.restart': 'NodesRestartRequested' } as const;
+
+/** The wish is stored for exactly the nodes named, whatever they are doing now (a bulk wish loses none of them). */
+function decideNodes(command: Of<'node.start' | 'node.stop' | 'node.restart'>, state: LabState): Decision {
+  if (state.lab.value === 'destroying') return reject('destroying', `lab ${state.id} is being destroyed`);
+  const unknown = command.nodes.filter((node) => !state.nodes[node]);
+  if (unknown.length > 0) {
+    return reject('node-not-found', `lab ${state.id} has no node ${unknown.join(', ')}: it has ${Object.keys(state.nodes).toSorted().join(', ')}`, { nodes: unknown });
+  }
+  const nodes = [...new Set(command.nodes)].toSorted().filter((node) => needs(command.type, state, node));
+  return nodes.length === 0 ? NOTHING : events({ type: NODE_EVENTS[command.type], nodes });
+}
+
+function needs(type: keyof typeof NODE_EVENTS, state: LabState, id: NodeId): boolean {
+  const machine = state.nodes[id]?.machine;
+  if (!machine) return false;
+  if (type === 'node.restart') return true;
+  if (type === 'node.stop') return machine.context.desired !== 'stopped';
+  return machine.context.desired !== 'running' || machine.value === 'failed' || machine.value === 'exited';
+}
+
+function decideRetry(command: Of<'lab.retry'>, state: LabState): Decision {
+  const all = command.nodes.length === 0 && command.links.length === 0;
+  const nodes = (all ? (Object.keys(state.nodes) as NodeId[]) : command.nodes).filter((id) => state.nodes[id]?.machine.value === 'failed');
+  const links = (all ? (Object.keys(state.links) as LinkId[]) : command.links).filter((id) => state.links[id]?.machine.value === 'failed');
+  return nodes.length + links.length === 0 ? NOTHING : events({ type: 'RetryRequested', nodes: nodes.toSorted(), links: links.toSorted() });
+}
+
+function decideLink(command: Of<'link.set'>, state: LabState): Decision {
+  const link = state.links[command.link];
+  if (!link) return reject('link-not-found', `lab ${state.id} has no link ${command.link}: it has ${Object.keys(state.links).toSorted().join(', ')}`, { link: command.link });
+  if (link.machine.context.desired === 'absent') return reject('not-applicable', `link ${command.link} is being removed`);
+  const admin = command.admin !== undefined && command.admin !== link.machine.context.admin ? command.admin : undefined;
+  if (admin === undefined && command.impairment === undefined) return NOTHING;
+  return events({
+    type: 'LinkSet', link: command.link,
+    ...(admin === undefined ? {} : { admin }),
+    ...(command.impairment === undefined ? {} : { impairment: command.impairment }),
+  });
+}

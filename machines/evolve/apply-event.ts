@@ -1,0 +1,79 @@
+// One event -> what it does to the machines of a lab. Wishes here; reports of hosts in apply-observation.ts.
+import type { NodeId } from '../vocabulary/ids.ts';
+import type { LabEvent } from '../vocabulary/event.ts';
+import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { applyDeploy } from './apply-deploy.ts';
+import { applyObservation } from './apply-observation.ts';
+import { networkHost } from './lab-parts.ts';
+
+/** Applies one recorded event. Never refuses: what an event cannot change, it leaves. Returns whether anything changed. */
+export function applyEvent(draft: Draft, event: LabEvent): boolean {
+  switch (event.type) {
+    case 'LabDeployRequested':
+      applyDeploy(draft, event);
+      return true;
+    case 'LabDestroyRequested':
+      return applyDestroy(draft, event);
+    case 'NodesStartRequested':
+      return event.nodes.map((node) => sendNode(draft, node, { type: 'want.running' })).some(Boolean);
+    case 'NodesStopRequested':
+      return event.nodes.map((node) => sendNode(draft, node, { type: 'want.stopped' })).some(Boolean);
+    case 'NodesRestartRequested':
+      return event.nodes.map((node) => sendNode(draft, node, { type: 'want.restart' })).some(Boolean);
+    case 'RetryRequested':
+      return [
+        ...event.nodes.map((node) => sendNode(draft, node, { type: 'retry' })),
+        ...event.links.map((link) => sendLink(draft, link, { type: 'retry' })),
+      ].some(Boolean);
+    case 'LinkSet':
+      if (event.impairment) sendLink(draft, event.link, { type: 'impairment.set', impairment: event.impairment });
+      if (event.admin) sendLink(draft, event.link, { type: 'admin.set', admin: event.admin });
+      draft.news.push(`link ${event.link} set ${event.admin ?? 'impairment'}`);
+      return true;
+    case 'TakenOver':
+      draft.news.push(`supervisor ${event.supervisor} owns the lab (term ${event.term})`);
+      return true;
+    case 'DeadlinePassed':
+      return applyDeadline(draft, event.name);
+    case 'Reported':
+      return applyObservation(draft, event.observation);
+  }
+}
+
+function applyDestroy(draft: Draft, event: { cleanup: boolean; keepMgmtNet: boolean }): boolean {
+  sendLab(draft, { type: 'destroy', cleanup: event.cleanup, keepMgmtNet: event.keepMgmtNet });
+  draft.state.deadlines = {};
+  for (const id of Object.keys(draft.state.links).toSorted()) sendLink(draft, id as keyof typeof draft.state.links, { type: 'want.absent' });
+  for (const id of Object.keys(draft.state.nodes).toSorted()) {
+    const record = draft.state.nodes[id as NodeId];
+    if (record) draft.state.nodes[id as NodeId] = { ...record, next: null };
+    sendNode(draft, id as NodeId, { type: 'want.absent' });
+  }
+  draft.news.push('destroy requested');
+  return true;
+}
+
+function applyDeadline(draft: Draft, name: string): boolean {
+  if (draft.state.deadlines[name] === undefined) return false;
+  delete draft.state.deadlines[name];
+  const [kind, target] = splitName(name);
+  if (kind === 'startup-delay') draft.state.passed[name] = true;
+  if (kind === 'retry-node') sendNode(draft, target as NodeId, { type: 'retry' });
+  if (kind === 'retry-link') sendLink(draft, target as Parameters<typeof sendLink>[1], { type: 'retry' });
+  if (kind === 'retry-network') retryNetwork(draft);
+  return true;
+}
+
+function splitName(name: string): [string, string] {
+  const slash = name.indexOf('/');
+  return slash < 0 ? [name, ''] : [name.slice(0, slash), name.slice(slash + 1)];
+}
+
+function retryNetwork(draft: Draft): void {
+  const { network } = draft.state;
+  if (network.state !== 'failed' || !network.mgmt) return;
+  const removing = draft.state.lab.value === 'destroying';
+  setNetwork(draft, { state: removing ? 'removing' : 'ensuring' });
+  addEffect(draft, { type: removing ? 'network.remove' : 'network.ensure', target: '', host: networkHost(draft) });
+}

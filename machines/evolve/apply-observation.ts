@@ -1,0 +1,165 @@
+// One report of a host -> what it says to the machine of the node, link or network it speaks of.
+import type { Failure } from '../vocabulary/lab-view.ts';
+import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { Observation } from '../vocabulary/observation.ts';
+import type { PendingEffect } from '../vocabulary/effect.ts';
+import { retryDelayMs } from '../policy/retry-policy.ts';
+import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { rejoinLinksOf } from './lab-parts.ts';
+import { hasSandbox } from './waits.ts';
+
+/** Returns whether the observation was news; what was not is not recorded. */
+export function applyObservation(draft: Draft, seen: Observation): boolean {
+  const answered = seen.effectId ? draft.state.pending[seen.effectId] : undefined;
+  if (seen.effectId && !answered) return false;
+  if (answered) dropEffect(draft, answered.id);
+  if ('node' in seen) {
+    if (draft.state.nodes[seen.node]?.plan.generation !== seen.generation) return answered !== undefined;
+    return applyNode(draft, seen) || answered !== undefined;
+  }
+  if ('link' in seen) return applyLink(draft, seen) || answered !== undefined;
+  if (seen.type === 'effect.failed') return applyFailure(draft, { ...seen, effect: answered });
+  return applyNetwork(draft, seen) || answered !== undefined;
+}
+
+type NodeSeen = Extract<Observation, { node: NodeId }>;
+type LinkSeen = Extract<Observation, { link: LinkId }>;
+type NetworkSeen = Extract<Observation, { type: 'network.ready' | 'network.removed' | 'network.repaired' }>;
+
+function applyNode(draft: Draft, seen: NodeSeen): boolean {
+  const id = seen.node;
+  switch (seen.type) {
+    case 'node.prepared':
+      return sendNode(draft, id, { type: 'prepared', runtimeId: seen.runtimeId ?? null });
+    case 'node.started':
+      return applyStarted(draft, seen);
+    case 'node.stopped':
+      return sendNode(draft, id, { type: 'stopped' });
+    case 'node.died':
+      return applyDied(draft, seen);
+    case 'node.removed':
+      return applyRemoved(draft, id);
+    case 'node.health':
+      return draft.state.nodes[id]?.machine.context.health !== seen.status && sendNode(draft, id, { type: 'health', status: seen.status });
+    case 'node.exec-done':
+      for (const result of seen.results) if (result.exitCode !== 0) draft.news.push(`node ${id}: "${result.command}" ended with exit code ${result.exitCode}`);
+      return sendNode(draft, id, { type: 'executed', results: seen.results });
+    case 'node.engine':
+      draft.news.push(`node ${id}: engine says ${seen.action}${seen.exitCode === undefined ? '' : ` (exit code ${seen.exitCode})`}`);
+      return true;
+  }
+}
+
+function applyStarted(draft: Draft, seen: Extract<Observation, { type: 'node.started' }>): boolean {
+  const before = draft.state.nodes[seen.node]?.machine.context;
+  const isNews = sendNode(draft, seen.node, {
+    type: 'started', runtimeId: seen.runtimeId ?? null, pid: seen.pid ?? null, at: seen.startedAt, repaired: seen.cause === 'repair',
+  });
+  if (!isNews) return false;
+  if (seen.cause !== 'order') draft.news.push(`node ${seen.node} runs again (${seen.cause})`);
+  if (!hasSandbox(draft.state, seen.node) && before?.pid !== seen.pid) rejoinLinksOf(draft, seen.node);
+  return true;
+}
+
+function applyDied(draft: Draft, seen: Extract<Observation, { type: 'node.died' }>): boolean {
+  const failure: Failure = {
+    code: seen.oomKilled ? 'out-of-memory' : 'process-exited',
+    message: `process of node ${seen.node} ended with exit code ${seen.exitCode}${seen.oomKilled ? ' (out of memory)' : ''}`,
+    log: seen.log,
+  };
+  draft.news.push(`${failure.message}; ${NEXT[seen.next]}`);
+  if (seen.next === 'restart') return sendNode(draft, seen.node, { type: 'died', failure });
+  if (seen.next === 'leave') return sendNode(draft, seen.node, { type: 'left', failure, clean: seen.exitCode === 0 });
+  return sendNode(draft, seen.node, { type: 'gave-up', failure: { ...failure, code: 'repair-budget-spent', message: `${failure.message} too often; the host stopped restarting it` } });
+}
+
+const NEXT = { restart: 'the host restarts it', leave: 'its restart policy leaves it', 'gave-up': 'the host gave up' } as const;
+
+function applyRemoved(draft: Draft, id: NodeId): boolean {
+  const record = draft.state.nodes[id];
+  if (!record) return false;
+  // The next generation is in place before the machine asks for its preparation.
+  if (record.next && record.machine.value === 'removing') draft.state.nodes[id] = { ...record, spec: record.next.spec, plan: record.next.plan, next: null };
+  return sendNode(draft, id, { type: 'removed' });
+}
+
+function applyLink(draft: Draft, seen: LinkSeen): boolean {
+  const id = seen.link;
+  const failure = (code: string, message: string): Failure => ({ code, message, log: [] });
+  switch (seen.type) {
+    case 'link.joined':
+      return sendLink(draft, id, { type: 'joined', carrierA: seen.carrier.a, carrierB: seen.carrier.b, adminUp: seen.adminUp, held: seen.held });
+    case 'link.repaired':
+      draft.news.push(`link ${id} repaired: ${seen.what}`);
+      return sendLink(draft, id, { type: 'repaired', carrierA: seen.carrier.a, carrierB: seen.carrier.b, adminUp: seen.adminUp, held: seen.held });
+    case 'link.carrier': {
+      const context = draft.state.links[id]?.machine.context;
+      if (!context || (context.carrierA === seen.carrier.a && context.carrierB === seen.carrier.b)) return false;
+      return sendLink(draft, id, { type: 'carrier', carrierA: seen.carrier.a, carrierB: seen.carrier.b });
+    }
+    case 'link.lost':
+      draft.news.push(`link ${id} lost: ${seen.what}`);
+      return sendLink(draft, id, { type: 'lost', failure: failure('drifted', seen.what) });
+    case 'link.gave-up':
+      draft.news.push(`link ${id}: the host gave up repairing: ${seen.message}`);
+      return sendLink(draft, id, { type: 'gave-up', failure: failure(seen.code, seen.message) });
+    case 'link.removed':
+      return sendLink(draft, id, { type: 'removed' });
+  }
+}
+
+function applyNetwork(draft: Draft, seen: NetworkSeen): boolean {
+  switch (seen.type) {
+    case 'network.ready':
+      if (draft.state.network.state !== 'ensuring') return false;
+      setNetwork(draft, { state: 'ready', foreign: seen.foreign, failure: null, attempts: 0 });
+      return true;
+    case 'network.removed':
+      setNetwork(draft, { state: 'absent', mgmt: null, failure: null, attempts: 0 });
+      return true;
+    case 'network.repaired':
+      draft.news.push(`management network repaired: ${seen.what}`);
+      return true;
+  }
+}
+
+type Failed = Extract<Observation, { type: 'effect.failed' }> & { effect: PendingEffect | undefined };
+
+function applyFailure(draft: Draft, failed: Failed): boolean {
+  const { effect } = failed;
+  if (!effect) return false;
+  const failure: Failure = { code: failed.code, message: failed.message, log: failed.log };
+  draft.news.push(`${effect.type} ${effect.target} failed: ${failed.message}`);
+  if (effect.type === 'node.exec') return failExec(draft, effect, failure);
+  if (effect.type.startsWith('node.')) sendNode(draft, effect.target as NodeId, { type: 'failed', failure });
+  if (effect.type.startsWith('link.')) sendLink(draft, effect.target as LinkId, { type: 'failed', failure });
+  if (effect.type.startsWith('network.')) setNetwork(draft, { state: 'failed', failure, attempts: draft.state.network.attempts + 1 });
+  planRetry(draft, { effect, retryable: failed.retryable });
+  return true;
+}
+
+/** Commands that could not even be tried count as failed commands: they do not fail the node. */
+function failExec(draft: Draft, effect: PendingEffect, failure: Failure): boolean {
+  const results = (effect.commands ?? []).map(({ command, target }) => ({ command, target, exitCode: -1, stdout: '', stderr: failure.message }));
+  return sendNode(draft, effect.target as NodeId, { type: 'executed', results });
+}
+
+function planRetry(draft: Draft, { effect, retryable }: { effect: PendingEffect; retryable: boolean }): void {
+  const removing = effect.type.endsWith('.remove');
+  if (!retryable && !removing) return;
+  const delay = retryDelayMs(attemptsOf(draft, effect), { removing });
+  if (delay === null) return;
+  armDeadline(draft, retryName(effect), draft.at + delay);
+}
+
+function retryName(effect: PendingEffect): string {
+  if (effect.type.startsWith('node.')) return `retry-node/${effect.target}`;
+  return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : 'retry-network/';
+}
+
+function attemptsOf(draft: Draft, effect: PendingEffect): number {
+  if (effect.type.startsWith('node.')) return draft.state.nodes[effect.target as NodeId]?.machine.context.attempts ?? 1;
+  if (effect.type.startsWith('link.')) return draft.state.links[effect.target as LinkId]?.machine.context.attempts ?? 1;
+  return draft.state.network.attempts;
+}

@@ -1,0 +1,104 @@
+// One log entry in the making: a working copy of a lab's state, with the effects and news that its events cause.
+import type { EffectId, EpochMs, LinkId, NodeId } from '../vocabulary/ids.ts';
+import { EffectId as EffectIdSchema } from '../vocabulary/ids.ts';
+import type { PendingEffect } from '../vocabulary/effect.ts';
+import type { NodeEvent } from '../node/node-machine.ts';
+import type { LinkEvent } from '../link/link-machine.ts';
+import type { LabMachineEvent } from '../lab/lab-machine.ts';
+import type { LabState, LinkRecord, NetworkRecord, NodeRecord } from './lab-state.ts';
+import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export type Draft = {
+  readonly state: Mutable<LabState> & {
+    nodes: Record<NodeId, NodeRecord>;
+    links: Record<LinkId, LinkRecord>;
+    pending: Record<EffectId, PendingEffect>;
+    deadlines: Record<string, EpochMs>;
+    passed: Record<string, true>;
+  };
+  readonly at: EpochMs;
+  readonly created: Set<EffectId>;
+  readonly touchedNodes: Set<NodeId>;
+  readonly touchedLinks: Set<LinkId>;
+  readonly gone: string[];
+  readonly news: string[];
+  effects: number;
+};
+
+/** Opens entry `n` at time `at`; the state given is not changed. */
+export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term: number }): Draft {
+  return {
+    state: {
+      ...state, n: entry.n, term: entry.term,
+      nodes: { ...state.nodes }, links: { ...state.links }, pending: { ...state.pending },
+      deadlines: { ...state.deadlines }, passed: { ...state.passed },
+    },
+    at: entry.at,
+    created: new Set(), touchedNodes: new Set(), touchedLinks: new Set(), gone: [], news: [], effects: 0,
+  };
+}
+
+/** Steps a node's machine; returns false when the event meant nothing in its present state. */
+export function sendNode(draft: Draft, id: NodeId, event: NodeEvent): boolean {
+  const record = draft.state.nodes[id];
+  if (!record) return false;
+  const { next, intents, handled } = nodeStepper.step(record.machine, event);
+  if (!handled) return false;
+  draft.state.nodes[id] = { ...record, machine: next };
+  draft.touchedNodes.add(id);
+  for (const intent of intents) addEffect(draft, { type: intent.type, target: id, host: record.plan.host });
+  return true;
+}
+
+/** Steps a link's machine; returns false when the event meant nothing in its present state. */
+export function sendLink(draft: Draft, id: LinkId, event: LinkEvent): boolean {
+  const record = draft.state.links[id];
+  if (!record) return false;
+  const { next, intents, handled } = linkStepper.step(record.machine, event);
+  if (!handled) return false;
+  draft.state.links[id] = { ...record, machine: next };
+  draft.touchedLinks.add(id);
+  for (const intent of intents) addEffect(draft, { type: intent.type, target: id, host: record.plan.host });
+  return true;
+}
+
+export function sendLab(draft: Draft, event: LabMachineEvent): boolean {
+  const { next, handled } = labStepper.step(draft.state.lab, event);
+  draft.state.lab = next;
+  return handled;
+}
+
+export function setNetwork(draft: Draft, change: Partial<NetworkRecord>): void {
+  draft.state.network = { ...draft.state.network, ...change };
+}
+
+/** Asks for an order; an older unanswered one of the same object is dropped, for the newest one says all. */
+export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void {
+  for (const older of Object.values(draft.state.pending)) {
+    if (older.target === effect.target && supersedes(effect.type, older.type)) dropEffect(draft, older.id);
+  }
+  draft.effects += 1;
+  const id = EffectIdSchema.parse(`${draft.state.id}/${draft.state.n}/${draft.effects}`);
+  draft.state.pending[id] = { ...effect, id };
+  draft.created.add(id);
+}
+
+export function dropEffect(draft: Draft, id: EffectId): void {
+  delete draft.state.pending[id];
+  draft.created.delete(id);
+}
+
+/** Arms a named wait, or leaves an earlier one with the same name as it is. */
+export function armDeadline(draft: Draft, name: string, at: EpochMs): void {
+  draft.state.deadlines[name] ??= at;
+}
+
+const room = (type: PendingEffect['type']): string => type.slice(0, type.indexOf('.'));
+
+function supersedes(newer: PendingEffect['type'], older: PendingEffect['type']): boolean {
+  if (room(newer) !== room(older)) return false;
+  if (newer === 'node.exec') return false;
+  return older !== 'node.exec' || newer !== 'node.prepare';
+}

@@ -1,0 +1,71 @@
+// The folded state of one lab: everything the supervisor knows of it, rebuilt from the log alone.
+import type { CommandId, EffectId, EpochMs, LabId, LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
+import type { LabPlan, LinkPlan, MgmtPlan, NodePlan } from '../vocabulary/lab-plan.ts';
+import type { PendingEffect } from '../vocabulary/effect.ts';
+import type { Failure } from '../vocabulary/lab-view.ts';
+import type { NodeContext } from '../node/node-machine.ts';
+import type { LinkContext } from '../link/link-machine.ts';
+import type { LabContext } from '../lab/lab-machine.ts';
+import type { Plain } from './run-machine.ts';
+import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
+
+/** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
+export const STATE_VERSION = 1;
+
+export type NodeRecord = {
+  readonly spec: NodeSpec;
+  readonly plan: NodePlan;
+  /** What the node becomes once its present generation is removed. */
+  readonly next: { readonly spec: NodeSpec; readonly plan: NodePlan } | null;
+  readonly machine: Plain<NodeContext>;
+};
+
+export type LinkRecord = {
+  readonly spec: LinkSpec;
+  readonly plan: LinkPlan;
+  readonly machine: Plain<LinkContext>;
+};
+
+export type NetworkRecord = {
+  readonly state: 'absent' | 'ensuring' | 'ready' | 'removing' | 'failed';
+  readonly mgmt: MgmtPlan | null;
+  readonly foreign: boolean;
+  readonly failure: Failure | null;
+  readonly attempts: number;
+};
+
+export type LabState = {
+  readonly id: LabId;
+  /** Number of the last entry folded in; 0 = no entry yet. */
+  readonly n: number;
+  readonly term: number;
+  readonly lab: Plain<LabContext>;
+  readonly spec: LabSpec | null;
+  readonly plan: LabPlan | null;
+  readonly network: NetworkRecord;
+  readonly nodes: Readonly<Record<NodeId, NodeRecord>>;
+  readonly links: Readonly<Record<LinkId, LinkRecord>>;
+  /** Orders decided and not yet answered; sent again on resume. */
+  readonly pending: Readonly<Record<EffectId, PendingEffect>>;
+  /** Named waits, absolute. */
+  readonly deadlines: Readonly<Record<string, EpochMs>>;
+  /** Waits that are over and that something still asks about. */
+  readonly passed: Readonly<Record<string, true>>;
+  /** Entry number of each of the last commands, so that a retry is harmless. */
+  readonly commands: Readonly<Record<CommandId, number>>;
+};
+
+/** The lab before its first entry. */
+export function initialLab(id: LabId): LabState {
+  return {
+    id, n: 0, term: 0,
+    lab: labStepper.initial(),
+    spec: null, plan: null,
+    network: { state: 'absent', mgmt: null, foreign: false, failure: null, attempts: 0 },
+    nodes: {}, links: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
+  };
+}
+
+export const newNodeMachine = (): Plain<NodeContext> => nodeStepper.initial();
+export const newLinkMachine = (): Plain<LinkContext> => linkStepper.initial();

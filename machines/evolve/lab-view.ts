@@ -1,0 +1,141 @@
+// The one projection that feeds every list, inspect, notice and dashboard.
+import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { LinkEnd } from '../vocabulary/lab-spec.ts';
+import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
+import type { PortLease } from '../vocabulary/lab-plan.ts';
+import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
+import { hasSandbox, linkWait, nodeWait } from './waits.ts';
+
+export function labView(state: LabState): LabView {
+  const nodes = sortedKeys(state.nodes).flatMap((id) => nodeView(state, id) ?? []);
+  const links = sortedKeys(state.links).flatMap((id) => linkView(state, id) ?? []);
+  return {
+    lab: state.id,
+    n: state.n,
+    state: labStateName(state),
+    ...(state.spec?.topologyPath === undefined ? {} : { topologyPath: state.spec.topologyPath }),
+    labDir: state.spec?.labDir ?? '',
+    ...(state.spec?.owner === undefined ? {} : { owner: state.spec.owner }),
+    mgmtNetwork: state.spec?.mgmt.network ?? '',
+    ...(state.lab.context.deployedAt === null ? {} : { deployedAt: state.lab.context.deployedAt }),
+    nodes, links,
+    problems: problemsOf(state, nodes, links),
+    deadlines: Object.entries(state.deadlines).map(([name, at]) => ({ name, at })),
+  };
+}
+
+export function nodeView(state: LabState, id: NodeId): NodeView | null {
+  const record = state.nodes[id];
+  if (!record) return null;
+  const { spec, plan, machine } = record;
+  const { context } = machine;
+  return {
+    node: id, kind: spec.kind,
+    ...optional({ type: spec.type, group: spec.group, image: spec.image }),
+    containerName: spec.containerName,
+    ...optional({ runtimeId: context.runtimeId ?? undefined, pid: context.pid ?? undefined, startedAt: context.startedAt ?? undefined }),
+    host: plan.host,
+    desired: context.desired,
+    state: machine.value,
+    health: context.health,
+    waitingFor: nodeWait(state, record).wait,
+    ...optional({ ipv4: plan.mgmt?.ipv4, ipv6: plan.mgmt?.ipv6 }),
+    ports: plan.ports,
+    labels: spec.labels,
+    repairs: context.repairs,
+    restartPolicy: spec.restartPolicy,
+    keepsLinks: hasSandbox(state, id) || spec.runtime !== 'container',
+    execFailures: context.execFailures,
+    ...optional({ failure: context.failure ?? undefined }),
+  };
+}
+
+export function linkView(state: LabState, id: LinkId): LinkView | null {
+  const record = state.links[id];
+  if (!record) return null;
+  const { spec, plan, machine } = record;
+  const { context } = machine;
+  return {
+    link: id,
+    type: linkType(record),
+    a: endView(spec.a, plan.a, context.carrierA),
+    b: endView(spec.b, plan.b, context.carrierB),
+    mtu: plan.mtu,
+    admin: context.admin,
+    oper: machine.value === 'up' ? 'up' : machine.value === 'joining' || machine.value === 'repairing' ? 'unknown' : 'down',
+    state: machine.value,
+    desired: context.desired,
+    impairment: context.impairment,
+    repairs: context.repairs,
+    ...optional({ failure: context.failure ?? undefined }),
+    reason: linkReason(state, record),
+  };
+}
+
+/** The node's name and interface, or what stands at a special end: `host:eth5`, `mgmt-net:x`. */
+export function endLabel(end: LinkEnd): string {
+  switch (end.at) {
+    case 'node':
+    case 'bridge':
+    case 'node-bridge':
+      return `${end.node}:${end.interface}`;
+    case 'host':
+    case 'mgmt-net':
+      return `${end.at}:${end.interface}`;
+    case 'macvlan':
+      return `macvlan:${end.parent}`;
+    case 'dummy':
+      return 'dummy';
+    case 'vxlan':
+      return `vxlan:${end.remote}/${end.vni}`;
+  }
+}
+
+function endView(end: LinkEnd, lease: PortLease, carrier: boolean): EndView {
+  const iface = 'interface' in end ? end.interface : end.at === 'macvlan' ? end.parent : '';
+  return { label: endLabel(end), ...('node' in end ? { node: end.node } : {}), interface: iface, device: lease.device, mac: lease.mac, carrier };
+}
+
+function linkType(record: LinkRecord): string {
+  const special = [record.spec.a, record.spec.b].find((end) => end.at !== 'node');
+  if (!special) return 'veth';
+  if (special.at === 'vxlan') return special.stitch ? 'vxlan-stitch' : 'vxlan';
+  return special.at === 'bridge' || special.at === 'node-bridge' ? 'veth' : special.at;
+}
+
+function linkReason(state: LabState, record: LinkRecord): string {
+  const { machine, spec } = record;
+  if (machine.value === 'up') return '';
+  if (machine.context.failure) return machine.context.failure.message;
+  if (machine.value === 'waiting') return `waits for ${linkWait(state, spec.id).wait || 'its turn'}`;
+  if (machine.value !== 'down') return machine.value;
+  if (machine.context.admin === 'down') return 'set down';
+  if (machine.context.held.length > 0) return `node ${machine.context.held.join(' and ')} does not run`;
+  const without = [machine.context.carrierA ? '' : endLabel(spec.a), machine.context.carrierB ? '' : endLabel(spec.b)].filter(Boolean);
+  return `no carrier at ${without.join(' and ')}`;
+}
+
+function problemsOf(state: LabState, nodes: readonly NodeView[], links: readonly LinkView[]): string[] {
+  return [
+    ...(state.network.failure ? [`management network: ${state.network.failure.message}`] : []),
+    ...nodes.flatMap((node) => nodeProblem(node)),
+    ...links.flatMap((link) => (link.failure ? [`link ${link.link}: ${link.failure.message}`] : [])),
+  ];
+}
+
+function nodeProblem(node: NodeView): string[] {
+  if (node.failure) return [`node ${node.node}: ${node.failure.message}`];
+  if (node.health === 'unhealthy') return [`node ${node.node}: health check fails`];
+  return node.execFailures > 0 ? [`node ${node.node}: ${node.execFailures} exec command(s) failed`] : [];
+}
+
+function labStateName(state: LabState): LabView['state'] {
+  // The machine's states are this union; a stranger would be a snapshot of other code, which is refolded before use.
+  return state.lab.value as LabView['state'];
+}
+
+function optional<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+const sortedKeys = <K extends string>(record: Readonly<Record<K, unknown>>): K[] => (Object.keys(record) as K[]).toSorted();

@@ -1,0 +1,126 @@
+// After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
+import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { PendingEffect } from '../vocabulary/effect.ts';
+import { addEffect, armDeadline, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { LabState } from './lab-state.ts';
+import { networkHost, dropEffectsOf } from './lab-parts.ts';
+import { linkGate, linkWait, nodeWait, startGate, startupDelayName, stepGate, stepsOf } from './waits.ts';
+
+/** Runs to a fixed point: opening one gate may open the next. */
+export function settle(draft: Draft): void {
+  let moved = true;
+  while (moved) {
+    moved = false;
+    for (const id of nodeIds(draft.state)) moved = settleNode(draft, id) || moved;
+    for (const id of linkIds(draft.state)) moved = settleLink(draft, id) || moved;
+  }
+  removeNetworkWhenLast(draft);
+  sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
+}
+
+const nodeIds = (state: LabState): NodeId[] => Object.keys(state.nodes) as NodeId[];
+const linkIds = (state: LabState): LinkId[] => Object.keys(state.links) as LinkId[];
+
+function settleNode(draft: Draft, id: NodeId): boolean {
+  const record = draft.state.nodes[id];
+  if (!record) return false;
+  switch (record.machine.value) {
+    case 'absent':
+      return record.machine.context.desired === 'absent' && forgetNode(draft, id);
+    case 'waiting': {
+      if (record.spec.startupDelaySeconds > 0 && !draft.state.passed[startupDelayName(record)]) {
+        armDeadline(draft, startupDelayName(record), draft.at + record.spec.startupDelaySeconds * 1000);
+      }
+      return startGate(draft.state, record).open && sendNode(draft, id, { type: 'gate.opened' });
+    }
+    case 'configuring':
+      return takeStep(draft, id);
+    default:
+      return false;
+  }
+}
+
+function takeStep(draft: Draft, id: NodeId): boolean {
+  const record = draft.state.nodes[id];
+  if (!record) return false;
+  const step = stepsOf(draft.state, record)[record.machine.context.step];
+  if (!step) return sendNode(draft, id, { type: 'steps.finished' });
+  if (step.kind === 'exec') {
+    if (!execIsPending(draft, id)) orderExec(draft, id, [...step.commands]);
+    return false;
+  }
+  return stepGate(draft.state, record, step).open && sendNode(draft, id, { type: 'step.done' });
+}
+
+function orderExec(draft: Draft, node: NodeId, commands: NonNullable<PendingEffect['commands']>): void {
+  const record = draft.state.nodes[node];
+  if (record) addEffect(draft, { type: 'node.exec', target: node, host: record.plan.host, commands });
+}
+
+const execIsPending = (draft: Draft, node: NodeId): boolean =>
+  Object.values(draft.state.pending).some((effect) => effect.type === 'node.exec' && effect.target === node);
+
+function settleLink(draft: Draft, id: LinkId): boolean {
+  const record = draft.state.links[id];
+  if (!record) return false;
+  if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
+  return record.machine.value === 'waiting' && linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
+}
+
+function forgetNode(draft: Draft, id: NodeId): boolean {
+  delete draft.state.nodes[id];
+  draft.touchedNodes.delete(id);
+  draft.gone.push(id);
+  dropEffectsOf(draft, id);
+  return true;
+}
+
+function forgetLink(draft: Draft, id: LinkId): boolean {
+  delete draft.state.links[id];
+  draft.touchedLinks.delete(id);
+  draft.gone.push(id);
+  dropEffectsOf(draft, id);
+  return true;
+}
+
+function removeNetworkWhenLast(draft: Draft): void {
+  const { state } = draft;
+  if (state.lab.value !== 'destroying' || nodeIds(state).length > 0 || linkIds(state).length > 0) return;
+  if (state.network.state === 'absent' || state.network.state === 'removing' || state.network.state === 'failed') return;
+  if (!state.plan || Object.keys(state.plan.nodes).length === 0) {
+    setNetwork(draft, { state: 'absent' });
+    return;
+  }
+  setNetwork(draft, { state: 'removing' });
+  addEffect(draft, { type: 'network.remove', target: '', host: networkHost(draft) });
+}
+
+const BUSY_NODE = new Set(['preparing', 'waiting', 'starting', 'configuring', 'stopping', 'removing', 'recovering']);
+const BUSY_LINK = new Set(['waiting', 'joining', 'repairing', 'removing']);
+
+/** What the parts add up to. A wait that cannot end by itself counts as a fault, not as being busy. */
+export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
+  let busy = state.network.state === 'ensuring' || state.network.state === 'removing';
+  let bad = state.network.state === 'failed';
+  for (const node of Object.values(state.nodes)) {
+    if (node.machine.value === 'failed') bad = true;
+    else if (BUSY_NODE.has(node.machine.value)) {
+      if (nodeWait(state, node).blocked) bad = true;
+      else busy = true;
+    }
+  }
+  for (const link of Object.values(state.links)) {
+    if (link.machine.value === 'failed') bad = true;
+    else if (BUSY_LINK.has(link.machine.value)) {
+      if (linkWait(state, link.spec.id).blocked) bad = true;
+      else busy = true;
+    }
+  }
+  if (busy) return 'busy';
+  if (state.lab.value === 'destroying') {
+    const gone = Object.keys(state.nodes).length === 0 && Object.keys(state.links).length === 0 && state.network.state === 'absent';
+    return gone ? 'gone' : 'busy';
+  }
+  return bad ? 'bad' : 'good';
+}

@@ -1,0 +1,266 @@
+// The life of one node: from absent to running and back, with every way out of every mismatch of desired and actual.
+import { assign, emit, setup } from 'xstate';
+import type { Failure } from '../vocabulary/lab-view.ts';
+import type { ExecResult } from '../vocabulary/observation.ts';
+
+export type NodeDesired = 'running' | 'stopped' | 'absent';
+
+export type NodeContext = {
+  desired: NodeDesired;
+  runtimeId: string | null;
+  pid: number | null;
+  startedAt: number | null;
+  /** Index of the next boot step (see node-steps.ts); equal to the number of steps once all are done. */
+  step: number;
+  health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  repairs: number;
+  execFailures: number;
+  /** Failed tries of the present order since it last succeeded. */
+  attempts: number;
+  failure: Failure | null;
+};
+
+type Started = { type: 'started'; runtimeId: string | null; pid: number | null; at: number; repaired: boolean };
+
+export type NodeEvent =
+  | { type: 'want.running' }
+  | { type: 'want.stopped' }
+  | { type: 'want.absent' }
+  | { type: 'want.restart' }
+  | { type: 'want.recreate' }
+  | { type: 'retry' }
+  | { type: 'prepared'; runtimeId: string | null }
+  | { type: 'gate.opened' }
+  | Started
+
+  | { type: 'step.done' }
+  | { type: 'steps.finished' }
+  | { type: 'executed'; results: ExecResult[] }
+  | { type: 'stopped' }
+  | { type: 'removed' }
+  | { type: 'died'; failure: Failure }
+  | { type: 'left'; failure: Failure; clean: boolean }
+  | { type: 'gave-up'; failure: Failure }
+  | { type: 'failed'; failure: Failure }
+  | { type: 'health'; status: NodeContext['health'] };
+
+export type NodeIntent = { type: 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' };
+
+const base = setup({
+  types: { context: {} as NodeContext, events: {} as NodeEvent, emitted: {} as NodeIntent },
+  guards: {
+    wantsRunning: ({ context }) => context.desired === 'running',
+    wantsStopped: ({ context }) => context.desired === 'stopped',
+    wantsRecreate: ({ context }) => context.desired !== 'absent',
+    isSameProcessSpace: ({ context, event }) => event.type === 'started' && event.runtimeId === context.runtimeId && context.step > 0,
+    leftCleanly: ({ event }) => event.type === 'left' && event.clean,
+  },
+  actions: {
+    prepare: emit({ type: 'node.prepare' }),
+    start: emit({ type: 'node.start' }),
+    stop: emit({ type: 'node.stop' }),
+    remove: emit({ type: 'node.remove' }),
+    desireRunning: assign({ desired: 'running', failure: null, attempts: 0 }),
+    desireStopped: assign({ desired: 'stopped', failure: null, attempts: 0 }),
+    desireAbsent: assign({ desired: 'absent', failure: null, attempts: 0 }),
+    noteRuntime: assign({
+      runtimeId: ({ context, event }) => (event.type === 'prepared' || event.type === 'started' ? event.runtimeId : context.runtimeId),
+      attempts: 0,
+      failure: null,
+    }),
+    noteStarted: assign({
+      runtimeId: ({ context, event }) => (event.type === 'started' ? event.runtimeId : context.runtimeId),
+      pid: ({ event }) => (event.type === 'started' ? event.pid : null),
+      startedAt: ({ event }) => (event.type === 'started' ? event.at : null),
+      repairs: ({ context, event }) => context.repairs + (event.type === 'started' && event.repaired ? 1 : 0),
+      attempts: 0,
+      failure: null,
+      health: 'none',
+    }),
+    noteDown: assign({ pid: null, startedAt: null, health: 'none' }),
+    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0 }),
+    noteFailure: assign({
+      failure: ({ context, event }) => ('failure' in event ? event.failure : context.failure),
+      attempts: ({ context }) => context.attempts + 1,
+    }),
+    clearFailure: assign({ failure: null, attempts: 0 }),
+    clearFailureKeepAttempts: assign({ failure: null }),
+    restartSteps: assign({ step: 0 }),
+    advance: assign({ step: ({ context }) => context.step + 1 }),
+    noteExec: assign({
+      execFailures: ({ context, event }) =>
+        context.execFailures + (event.type === 'executed' ? event.results.filter((result) => result.exitCode !== 0).length : 0),
+    }),
+    noteHealth: assign({ health: ({ context, event }) => (event.type === 'health' ? event.status : context.health) }),
+  },
+});
+
+/** The process is there or on its way: the same ways out hold for all these states. */
+const alive = {
+  'want.running': { actions: 'desireRunning' },
+  'want.stopped': { target: '#node.stopping', actions: ['desireStopped', 'stop'] },
+  'want.restart': { target: '#node.stopping', actions: ['desireRunning', 'stop'] },
+  'want.absent': { target: '#node.removing', actions: ['desireAbsent', 'remove'] },
+  'want.recreate': { target: '#node.removing', actions: ['desireRunning', 'remove'] },
+  died: { target: '#node.recovering', actions: ['noteDown', 'noteFailure'] },
+  left: [
+    { guard: 'leftCleanly', target: '#node.exited', actions: 'noteDown' },
+    { target: '#node.failed', actions: ['noteDown', 'noteFailure'] },
+  ],
+  'gave-up': { target: '#node.failed', actions: ['noteDown', 'noteFailure'] },
+  failed: { target: '#node.failed', actions: 'noteFailure' },
+  stopped: { target: '#node.recovering', actions: 'noteDown' },
+  removed: { target: '#node.recovering', actions: 'noteGone' },
+} as const;
+
+/** The process is not there and nothing is under way. */
+const resting = {
+  'want.stopped': { target: '#node.stopped', actions: 'desireStopped' },
+  'want.running': { target: '#node.waiting', actions: 'desireRunning' },
+  'want.restart': { target: '#node.waiting', actions: 'desireRunning' },
+  'want.absent': { target: '#node.removing', actions: ['desireAbsent', 'remove'] },
+  'want.recreate': { target: '#node.removing', actions: ['desireRunning', 'remove'] },
+} as const;
+
+export const nodeMachine = base.createMachine({
+  id: 'node',
+  context: {
+    desired: 'absent', runtimeId: null, pid: null, startedAt: null, step: 0,
+    health: 'none', repairs: 0, execFailures: 0, attempts: 0, failure: null,
+  },
+  initial: 'absent',
+  states: {
+    absent: {
+      on: {
+        'want.running': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        'want.recreate': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        'want.restart': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        'want.stopped': { target: 'preparing', actions: ['desireStopped', 'prepare'] },
+      },
+    },
+    preparing: {
+      on: {
+        prepared: [
+          { guard: 'wantsStopped', target: 'stopped', actions: 'noteRuntime' },
+          { target: 'waiting', actions: 'noteRuntime' },
+        ],
+        failed: { target: 'failed', actions: 'noteFailure' },
+        'want.running': { actions: 'desireRunning' },
+        'want.stopped': { actions: 'desireStopped' },
+        'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
+        'want.recreate': { target: 'removing', actions: ['desireRunning', 'remove'] },
+      },
+    },
+    waiting: {
+      on: {
+        'gate.opened': { target: 'starting', actions: ['restartSteps', 'start'] },
+        prepared: { actions: 'noteRuntime' },
+        started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+        failed: { target: 'failed', actions: 'noteFailure' },
+        ...resting,
+        'want.running': { actions: 'desireRunning' },
+        'want.restart': { actions: 'desireRunning' },
+      },
+    },
+    starting: {
+      on: {
+        started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+        ...alive,
+        died: { actions: 'noteFailure' },
+      },
+    },
+    configuring: {
+      on: {
+
+        'step.done': { actions: 'advance' },
+        executed: { actions: ['noteExec', 'advance'] },
+        'steps.finished': { target: 'running' },
+        started: [
+          { guard: 'isSameProcessSpace', actions: 'noteStarted' },
+          { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+        ],
+        health: { actions: 'noteHealth' },
+        ...alive,
+      },
+    },
+    running: {
+      on: {
+        started: [
+          { guard: 'isSameProcessSpace', actions: 'noteStarted' },
+          { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+        ],
+        health: { actions: 'noteHealth' },
+        ...alive,
+      },
+    },
+    recovering: {
+      on: {
+        started: [
+          { guard: 'isSameProcessSpace', target: 'configuring', actions: 'noteStarted' },
+          { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+        ],
+        ...alive,
+        died: { actions: 'noteFailure' },
+        stopped: {},
+        removed: { actions: 'noteGone' },
+      },
+    },
+    stopping: {
+      on: {
+        stopped: [
+          { guard: 'wantsRunning', target: 'waiting', actions: ['noteDown', 'clearFailure'] },
+          { target: 'stopped', actions: ['noteDown', 'clearFailure'] },
+        ],
+        failed: { target: 'failed', actions: 'noteFailure' },
+        'want.running': { actions: 'desireRunning' },
+        'want.restart': { actions: 'desireRunning' },
+        'want.stopped': { actions: 'desireStopped' },
+        'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
+        'want.recreate': { target: 'removing', actions: ['desireRunning', 'remove'] },
+      },
+    },
+    stopped: {
+      on: {
+        ...resting,
+        'want.stopped': {},
+        /** Somebody started it by hand: the host stops it again and says so. */
+        started: { target: 'stopping', actions: 'noteStarted' },
+      },
+    },
+    exited: {
+      on: {
+        ...resting,
+        started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+      },
+    },
+    removing: {
+      on: {
+        removed: [
+          { guard: 'wantsRecreate', target: 'preparing', actions: ['noteGone', 'clearFailure', 'prepare'] },
+          { target: 'absent', actions: ['noteGone', 'clearFailure'] },
+        ],
+        failed: { target: 'failed', actions: 'noteFailure' },
+        'want.running': { actions: 'desireRunning' },
+        'want.restart': { actions: 'desireRunning' },
+        'want.recreate': { actions: 'desireRunning' },
+        'want.stopped': { actions: 'desireStopped' },
+        'want.absent': { actions: 'desireAbsent' },
+      },
+    },
+    failed: {
+      on: {
+        retry: [
+          { guard: 'wantsRunning', target: 'preparing', actions: ['clearFailureKeepAttempts', 'prepare'] },
+          { guard: 'wantsStopped', target: 'stopping', actions: ['clearFailureKeepAttempts', 'stop'] },
+          { target: 'removing', actions: ['clearFailureKeepAttempts', 'remove'] },
+        ],
+        'want.running': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        'want.restart': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        'want.stopped': { target: 'stopping', actions: ['desireStopped', 'stop'] },
+        'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
+        'want.recreate': { target: 'removing', actions: ['desireRunning', 'remove'] },
+        started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+      },
+    },
+  },
+});

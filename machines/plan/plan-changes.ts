@@ -1,0 +1,57 @@
+// The smallest change that leads from the lab there is to the lab that is wanted, each step with its reason.
+import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
+import type { Change, MgmtPlan } from '../vocabulary/lab-plan.ts';
+import type { LabState } from '../evolve/lab-state.ts';
+import { deepEqual } from './deep-equal.ts';
+
+type Options = { reconfigure: boolean; mgmt: MgmtPlan };
+
+/** Removals first, then nodes, then links; within a group in id order. Empty = the lab is as wanted already. */
+export function planChanges(state: LabState, spec: LabSpec, options: Options): Change[] {
+  const nodes = new Map(spec.nodes.map((node) => [node.id as string, node]));
+  const links = new Map(spec.links.map((link) => [link.id as string, link]));
+  const gone = [
+    ...Object.keys(state.links).filter((id) => !links.has(id)).map((id) => change('link', id, 'remove', 'not in the lab file any more')),
+    ...Object.keys(state.nodes).filter((id) => !nodes.has(id)).map((id) => change('node', id, 'remove', 'not in the lab file any more')),
+  ];
+  const recreated = new Set<string>();
+  const nodeChanges = spec.nodes.flatMap((node) => {
+    const step = nodeChange(state, node, { ...options, recreated });
+    if (step?.action === 'recreate') recreated.add(node.id);
+    return step ? [step] : [];
+  });
+  return [...gone, ...nodeChanges, ...spec.links.flatMap((link) => linkChange(state, link) ?? [])];
+}
+
+const change = (object: Change['object'], id: string, action: Change['action'], reason: string): Change => ({ object, id, action, reason });
+
+function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string> }): Change | null {
+  const present = state.nodes[node.id];
+  if (!present || present.machine.context.desired === 'absent') return change('node', node.id, 'add', 'not there yet');
+  if (options.reconfigure) return change('node', node.id, 'recreate', 'reconfigure was asked for');
+  const standing = present.next?.spec ?? present.spec;
+  const differing = differingKeys(standing, node);
+  if (differing.length > 0) return change('node', node.id, 'recreate', `changed: ${differing.join(', ')}`);
+  if (state.network.mgmt && !deepEqual(state.network.mgmt, options.mgmt)) return change('node', node.id, 'recreate', 'management network changed');
+  if (node.network.mode === 'node' && options.recreated.has(node.network.node)) {
+    return change('node', node.id, 'recreate', `shares the namespace of ${node.network.node}, which is recreated`);
+  }
+  if (present.machine.value === 'failed') return change('node', node.id, 'start', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
+  if (present.machine.context.desired === 'stopped' || present.machine.value === 'exited') return change('node', node.id, 'start', 'it is stopped');
+  return null;
+}
+
+function linkChange(state: LabState, link: LinkSpec): Change | null {
+  const present = state.links[link.id];
+  if (!present || present.machine.context.desired === 'absent') return change('link', link.id, 'add', 'not there yet');
+  const differing = differingKeys(present.spec, link);
+  if (differing.length > 0) return change('link', link.id, 'update', `changed: ${differing.join(', ')}`);
+  if (present.machine.value === 'failed') return change('link', link.id, 'update', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
+  return null;
+}
+
+function differingKeys(a: object, b: object): string[] {
+  const left: Record<string, unknown> = { ...a };
+  const right: Record<string, unknown> = { ...b };
+  return [...new Set([...Object.keys(left), ...Object.keys(right)])].filter((key) => !deepEqual(left[key], right[key])).toSorted();
+}

@@ -1,0 +1,24 @@
+// When a failed order is tried again, and what a host may repair by itself before it must give up.
+import type { RepairBudget } from '../vocabulary/effect.ts';
+
+const FIRST_DELAY_MS = 500;
+const LAST_DELAY_MS = 30_000;
+const MAX_ATTEMPTS = 5;
+
+/**
+ * Milliseconds until the next try after `attempts` failed ones, or null when that is the end of it.
+ * Removals never end: what is ours on a host must go, however long the host takes.
+ */
+export function retryDelayMs(attempts: number, options: { removing: boolean }): number | null {
+  if (attempts >= MAX_ATTEMPTS && !options.removing) return null;
+  return Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (Math.max(1, attempts) - 1));
+}
+
+/** Process restarts by the host: three in half a minute, then the node has failed. */
+export const NODE_BUDGET: RepairBudget = { count: 3, windowMs: 30_000, backoffMs: 100, backoffMaxMs: 5_000 };
+
+/** Repairs of a link's devices by the host. */
+export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
+
+/** Time between SIGTERM and SIGKILL of a stopped process. */
+export const STOP_GRACE_MS = 3_000;
