@@ -44,7 +44,8 @@ esac
 case $id in
   '' | *[!A-Za-z0-9_.-]*) fail "the last argument is not a container id" ;;
 esac
-IFS= read -r netns 2>/dev/null <"$sandboxes/$id" || [ -n "${netns:-}" ] ||
+netns=$(cat "$sandboxes/$id" 2>/dev/null)
+[ -n "$netns" ] ||
   fail "no network namespace is assigned to container $id ($sandboxes/$id is missing or empty); start the node with labwright, or deploy its lab again"
 case $netns in
   *[!A-Za-z0-9_./-]* | *..*) fail "the network namespace path of container $id has characters that are not allowed" ;;

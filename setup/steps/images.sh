@@ -50,11 +50,17 @@ case $mode in
   *) fail "LABWRIGHT_IMAGES=$mode" 'Use local, pull or auto.' ;;
 esac
 if [ "$mode" = local ]; then
+  # One list instead of a process for each name. Without a tag a name means :latest.
+  declare -A id_by_name ours_by_name
+  while read -r name id; do id_by_name[$name]=$id; done < <(docker images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}')
+  while read -r name id; do ours_by_name[$name]=$id; done < <(docker images --no-trunc --filter label=labwright.image --format '{{.Repository}}:{{.Tag}} {{.ID}}')
   while read -r class name; do
+    [[ ${name##*/} == *:* ]] || name=$name:latest
     # An image that somebody else made or pulled under that name is never replaced.
-    [ -z "$(id_of "$name")" ] || [ -n "$(label "$name" labwright.image)" ] || continue
-    [ "$(id_of "$name")" != "$(id_of "labwright/$class:local")" ] || continue
+    [ "${id_by_name[$name]:-}" = "${ours_by_name[$name]:-}" ] || continue
+    [ "${id_by_name[$name]:-}" != "${id_by_name[labwright/$class:local]}" ] || continue
     docker tag "labwright/$class:local" "$name"
+    id_by_name[$name]=${id_by_name[labwright/$class:local]} ours_by_name[$name]=${id_by_name[labwright/$class:local]}
     tagged=$((tagged + 1))
   done < <(grep -v '^#' "$setup_dir/image-names.txt")
 fi
