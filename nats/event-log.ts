@@ -1,0 +1,137 @@
+// The event log: appended with expected sequence and entry id, so that one writer wins; read back by lab or as a whole.
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { headers } from '@nats-io/transport-node';
+import type { z } from 'zod';
+import type { EpochMs, LabId } from '../machines/vocabulary/ids.ts';
+import { openBlobStore } from './blob-store.ts';
+import { decodeBody, encodeBody, ENCODING_HEADER } from './codec.ts';
+import { watchConnection } from './connection-watch.ts';
+import { serverFeatures } from './connect.ts';
+import { LogConflictError } from './errors.ts';
+import type { Publisher, PublishOptions } from './publish-acked.ts';
+import { publishAcked } from './publish-acked.ts';
+import { readStream } from './read-stream.ts';
+import { makeSlots } from './slots.ts';
+import { LOG_STREAM } from './streams.ts';
+import { labOfLogSubject, logSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
+
+/** Marks a message as an entry of ours, and names it; what lacks it is no entry (see `readable`). */
+const ENTRY_HEADER = 'Lw-Entry';
+/** Larger windows buy only latency. */
+const IN_FLIGHT = 256;
+
+export interface Append<T> {
+  readonly labId: LabId;
+  /** Sequence of the lab's last entry; 0 when it has none. */
+  readonly expectedSeq: number;
+  /** Never used for another entry: it tells a lost acknowledgement from another writer's entry. */
+  readonly entryId: string;
+  readonly entry: T;
+}
+
+export interface LogRecord<T> {
+  readonly labId: LabId;
+  /** Sequence in the stream: grows within a lab, with gaps. */
+  readonly seq: number;
+  readonly entryId: string;
+  readonly storedAt: EpochMs;
+  readonly entry: T;
+}
+
+export interface EventLog<T> {
+  /**
+   * Appends one entry and resolves with its sequence once it is stored. A lost acknowledgement is resolved inside.
+   * @throws {LogConflictError} another writer appended. @throws {TransportError} `nats-unavailable`: outcome unknown, the
+   * same call may be made again; `nats-refused`, `connection-closed`.
+   */
+  append(append: Append<T>, options?: PublishOptions): Promise<number>;
+  /** Entries of one lab from a sequence on (default: all), to the present end. @throws {MessageInvalidError}. */
+  read(labId: LabId, fromSeq?: number): AsyncIterable<LogRecord<T>>;
+  /** Entries of all labs after a sequence, in the order of the stream, to the present end. @throws {MessageInvalidError}. */
+  readAll(afterSeq?: number): AsyncIterable<LogRecord<T>>;
+  /** Sequence of the lab's last entry; 0 when it has none. */
+  lastSeq(labId: LabId): Promise<number>;
+  /** Labs that have a log, with the number of their entries, sorted by name. */
+  listLabs(): Promise<ReadonlyMap<LabId, number>>;
+  /** Removes the whole log of a destroyed lab, for good. */
+  prune(labId: LabId): Promise<void>;
+}
+
+interface Parts<T> {
+  readonly schema: z.ZodType<T>;
+  readonly publisher: Publisher;
+  readonly manager: JetStreamManager;
+  readonly blobs: ReturnType<typeof openBlobStore>;
+}
+
+/** Opens the log; the streams must be there (`ensureStreams`). At most 256 appends are in flight over all labs. */
+export async function openEventLog<T>(nc: NatsConnection, schema: z.ZodType<T>): Promise<EventLog<T>> {
+  const parts: Parts<T> = {
+    schema,
+    publisher: { nc, js: jetstream(nc), watch: watchConnection(nc) },
+    manager: await jetstreamManager(nc, { checkAPI: false }),
+    blobs: openBlobStore(nc),
+  };
+  const slots = makeSlots(IN_FLIGHT);
+  return {
+    append: async (entry, options) => await slots.run(async () => await appendEntry(parts, entry, options)),
+    read: (labId, fromSeq) => readRecords(parts, logSubject(labId), fromSeq ?? 1),
+    readAll: (afterSeq) => readRecords(parts, `${SUBJECT_ROOT}.log.*`, (afterSeq ?? 0) + 1),
+    lastSeq: async (labId) => (await lastMessage(parts.manager, labId))?.seq ?? 0,
+    listLabs: async () => await listLabs(parts.manager),
+    prune: async (labId) => {
+      await parts.manager.streams.purge(LOG_STREAM, { filter: logSubject(labId) });
+    },
+  };
+}
+
+async function appendEntry<T>(parts: Parts<T>, append: Append<T>, options?: PublishOptions): Promise<number> {
+  const { nc } = parts.publisher;
+  const subject = logSubject(append.labId);
+  const body = await encodeBody(append.entry, { maxPayload: serverFeatures(nc).maxPayload, blobs: parts.blobs, where: subject });
+  const mark = headers();
+  mark.set(ENTRY_HEADER, append.entryId);
+  if (body.encoding !== 'json') mark.set(ENCODING_HEADER, body.encoding);
+  const msgId = `${subjectToken(append.labId)}/${append.entryId}`;
+  const done = await publishAcked(parts.publisher, { subject, bytes: body.bytes, msgId, headers: mark, expectedSeq: append.expectedSeq }, options);
+  if (done.outcome === 'stored') return done.seq;
+  // Refused or known: it is ours only if the last message of the subject bears our id (newer servers check the sequence first).
+  const last = await lastMessage(parts.manager, append.labId);
+  const lastEntryId = last === null ? undefined : entryIdOf(last.header);
+  if (last !== null && lastEntryId === append.entryId) return last.seq;
+  throw new LogConflictError({ labId: append.labId, expectedSeq: append.expectedSeq, lastSeq: last?.seq ?? 0, lastEntryId, entryId: append.entryId });
+}
+
+async function* readRecords<T>(parts: Parts<T>, subject: string, from: number): AsyncGenerator<LogRecord<T>, void, void> {
+  for await (const message of readStream(parts.publisher.js, { stream: LOG_STREAM, subject, from })) {
+    const labId = labOfLogSubject(message.subject);
+    const entryId = entryIdOf(message.headers);
+    if (labId === undefined || entryId === undefined) continue;
+    const encoding = message.headers?.get(ENCODING_HEADER) ?? '';
+    const where = `${message.subject} (sequence ${message.seq})`;
+    const entry = await decodeBody(parts.schema, message.data, encoding, { where, blobs: parts.blobs });
+    yield { labId, seq: message.seq, entryId, storedAt: message.time.getTime(), entry };
+  }
+}
+
+// Asked of the stream's leader, not by direct get: a replica may be behind.
+async function lastMessage(manager: JetStreamManager, labId: LabId): Promise<StoredMsg | null> {
+  return await manager.streams.getMessage(LOG_STREAM, { last_by_subj: logSubject(labId) });
+}
+
+function entryIdOf(header: MsgHdrs | undefined): string | undefined {
+  const id = header?.get(ENTRY_HEADER) ?? '';
+  return id === '' ? undefined : id;
+}
+
+async function listLabs(manager: JetStreamManager): Promise<ReadonlyMap<LabId, number>> {
+  const info = await manager.streams.info(LOG_STREAM, { subjects_filter: `${SUBJECT_ROOT}.log.*` });
+  const labs = new Map<LabId, number>();
+  for (const subject of Object.keys(info.state.subjects ?? {}).sort()) {
+    const labId = labOfLogSubject(subject);
+    if (labId !== undefined) labs.set(labId, info.state.subjects?.[subject] ?? 0);
+  }
+  return labs;
+}

@@ -1,0 +1,55 @@
+// Observations from hosts to the supervisor: durable, so that nothing a host saw is lost while the supervisor is away.
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { z } from 'zod';
+import { HostId } from '../machines/vocabulary/ids.ts';
+import type { Consuming } from './batch-queue.ts';
+import { consumeBatches, publishBatch } from './batch-queue.ts';
+import type { PublishOptions } from './publish-acked.ts';
+import { OBSERVATION_CONSUMER, OBSERVATION_STREAM } from './streams.ts';
+import { lastTokenName, observationSubject, subjectToken } from './subjects.ts';
+
+/**
+ * Sends reports of a host; resolves when the server stored them.
+ * @param msgId - unique for the host; a repeat within two minutes is stored once
+ * @throws {TransportError} see `publishBatch`.
+ */
+export async function publishReports<T>(nc: NatsConnection, hostId: HostId, reports: readonly T[], msgId: string, options?: PublishOptions): Promise<void> {
+  await publishBatch(nc, { subject: observationSubject(hostId), items: reports, msgId: `${subjectToken(hostId)}/${msgId}` }, options);
+}
+
+export interface ReceivedReport<T> {
+  /** Taken from the subject, which the server lets only this host use: trust this one, not the content. */
+  readonly hostId: HostId;
+  readonly report: T;
+  /** Sequence in the stream; may come again after a crash. */
+  readonly seq: number;
+  readonly redelivered: boolean;
+}
+
+export interface ReportHandling<T> {
+  readonly schema: z.ZodType<T>;
+  /** Gets all reports that wait, in the order they came. Resolve once what they mean is in the log: that acknowledges them. */
+  handle(reports: readonly ReceivedReport<T>[]): Promise<void>;
+  onProblem(error: unknown): void;
+  /** Most messages in one call; 500 by default. */
+  readonly maxMessages?: number;
+  /** Calls of `handle` at the same time; 1 by default, which keeps the order. */
+  readonly parallel?: number;
+}
+
+/** Consumes the observations of all hosts until stopped. */
+export function consumeReports<T>(nc: NatsConnection, handling: ReportHandling<T>): Consuming {
+  return consumeBatches(nc, {
+    stream: OBSERVATION_STREAM,
+    consumer: OBSERVATION_CONSUMER,
+    schema: handling.schema,
+    maxMessages: handling.maxMessages ?? 500,
+    parallel: handling.parallel ?? 1,
+    handle: async (messages) => {
+      const reports = messages.flatMap((message) =>
+        message.items.map((report) => ({ hostId: HostId.parse(lastTokenName(message.subject)), report, seq: message.seq, redelivered: message.redelivered })));
+      await handling.handle(reports);
+    },
+    onProblem: (error) => handling.onProblem(error),
+  });
+}

@@ -1,0 +1,77 @@
+// The configuration text of an embedded nats-server: loopback, JetStream on disk that loses nothing acknowledged, users by role.
+import { NatsRoomError } from './errors.ts';
+import { isUserPublicKey } from './nkey.ts';
+import type { Role } from './roles.ts';
+import { permissionsOf } from './roles.ts';
+
+export interface ServerUser {
+  readonly role: Role;
+  /** Public nkey (`U...`): the configuration holds no secret. */
+  readonly publicKey: string;
+}
+
+export interface ServerSettings {
+  readonly serverName: string;
+  /** 127.0.0.1 by default; anything else opens a port to the network, with credentials all the same. */
+  readonly host?: string;
+  /** -1 = any free port, written to `portsFileDir`. */
+  readonly port: number;
+  readonly portsFileDir?: string;
+  readonly pidFile?: string;
+  readonly logFile?: string;
+  readonly storeDir: string;
+  /** `always` (default) keeps all that was acknowledged over a power loss, for 0.3 ms an append; `1s` may lose one second. */
+  readonly syncInterval?: 'always' | `${number}s`;
+  /** 8 MiB by default. */
+  readonly maxPayloadBytes?: number;
+  readonly users: readonly ServerUser[];
+}
+
+export class ServerConfigError extends NatsRoomError<'no-users' | 'user-key-invalid'> {}
+
+/**
+ * Renders the configuration. Needs server 2.10 (`sync_interval`).
+ * @throws {ServerConfigError} `no-users`: a server without users would be open to all; `user-key-invalid`.
+ */
+export function renderServerConfig(settings: ServerSettings): string {
+  if (settings.users.length === 0) {
+    throw new ServerConfigError('no-users', { message: `configuration of NATS server ${settings.serverName} has no users: it would let everybody in`, retryable: false });
+  }
+  const optional = [
+    settings.portsFileDir === undefined ? [] : [`ports_file_dir: ${quote(settings.portsFileDir)}`],
+    settings.pidFile === undefined ? [] : [`pid_file: ${quote(settings.pidFile)}`],
+    settings.logFile === undefined ? [] : [`log_file: ${quote(settings.logFile)}`, 'logfile_size_limit: 16MB', 'logfile_max_num: 3'],
+  ].flat();
+  return [
+    '# Written by Labwright; changes are lost.',
+    `server_name: ${quote(settings.serverName)}`,
+    `host: ${quote(settings.host ?? '127.0.0.1')}`,
+    `port: ${settings.port}`,
+    ...optional,
+    `max_payload: ${settings.maxPayloadBytes ?? 8 * 1024 * 1024}`,
+    'jetstream {',
+    `  store_dir: ${quote(settings.storeDir)}`,
+    `  sync_interval: ${settings.syncInterval ?? 'always'}`,
+    '}',
+    'authorization {',
+    '  users: [',
+    ...settings.users.map(renderUser),
+    '  ]',
+    '}',
+    '',
+  ].join('\n');
+}
+
+function renderUser(user: ServerUser): string {
+  if (!isUserPublicKey(user.publicKey)) {
+    throw new ServerConfigError('user-key-invalid', { message: `public key of ${user.role.role} is no nkey of a user: ${quote(user.publicKey)}`, retryable: false });
+  }
+  const { publish, subscribe, mayRespond } = permissionsOf(user.role);
+  const list = (subjects: readonly string[]): string => `{ allow: [${subjects.map(quote).join(', ')}] }`;
+  const responses = mayRespond ? ', allow_responses: { max: 1, expires: "10m" }' : '';
+  return `    { nkey: ${user.publicKey}, permissions: { publish: ${list(publish)}, subscribe: ${list(subscribe)}${responses} } }`;
+}
+
+function quote(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}

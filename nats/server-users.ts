@@ -1,0 +1,88 @@
+// Users of an embedded server: one credentials file a role (0600) in one folder, which is the source of the configuration.
+import { chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HostId } from '../machines/vocabulary/ids.ts';
+import { ConnectError } from './errors.ts';
+import { isUserPublicKey, newUserSeed, userKeyOf } from './nkey.ts';
+import type { Role } from './roles.ts';
+import { credentialsName } from './roles.ts';
+import type { ServerSettings, ServerUser } from './server-config.ts';
+import { renderServerConfig } from './server-config.ts';
+import { fromSubjectToken } from './subjects.ts';
+
+/** Path of a role's credentials file in the folder. */
+export function credentialsPath(folder: string, role: Role): string {
+  return join(folder, `${credentialsName(role)}.nk`);
+}
+
+/**
+ * Makes the credentials of a role when there are none, in a file of mode 0600; idempotent.
+ * @returns the path, for `readCredentials`
+ */
+export async function ensureCredentials(folder: string, role: Role): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = credentialsPath(folder, role);
+  const present = await readFile(path, 'utf8').catch(() => undefined);
+  if (present !== undefined && userKeyOf(present.trim()) !== undefined) {
+    await chmod(path, 0o600);
+    return path;
+  }
+  await writeDurably(path, `${newUserSeed()}\n`);
+  return path;
+}
+
+/** Lets a host in whose secret was made on the host itself: only its public key is kept here. */
+export async function addHostKey(folder: string, hostId: HostId, publicKey: string): Promise<void> {
+  if (!isUserPublicKey(publicKey)) {
+    throw new ConnectError('credentials-invalid', { message: `public key of host ${hostId} is no nkey of a user`, retryable: false });
+  }
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeDurably(join(folder, `${credentialsName({ role: 'host', hostId })}.pub`), `${publicKey}\n`);
+}
+
+/** All users of the folder, sorted by file name; damaged files are refused, never skipped. @throws {ConnectError} `credentials-invalid`. */
+export async function readUsers(folder: string): Promise<readonly ServerUser[]> {
+  const users: ServerUser[] = [];
+  for (const file of (await readdir(folder)).sort()) {
+    const match = /^(.+)\.(nk|pub)$/.exec(file);
+    const role = match?.[1] === undefined ? undefined : roleOfName(match[1]);
+    if (role === undefined) continue;
+    const text = (await readFile(join(folder, file), 'utf8')).trim();
+    const publicKey = match?.[2] === 'pub' ? text : userKeyOf(text)?.publicKey;
+    if (publicKey === undefined || !isUserPublicKey(publicKey)) {
+      throw new ConnectError('credentials-invalid', { message: `${join(folder, file)} is empty or damaged; remove it to have a new one made`, retryable: false });
+    }
+    users.push({ role, publicKey });
+  }
+  return users;
+}
+
+function roleOfName(name: string): Role | undefined {
+  if (name === 'supervisor' || name === 'operator' || name === 'viewer') return { role: name };
+  if (!name.startsWith('host-')) return undefined;
+  const hostId = HostId.safeParse(fromSubjectToken(name.slice('host-'.length)));
+  return hostId.success ? { role: 'host', hostId: hostId.data } : undefined;
+}
+
+/**
+ * Writes the server's configuration (0600, atomically) with all users of the folder, and tells a running server to read it
+ * again; those who are connected are not disturbed, and a new user is let in after 30-70 ms.
+ * @param at.serverPid - process of the running server; absent when it is not started yet
+ */
+export async function writeServerConfig(at: { path: string; credentialsFolder: string; settings: Omit<ServerSettings, 'users'>; serverPid?: number }): Promise<void> {
+  await writeDurably(at.path, renderServerConfig({ ...at.settings, users: await readUsers(at.credentialsFolder) }));
+  if (at.serverPid !== undefined) process.kill(at.serverPid, 'SIGHUP');
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  await writeFile(temporary, text, { mode: 0o600 });
+  await chmod(temporary, 0o600);
+  const file = await open(temporary, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

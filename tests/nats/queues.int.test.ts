@@ -1,0 +1,167 @@
+// Orders and observations on a real server: durable, once, redelivered, and given back when a consumer ends.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { HostId } from '../../machines/vocabulary/ids.ts';
+import { consumeReports, publishReports } from '../../nats/report-queue.ts';
+import { ensureHostConsumer, ensureStreams } from '../../nats/streams.ts';
+import { workSubject } from '../../nats/subjects.ts';
+import { consumeOrders, publishOrders } from '../../nats/work-queue.ts';
+import { eventually } from '../support/eventually.ts';
+import type { TestNats } from '../support/nats-server.ts';
+import { startNats } from '../support/nats-server.ts';
+
+const Item = z.object({ id: z.string(), text: z.string().optional() });
+type Item = z.infer<typeof Item>;
+const noProblem = (error: unknown): void => {
+  throw error;
+};
+
+describe('work and report queues', () => {
+  let nats: TestNats;
+  let supervisor: NatsConnection;
+
+  beforeAll(async () => {
+    nats = await startNats();
+    supervisor = await nats.connect({ role: 'supervisor' });
+    await ensureStreams(supervisor);
+  });
+  afterAll(async () => await nats.stop());
+
+  const host = async (name: string): Promise<{ hostId: HostId; nc: NatsConnection }> => {
+    const hostId = HostId.parse(name);
+    await ensureHostConsumer(supervisor, hostId);
+    return { hostId, nc: await nats.connect({ role: 'host', hostId }) };
+  };
+
+  it('S14: handles once each of 1000 observations that came while the consumer was away', async () => {
+    const { hostId, nc } = await host('away');
+    await Promise.all(Array.from({ length: 1000 }, async (_, index) => await publishReports(nc, hostId, [{ id: `o${index}` }], `o${index}`)));
+    const seen: string[] = [];
+    let calls = 0;
+    const consuming = consumeReports(supervisor, {
+      schema: Item,
+      handle: async (reports) => {
+        calls += 1;
+        for (const { hostId: from, report } of reports) if (from === hostId) seen.push(report.id);
+      },
+      onProblem: noProblem,
+    });
+    await eventually(() => seen.length >= 1000, { what: '1000 observations' });
+    await consuming.stop();
+    expect(new Set(seen).size).toBe(1000);
+    expect(seen).toHaveLength(1000);
+    expect(calls).toBeLessThan(200);
+    const nothingLeft: unknown[] = [];
+    const again = consumeReports(supervisor, { schema: Item, handle: async (reports) => void nothingLeft.push(...reports), onProblem: noProblem });
+    await publishReports(nc, hostId, [{ id: 'last' }], 'last');
+    await eventually(() => nothingLeft.length > 0);
+    await again.stop();
+    expect(nothingLeft).toMatchObject([{ hostId, report: { id: 'last' } }]);
+  });
+
+  it('S11: delivers an order that was sent twice with one id once', async () => {
+    const { hostId, nc } = await host('twice');
+    await publishOrders(supervisor, hostId, [{ id: 'lab/1/0' }, { id: 'lab/1/1' }], 'lab/1');
+    await publishOrders(supervisor, hostId, [{ id: 'lab/1/0' }, { id: 'lab/1/1' }], 'lab/1');
+    await publishOrders(supervisor, hostId, [{ id: 'lab/2/0' }], 'lab/2');
+    const seen: Item[] = [];
+    const consuming = consumeOrders(nc, hostId, { schema: Item, handle: async (orders) => void seen.push(...orders), onProblem: noProblem });
+    await eventually(() => seen.some((order) => order.id === 'lab/2/0'));
+    await consuming.stop();
+    expect(seen.map((order) => order.id)).toEqual(['lab/1/0', 'lab/1/1', 'lab/2/0']);
+  });
+
+  it('gives orders again when the host did not acknowledge them, also after its connection died', async () => {
+    const { hostId, nc } = await host('crashes');
+    await publishOrders(supervisor, hostId, [{ id: 'a' }], 'a');
+    let started = false;
+    consumeOrders(nc, hostId, {
+      schema: Item,
+      handle: async () => {
+        started = true;
+        await new Promise<void>(() => {});
+      },
+      onProblem: () => {},
+    });
+    await eventually(() => started);
+    await nc.close();
+    const back = await nats.connect({ role: 'host', hostId });
+    const seen: Item[] = [];
+    const consuming = consumeOrders(back, hostId, { schema: Item, handle: async (orders) => void seen.push(...orders), onProblem: noProblem });
+    await eventually(() => seen.length > 0, { what: 'redelivery' });
+    await consuming.stop();
+    expect(seen).toEqual([{ id: 'a' }]);
+  });
+
+  it('keeps an order alive for as long as its handler works, and gives it again when the handler fails', async () => {
+    const { hostId, nc } = await host('slow');
+    await publishOrders(supervisor, hostId, [{ id: 'slow' }], 'slow');
+    let release = (): void => {};
+    const problems: unknown[] = [];
+    let calls = 0;
+    const consuming = consumeOrders(nc, hostId, {
+      schema: Item,
+      handle: async () => {
+        calls += 1;
+        if (calls > 1) return;
+        await new Promise<void>((resolve) => (release = resolve));
+        throw new Error('disk full');
+      },
+      onProblem: (error) => problems.push(error),
+    });
+    await eventually(() => calls === 1);
+    const manager = await jetstreamManager(supervisor);
+    const pulled = await manager.consumers.info('LW_WORK', 'host-slow');
+    // Longer than the server waits for an acknowledgement: without signs of work the order would be out for redelivery.
+    const giveUp = performance.now() + 4_500;
+    await eventually(() => performance.now() > giveUp, { timeoutMs: 10_000, everyMs: 200 });
+    expect((await manager.consumers.info('LW_WORK', 'host-slow')).num_redelivered).toBe(pulled.num_redelivered);
+    expect(calls).toBe(1);
+    release();
+    await eventually(() => calls === 2, { what: 'second delivery' });
+    await consuming.stop();
+    expect(problems).toMatchObject([{ message: 'disk full' }]);
+  });
+
+  it('takes a message that fits no schema out of the queue and says what is wrong with it', async () => {
+    const { hostId, nc } = await host('invalid');
+    await jetstream(supervisor).publish(workSubject(hostId), '[{"id":7,"text":[]}]');
+    await publishOrders(supervisor, hostId, [{ id: 'good' }], 'good');
+    const seen: Item[] = [];
+    const problems: unknown[] = [];
+    const consuming = consumeOrders(nc, hostId, { schema: Item, handle: async (orders) => void seen.push(...orders), onProblem: (error) => problems.push(error) });
+    await eventually(() => seen.length > 0);
+    await consuming.stop();
+    expect(seen).toEqual([{ id: 'good' }]);
+    expect(problems).toMatchObject([{ code: 'message-invalid', issues: [{ path: '0.id' }, { path: '0.text' }] }]);
+  });
+
+  it('splits a batch that is larger than a message', async () => {
+    const { hostId, nc } = await host('large');
+    const orders = Array.from({ length: 40 }, (_, index) => ({ id: `${index}`, text: 'x'.repeat(500_000) }));
+    await publishOrders(supervisor, hostId, orders, 'large');
+    const seen: Item[] = [];
+    const consuming = consumeOrders(nc, hostId, { schema: Item, handle: async (got) => void seen.push(...got), onProblem: noProblem });
+    await eventually(() => seen.length === 40);
+    await consuming.stop();
+    expect(seen.map((order) => order.id)).toEqual(orders.map((order) => order.id));
+  });
+
+  it('S13: goes on by itself after the server was killed, losing no acknowledged message', async () => {
+    const { hostId, nc } = await host('server-dies');
+    const seen = new Set<string>();
+    const consuming = consumeOrders(nc, hostId, { schema: Item, handle: async (orders) => orders.forEach((order) => seen.add(order.id)), onProblem: () => {} });
+    for (let index = 0; index < 60; index += 1) {
+      if (index === 20 || index === 40) {
+        await nats.kill();
+        await nats.start();
+      }
+      await publishOrders(supervisor, hostId, [{ id: `${index}` }], `die-${index}`);
+    }
+    await eventually(() => seen.size >= 60, { what: '60 orders' });
+    await consuming.stop();
+    expect([...seen].map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, index) => index));
+  });
+});
