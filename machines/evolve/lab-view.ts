@@ -3,7 +3,7 @@ import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
-import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
+import type { LabState, LinkRecord } from './lab-state.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
 export function labView(state: LabState): LabView {

@@ -1,0 +1,36 @@
+// What a decision may know beyond its own lab: hosts, and the numbers, names, addresses and ports that other labs hold.
+import type { LabState } from '../machines/evolve/lab-state.ts';
+import type { LabId } from '../machines/vocabulary/ids.ts';
+import type { NodePlan } from '../machines/vocabulary/lab-plan.ts';
+import type { Facts } from '../machines/plan/plan-lab.ts';
+
+const LAB_NUMBERS = 4095;
+
+/** Facts for a decision on `lab`; `others` are the latest states of all labs, entries in flight included. */
+export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<LabState>; hosts: Facts['hosts'] }): Facts {
+  const others = [...parts.labs].filter((state) => state.id !== lab && state.plan && state.lab.value !== 'destroyed' && state.lab.value !== 'absent');
+  return {
+    now: parts.now,
+    hosts: parts.hosts,
+    labNumber: freeLabNumber(others),
+    takenAddresses: (network) => new Set(others.filter((state) => state.network.mgmt?.network === network).flatMap(heldAddresses)),
+    bridgeOf: (network) => others.find((state) => state.network.mgmt?.network === network)?.network.mgmt?.bridge ?? null,
+    networkOfBridge: (bridge) => others.find((state) => state.network.mgmt?.bridge === bridge)?.network.mgmt?.network ?? null,
+    takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),
+    takenNames: new Map(others.flatMap((state) => Object.values(state.nodes).filter((node) => node.spec.runtime === 'container').map((node) => [node.spec.containerName, state.id] as const))),
+  };
+}
+
+function freeLabNumber(others: readonly LabState[]): number | null {
+  const used = new Set(others.map((state) => state.plan?.labNumber));
+  for (let number = 1; number <= LAB_NUMBERS; number += 1) if (!used.has(number)) return number;
+  return null;
+}
+
+function plansOf(state: LabState): NodePlan[] {
+  return Object.values(state.nodes).flatMap((node) => (node.next ? [node.plan, node.next.plan] : [node.plan]));
+}
+
+function heldAddresses(state: LabState): string[] {
+  return plansOf(state).flatMap((plan) => [plan.mgmt?.ipv4, plan.mgmt?.ipv6].flatMap((address) => address?.split('/')[0] ?? []));
+}

@@ -1,0 +1,126 @@
+// Owns labs: resumes each from the log, feeds its actor with commands, reports and deadlines, and carries out what was decided.
+import { randomUUID } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { initialLab } from '../machines/evolve/lab-state.ts';
+import type { LabState } from '../machines/evolve/lab-state.ts';
+import { LogEntry } from '../machines/vocabulary/event.ts';
+import type { LabId } from '../machines/vocabulary/ids.ts';
+import { Report } from '../machines/vocabulary/observation.ts';
+import { openEventLog } from '../nats/event-log.ts';
+import type { EventLog } from '../nats/event-log.ts';
+import { consumeReports } from '../nats/report-queue.ts';
+import type { ReceivedReport } from '../nats/report-queue.ts';
+import { ensureStreams } from '../nats/streams.ts';
+import { createDeadlines } from './deadlines.ts';
+import { createDispatcher } from './dispatch.ts';
+import { collectFacts } from './facts.ts';
+import { watchHosts } from './host-registry.ts';
+import type { HostRegistry } from './host-registry.ts';
+import { LabActor } from './lab-actor.ts';
+import type { LabActorParts } from './lab-actor.ts';
+import { publishNotice, renderNotice } from './notices.ts';
+import { foldLab, foldLabs } from './resume-lab.ts';
+
+export type Supervisor = {
+  readonly id: string;
+  readonly log: EventLog<LogEntry>;
+  readonly hosts: HostRegistry;
+  readonly startedAt: number;
+  lab(id: LabId): LabActor;
+  labs(): LabActor[];
+  stop(): Promise<void>;
+};
+
+const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
+
+/** Resumes all labs and serves them until stopped. @throws {TransportError} when the streams cannot be made. */
+export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number }): Promise<Supervisor> {
+  const { logger, now } = parts;
+  const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
+  await ensureStreams(nc);
+  const log = await openEventLog(nc, LogEntry);
+  const hosts = watchHosts(nc, parts);
+  const dispatcher = createDispatcher({ nc, logger });
+  const actors = new Map<LabId, LabActor>();
+  const deadlines = createDeadlines({
+    now,
+    passed: (lab, name) => {
+      actors.get(lab)?.record({ type: 'DeadlinePassed', name }).catch((error: unknown) => logger.error({ err: error, labId: lab, name }, 'deadline could not be recorded'));
+    },
+  });
+  const actorParts: LabActorParts = {
+    log, logger, now,
+    facts: (lab) => collectFacts(lab, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts() }),
+    committed: (actor, entry, evolution) => {
+      dispatcher.send(actor.state, evolution.effects, 'first');
+      deadlines.watch(actor.id, actor.state.deadlines);
+      publishNotice(nc, renderNotice(entry, evolution));
+    },
+    reload: async (lab, term) => {
+      const folded = await foldLab(log, lab);
+      return folded.state.term > term ? null : folded;
+    },
+    steppedDown: (lab) => {
+      logger.warn({ labId: lab }, 'another supervisor owns the lab now');
+      deadlines.watch(lab, {});
+      actors.delete(lab);
+    },
+  };
+  const lab = (labId: LabId): LabActor => {
+    const actor = actors.get(labId) ?? new LabActor(labId, { state: initialLab(labId), seq: 0 }, actorParts);
+    actors.set(labId, actor);
+    return actor;
+  };
+  await resume();
+  const consuming = consumeReports(nc, {
+    schema: Report,
+    handle: async (reports) => await intake(reports),
+    onProblem: (error) => logger.error({ err: error }, 'report could not be taken in'),
+  });
+
+  async function resume(): Promise<void> {
+    const began = now();
+    for (const [labId, folded] of await foldLabs(log, new Map(), 0)) actors.set(labId, new LabActor(labId, folded, actorParts));
+    const live = [...actors.values()].filter((actor) => isLive(actor.state));
+    await Promise.all(hostsOf(live).map(async (host) => await hosts.expect(host)));
+    await Promise.all(live.map(async (actor) => await takeOver(actor)));
+    logger.info({ labs: actors.size, live: live.length, durationMs: now() - began }, 'labs resumed');
+  }
+
+  /** A higher term fences whoever owned the lab before; what it was owed is sent again with the same ids. */
+  async function takeOver(actor: LabActor): Promise<void> {
+    const owed = Object.values(actor.state.pending);
+    await actor.record({ type: 'TakenOver', term: actor.state.term + 1, supervisor: id });
+    const stillOwed = owed.filter((effect) => actor.state.pending[effect.id]);
+    dispatcher.send(actor.state, stillOwed, `resume-${actor.state.term}`);
+    deadlines.watch(actor.id, actor.state.deadlines);
+  }
+
+  async function intake(reports: readonly ReceivedReport<Report>[]): Promise<void> {
+    const byLab = Map.groupBy(reports, ({ report }) => report.lab);
+    await Promise.all([...byLab].map(async ([labId, ofLab]) => {
+      const actor = actors.get(labId);
+      if (!actor) {
+        logger.warn({ labId, reports: ofLab.length }, 'report about a lab that the log does not know');
+        return;
+      }
+      await actor.report(ofLab.flatMap(({ hostId, report }) => report.observations.map((observation) => ({ host: hostId, observation }))));
+    }));
+  }
+
+  return {
+    id, log, hosts, startedAt: now(), lab,
+    labs: () => [...actors.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    async stop() {
+      await consuming.stop();
+      deadlines.stop();
+      for (const actor of actors.values()) actor.stop();
+      await dispatcher.flushed();
+    },
+  };
+}
+
+function hostsOf(actors: readonly LabActor[]) {
+  return [...new Set(actors.flatMap((actor) => Object.values(actor.state.plan?.nodes ?? {}).map((plan) => plan.host)))];
+}
