@@ -15,7 +15,7 @@ for headers in "$prefix" "$prefix"/node_modules/node-linux-*; do
   grep -qs "NODE_MAJOR_VERSION $(node_major "$node")\$" "$headers/include/node/node_version.h" || continue
   export npm_config_nodedir=$headers
 done
-export npm_config_ignore_scripts=false npm_config_allow_scripts=node-pty,ssh2,cpu-features,protobufjs
+export npm_config_ignore_scripts=false
 # Not `npm ci`: it refuses a lock file that was made where the registry lacked a foreign platform's optional package.
 npm install --no-save --no-fund --no-audit ||
   fail 'npm install' 'Check that npm reaches its registry and that make, g++ and python3 work, then run this again.'
