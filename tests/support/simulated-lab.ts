@@ -1,0 +1,111 @@
+// A lab without a host: commands go through decide and evolve, orders are answered as an ideal or a faulty host would.
+import { decide } from '../../machines/decide/decide.ts';
+import { admit } from '../../machines/decide/admit.ts';
+import { evolve } from '../../machines/evolve/evolve.ts';
+import { initialLab } from '../../machines/evolve/lab-state.ts';
+import type { LabState } from '../../machines/evolve/lab-state.ts';
+import { renderOrder } from '../../machines/evolve/render-order.ts';
+import type { Command, Rejection } from '../../machines/vocabulary/command.ts';
+import type { Order } from '../../machines/vocabulary/effect.ts';
+import type { LabEvent, LogEntry } from '../../machines/vocabulary/event.ts';
+import type { Observation } from '../../machines/vocabulary/observation.ts';
+import type { Facts } from '../../machines/plan/plan-lab.ts';
+import { facts, host, lab } from './lab-builders.ts';
+
+export type Answer = (order: Order, at: number) => Observation | null;
+
+export class SimulatedLab {
+  state: LabState = initialLab(lab('t'));
+  readonly entries: LogEntry[] = [];
+  readonly orders: Order[] = [];
+  readonly news: string[] = [];
+  #waiting: Order[] = [];
+  at = 1_000;
+
+  command(command: Command, over: Partial<Facts> = {}): readonly Rejection[] {
+    const decision = decide(command, this.state, facts({ now: this.at, ...over }));
+    if (decision.kind === 'rejected') return decision.rejections;
+    if (decision.kind === 'events') this.append([...decision.events]);
+    return [];
+  }
+
+  append(events: LabEvent[]): void {
+    const entry: LogEntry = { v: 1, lab: this.state.id, n: this.state.n + 1, at: this.at, term: this.state.term, events };
+    this.#take(entry, evolve(this.state, entry));
+  }
+
+  observe(...seen: Observation[]): boolean {
+    const admission = admit(this.state, seen.map((observation) => ({ host: host('h1'), observation })), this.at);
+    if (!admission) return false;
+    this.#take(admission.entry, admission.evolution);
+    return true;
+  }
+
+  /** Answers orders until none waits; `answer` may return null to leave one unanswered. */
+  run(answer: Answer = idealHost): this {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      this.at += 1;
+      const seen = answer(next, this.at);
+      if (seen) this.observe(seen);
+    }
+    return this;
+  }
+
+  /** Lets the earliest deadline pass. */
+  passDeadline(): string | null {
+    const [first] = Object.entries(this.state.deadlines).toSorted((a, b) => a[1] - b[1]);
+    if (!first) return null;
+    this.at = Math.max(this.at, first[1]);
+    this.append([{ type: 'DeadlinePassed', name: first[0] }]);
+    return first[0];
+  }
+
+  states(): Record<string, string> {
+    const all = [...Object.values(this.state.nodes), ...Object.values(this.state.links)];
+    return Object.fromEntries(all.map((record) => [record.spec.id, record.machine.value]));
+  }
+
+  #take(entry: LogEntry, evolution: ReturnType<typeof evolve>): void {
+    this.entries.push(entry);
+    this.state = evolution.state;
+    this.news.push(...evolution.news);
+    const orders = evolution.effects.flatMap((effect) => renderOrder(this.state, effect) ?? []);
+    this.orders.push(...orders);
+    this.#waiting.push(...orders);
+  }
+}
+
+/** Does all that it is ordered. */
+export const idealHost: Answer = (order, at) => {
+  const about = { effectId: order.id, at };
+  switch (order.type) {
+    case 'network.ensure':
+      return { type: 'network.ready', ...about, bridge: order.mgmt.bridge, foreign: false };
+    case 'network.remove':
+      return { type: 'network.removed', ...about };
+    case 'link.ensure':
+      return { type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
+    case 'link.remove':
+      return { type: 'link.removed', ...about, link: order.link };
+    default:
+      return answerNode(order, about);
+  }
+};
+
+type NodeOrder = Exclude<Order, { type: `network.${string}` | `link.${string}` }>;
+
+function answerNode(order: NodeOrder, about: { effectId: Order['id']; at: number }): Observation {
+  const ofNode = { ...about, node: order.node.id, generation: order.plan.generation };
+  switch (order.type) {
+    case 'node.prepare':
+      return { type: 'node.prepared', ...ofNode, runtimeId: `c-${order.node.id}-${order.plan.generation}` };
+    case 'node.start':
+      return { type: 'node.started', ...ofNode, runtimeId: `c-${order.node.id}-${order.plan.generation}`, pid: 100 + about.at, startedAt: about.at, cause: 'order' };
+    case 'node.stop':
+      return { type: 'node.stopped', ...ofNode };
+    case 'node.remove':
+      return { type: 'node.removed', ...ofNode };
+    case 'node.exec':
+      return { type: 'node.exec-done', ...ofNode, results: order.commands.map((exec) => ({ ...exec, exitCode: 0, stdout: '', stderr: '' })) };
+  }
+}
