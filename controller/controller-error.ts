@@ -1,0 +1,37 @@
+// The one error class of the embedded controller: what failed, on what, why, and what to do about it.
+
+export type ControllerErrorCode =
+  | 'bad-state-file'
+  | 'empty-secret'
+  | 'lock-tool-missing'
+  | 'locked-by-stranger'
+  | 'nats-server-missing'
+  | 'nats-server-too-old'
+  | 'no-free-port'
+  | 'external-nats-incomplete'
+  | 'parent-died'
+  | 'process-failed'
+  | 'not-ready'
+  | 'stop-failed'
+  | 'systemd-failed';
+
+export type ControllerErrorOptions = {
+  readonly retryable?: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+};
+
+/** An accident of the controller; judge by `code`, show `message` to people. */
+export class ControllerError extends Error {
+  readonly code: ControllerErrorCode;
+  readonly retryable: boolean;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ControllerErrorCode, message: string, options: ControllerErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'ControllerError';
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+    this.details = options.details ?? {};
+  }
+}

@@ -1,0 +1,93 @@
+// What of the controller lives, since when, and what its NATS server keeps at power loss: for status and for waiting.
+import { access } from 'node:fs/promises';
+import { askSupervisor } from './ask-supervisor.ts';
+import { readEndpoint } from './endpoint.ts';
+import { PARENT_NAME } from './parent-record.ts';
+import { isAlive, readProcessUse } from './process-identity.ts';
+import { readProcessRecord } from './process-record.ts';
+import type { ProcessFailure, ProcessState } from './process-record.ts';
+import { NATS_SERVER, SYNC_INTERVAL } from './nats-server-spec.ts';
+import { processRecordPath } from './state-dir.ts';
+import type { StateDir } from './state-dir.ts';
+import { UNIT_PATH } from './systemd-unit.ts';
+
+export type ProcessStatus = {
+  readonly name: string;
+  /** `dead`: it died and no parent is there to see to it. */
+  readonly state: ProcessState | 'dead';
+  readonly pid?: number;
+  readonly sinceMs?: number;
+  readonly restarts: number;
+  readonly version?: string;
+  readonly cpuSeconds?: number;
+  readonly rssMiB?: number;
+  readonly retryAtMs?: number;
+  readonly failure?: ProcessFailure;
+};
+
+export type NatsStatus = {
+  readonly kind: 'embedded' | 'external' | 'none';
+  readonly url?: string;
+  readonly version?: string;
+  readonly fault?: string;
+  /** One plain sentence: what a power loss costs. */
+  readonly durability: string;
+};
+
+export type ControllerStatus = {
+  readonly home: string;
+  readonly hostId?: string;
+  readonly parent: ProcessStatus;
+  readonly processes: readonly ProcessStatus[];
+  readonly nats: NatsStatus;
+  readonly supervisorAnswers: boolean;
+  /** What the supervisor itself says about its status, undecoded by this room. */
+  readonly supervisor?: unknown;
+  readonly startsAtBoot: 'systemd' | 'no';
+};
+
+const DURABILITY = {
+  embedded: `every acknowledged entry is on disk (sync_interval: ${SYNC_INTERVAL}); a power loss loses nothing that was acknowledged`,
+  external: 'decided by the external server: unless its sync_interval is set, a power loss may cost the last two minutes',
+  none: 'no server has been started yet',
+} as const;
+
+/** Reads it all; never starts or changes anything, and answers also when nothing runs. */
+export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promise<ControllerStatus> => {
+  const endpoint = await readEndpoint(dir);
+  const names = [...(endpoint?.kind === 'external' ? [] : [NATS_SERVER]), 'supervisor', 'host-actor'];
+  const parent = await readProcessStatus(PARENT_NAME, dir.parentRecord);
+  const processes = await Promise.all(names.map((name) => readProcessStatus(name, processRecordPath(dir, name))));
+  const answer = endpoint === undefined ? { supervisorAnswers: false } : await askSupervisor(endpoint, timeoutMs);
+  const unit = await access(UNIT_PATH).then(() => true, () => false);
+  return {
+    home: dir.home,
+    ...(endpoint === undefined ? {} : { hostId: endpoint.hostId }),
+    parent,
+    processes,
+    nats: {
+      kind: endpoint?.kind ?? 'none',
+      durability: DURABILITY[endpoint?.kind ?? 'none'],
+      ...(endpoint === undefined ? {} : { url: endpoint.url }),
+      ...(answer.natsVersion === undefined ? {} : { version: answer.natsVersion }),
+      ...(answer.natsFault === undefined ? {} : { fault: answer.natsFault }),
+    },
+    supervisorAnswers: answer.supervisorAnswers,
+    ...(answer.supervisor === undefined ? {} : { supervisor: answer.supervisor }),
+    startsAtBoot: unit ? 'systemd' : 'no',
+  };
+};
+
+/** Status of one process from its record, corrected by what the kernel shows. */
+export const readProcessStatus = async (name: string, recordPath: string): Promise<ProcessStatus> => {
+  const record = await readProcessRecord(recordPath);
+  if (record === undefined) return { name, state: 'stopped', restarts: 0 };
+  const { identity, sinceMs, version, failure, retryAtMs, restarts } = record;
+  const about = { name, restarts, ...(version === undefined ? {} : { version }), ...(failure === undefined ? {} : { failure }) };
+  const recorded = record.state;
+  if (identity === undefined) {
+    return { ...about, state: recorded === 'running' ? 'dead' : recorded, ...(retryAtMs === undefined ? {} : { retryAtMs }) };
+  }
+  if (!isAlive(identity)) return { ...about, state: recorded === 'stopped' ? 'stopped' : 'dead' };
+  return { ...about, state: recorded, pid: identity.pid, ...(sinceMs === undefined ? {} : { sinceMs }), ...readProcessUse(identity) };
+};

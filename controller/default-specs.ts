@@ -1,0 +1,37 @@
+// The processes of an ordinary installation, in their order of start.
+import { hostname } from 'node:os';
+import { HostId } from '../machines/vocabulary/ids.ts';
+import { readExternalNats, writeEndpoint } from './endpoint.ts';
+import { ensureHostIdentity } from './host-identity.ts';
+import { natsServerSpec } from './nats-server-spec.ts';
+import type { ProcessSpec } from './process-spec.ts';
+import { roomSpec } from './room-spec.ts';
+import type { StateDir } from './state-dir.ts';
+
+export type DefaultSpecsOptions = {
+  readonly dir: StateDir;
+  readonly version: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onNatsMoved: () => void;
+  /** Other programs in place of ours, by room. */
+  readonly mains?: Readonly<Partial<Record<'supervisor' | 'host-actor', string>>>;
+};
+
+/** nats-server (unless the environment names an external one), supervisor, host-actor. The caller holds the parent's lock.
+ *  @throws {ControllerError} `external-nats-incomplete`, `empty-secret`, `bad-state-file`. */
+export const makeDefaultSpecs = async (options: DefaultSpecsOptions): Promise<ProcessSpec[]> => {
+  const { dir, env, version, mains = {} } = options;
+  const { hostId } = await ensureHostIdentity(dir, hostname());
+  const external = await readExternalNats(env);
+  if (external !== undefined) await writeEndpoint(dir, { kind: 'external', ...external, hostId });
+  const room = (name: 'supervisor' | 'host-actor'): ProcessSpec =>
+    roomSpec({
+      dir,
+      version,
+      room: name,
+      role: name === 'supervisor' ? { role: 'supervisor' } : { role: 'host', hostId: HostId.parse(hostId) },
+      ...(mains[name] === undefined ? {} : { main: mains[name] }),
+    });
+  const nats = external === undefined ? [natsServerSpec({ dir, hostId, env, onMoved: options.onNatsMoved })] : [];
+  return [...nats, room('supervisor'), room('host-actor')];
+};

@@ -1,0 +1,58 @@
+// Who this host is: made once, kept on its disk, the same after every restart.
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { ControllerError } from './controller-error.ts';
+import type { StateDir } from './state-dir.ts';
+import { writeAtomically } from './write-atomically.ts';
+
+export type HostIdentity = {
+  readonly hostId: string;
+  /** /etc/machine-id where the identity was made: a disk that was copied to another machine shows by it. */
+  readonly machineId?: string;
+};
+
+/** The identity in this state directory, made at the first call. The caller holds the parent's lock.
+ *  @throws {ControllerError} `bad-state-file` (not retryable): a damaged identity is never replaced, for placements hang on it. */
+export const ensureHostIdentity = async (dir: StateDir, hostname: string): Promise<HostIdentity> => {
+  const text = await readFile(dir.hostIdentity, 'utf8').catch(() => undefined);
+  if (text !== undefined) return parseHostIdentity(text, dir.hostIdentity);
+  const machineId = await readMachineId();
+  const identity: HostIdentity = { hostId: nameHost(hostname, randomBytes(3).toString('hex')), ...(machineId === undefined ? {} : { machineId }) };
+  await writeAtomically(dir.hostIdentity, `${JSON.stringify(identity, undefined, 2)}\n`, 0o600);
+  return identity;
+};
+
+/** The identity in this text. @throws {ControllerError} `bad-state-file`. */
+export const parseHostIdentity = (text: string, path: string): HostIdentity => {
+  const value = parseJson(text);
+  if (typeof value === 'object' && value !== null && 'hostId' in value && typeof value.hostId === 'string' && value.hostId !== '') {
+    const machineId = 'machineId' in value && typeof value.machineId === 'string' ? value.machineId : undefined;
+    return { hostId: value.hostId, ...(machineId === undefined ? {} : { machineId }) };
+  }
+  throw new ControllerError(
+    'bad-state-file',
+    `${path} holds no host identity. Restore it from a backup (or remove it if this host is to be a new one: its labs are then orphans).`,
+    { details: { path } },
+  );
+};
+
+/** Host name turned into an id: only what a NATS subject token and a file name take, and a suffix that no other host has. */
+export const nameHost = (hostname: string, suffix: string): string => {
+  const short = hostname.split('.')[0] ?? '';
+  const plain = short.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 40);
+  return `${plain === '' ? 'host' : plain}-${suffix}`;
+};
+
+/** Id of this machine's installation; undefined where there is none. Source: machine-id(5). */
+export const readMachineId = async (): Promise<string | undefined> => {
+  const text = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  return text.trim() === '' ? undefined : text.trim();
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};

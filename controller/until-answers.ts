@@ -1,0 +1,84 @@
+// Waits until NATS and the supervisor answer, or says with the last printed lines why they never will.
+import { setTimeout as delay } from 'node:timers/promises';
+import { askSupervisor } from './ask-supervisor.ts';
+import { readProcessStatus } from './controller-status.ts';
+import type { ProcessStatus } from './controller-status.ts';
+import { ControllerError } from './controller-error.ts';
+import { readEndpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import { readLastLines } from './log-file.ts';
+import { NATS_SERVER } from './nats-server-spec.ts';
+import { readLivingParent } from './parent-record.ts';
+import type { StartedParent } from './start-parent.ts';
+import { processLogPath, processRecordPath } from './state-dir.ts';
+import type { StateDir } from './state-dir.ts';
+
+export type UntilAnswersOptions = {
+  readonly dir: StateDir;
+  readonly deadlineMs: number;
+  /** Failures recorded before this time are not of this start. */
+  readonly sinceMs: number;
+  readonly started: StartedParent | undefined;
+  readonly onNats: () => void;
+};
+
+const POLL_MS = 50;
+const ASK_MS = 500;
+const EXIT_CODE_HELD = 3;
+const ALL = [NATS_SERVER, 'supervisor', 'host-actor'];
+
+/** Returns when the supervisor answered.
+ *  @throws {ControllerError} `parent-died`, `process-failed` (both with last lines), `not-ready` (retryable). */
+export const untilAnswers = async (options: UntilAnswersOptions): Promise<void> => {
+  const { dir, deadlineMs, started } = options;
+  const endAt = performance.now() + deadlineMs;
+  let exit: number | null | undefined;
+  if (started?.by === 'spawn') {
+    void started.exit.then((code) => {
+      exit = code;
+    });
+  }
+  let heard: 'nothing' | 'nats' = 'nothing';
+  for (;;) {
+    const living = await readLivingParent(dir);
+    // An endpoint without a parent may be an old one, which names an address that is no longer true.
+    const answer = living === undefined ? undefined : await ask(await readEndpoint(dir));
+    if (answer?.natsVersion !== undefined && heard === 'nothing') {
+      heard = 'nats';
+      options.onNats();
+    }
+    if (answer?.supervisorAnswers === true) return;
+    if (exit !== undefined && exit !== EXIT_CODE_HELD && living === undefined) throw await parentDied(options, exit);
+    await refuseFailed(options);
+    if (performance.now() > endAt) throw await notReady(dir, deadlineMs, answer?.natsFault);
+    await delay(POLL_MS);
+  }
+};
+
+const ask = async (endpoint: Endpoint | undefined) => (endpoint === undefined ? undefined : askSupervisor(endpoint, ASK_MS));
+
+const parentDied = async ({ dir, started }: UntilAnswersOptions, exit: number | null): Promise<ControllerError> => {
+  const lines = await readLastLines(dir.parentLog, started?.by === 'spawn' ? started.logFromByte : 0, 5);
+  const said = lines.length === 0 ? 'it wrote nothing' : lines.join('\n');
+  return new ControllerError('parent-died', `The controller's parent ended with ${exit ?? 'no exit code'} (log: ${dir.parentLog}):\n${said}`, { details: { lines } });
+};
+
+const refuseFailed = async ({ dir, sinceMs }: UntilAnswersOptions): Promise<void> => {
+  for (const one of await readAll(dir)) {
+    if (one.state !== 'failed' || one.failure === undefined || one.failure.atMs < sinceMs) continue;
+    throw new ControllerError('process-failed', `${describe(dir, one)}\nRemove the cause, then run \`labwright up\`, which tries again.`, { details: { process: one } });
+  }
+};
+
+const notReady = async (dir: StateDir, deadlineMs: number, natsFault: string | undefined): Promise<ControllerError> => {
+  const states = (await readAll(dir)).map((one) => describe(dir, one));
+  const fault = natsFault === undefined ? [] : [`NATS: ${natsFault}`];
+  return new ControllerError('not-ready', [`The controller does not answer after ${deadlineMs / 1_000} s.`, ...fault, ...states].join('\n'), { retryable: true });
+};
+
+const readAll = async (dir: StateDir): Promise<ProcessStatus[]> => Promise.all(ALL.map((name) => readProcessStatus(name, processRecordPath(dir, name))));
+
+const describe = (dir: StateDir, one: ProcessStatus): string => {
+  const why = one.failure === undefined ? '' : `: ${[one.failure.reason, ...one.failure.lastLines].join('\n  ')}`;
+  return `${one.name} is ${one.state} (log: ${processLogPath(dir, one.name)})${why}`;
+};

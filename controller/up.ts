@@ -1,0 +1,64 @@
+// Makes the controller run: starts the parent when none lives, wakes what was given up, waits until all answers.
+import { controllerStatus } from './controller-status.ts';
+import type { ControllerStatus } from './controller-status.ts';
+import { isGoneWithin } from './end-process.ts';
+import { readLivingParent } from './parent-record.ts';
+import { signalProcess } from './process-identity.ts';
+import { readVersion } from './read-version.ts';
+import { parentCommand, startParent } from './start-parent.ts';
+import { stateDir } from './state-dir.ts';
+import type { StateDir } from './state-dir.ts';
+import { hasSystemd, isUnitActive } from './systemd-unit.ts';
+import { untilAnswers } from './until-answers.ts';
+
+export type UpStep = 'runs-already' | 'parent-replaced' | 'parent-started' | 'unit-started' | 'nats-answers' | 'supervisor-answers';
+
+export type UpOptions = {
+  readonly home: string;
+  /** Environment of the parent; that of this process when absent. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly deadlineMs?: number;
+  readonly onProgress?: (step: UpStep) => void;
+  /** `install` writes and starts the systemd unit where there is systemd (`labwright up`); `keep`, the default, uses one that is there. */
+  readonly unit?: 'install' | 'keep';
+  /** Command of the parent; the real one when absent. */
+  readonly parentCommand?: readonly [string, ...string[]];
+};
+
+const DEADLINE_MS = 60_000;
+const RELEASE_MS = 20_000;
+
+/** Returns when NATS and the supervisor answer. Idempotent: what runs is left alone, only what was given up is tried again.
+ *  @throws {ControllerError} `parent-died`, `process-failed` (with the last lines of its log), `not-ready` (deadline; retryable),
+ *  `systemd-failed`. */
+export const ensureController = async (options: UpOptions): Promise<ControllerStatus> => {
+  const dir = stateDir(options.home);
+  const report = options.onProgress ?? ((): void => undefined);
+  const unit = options.unit ?? 'keep';
+  const sinceMs = Date.now();
+  const kept = await keepOrRelease(dir, unit, report);
+  const started = kept
+    ? undefined
+    : await startParent(dir, { env: options.env ?? process.env, unit, command: options.parentCommand ?? parentCommand(dir.home) });
+  if (started !== undefined) report(started.by === 'unit' ? 'unit-started' : 'parent-started');
+  await untilAnswers({ dir, sinceMs, started, deadlineMs: options.deadlineMs ?? DEADLINE_MS, onNats: () => report('nats-answers') });
+  report('supervisor-answers');
+  return controllerStatus(dir);
+};
+
+/** True when a living parent is to be kept; one that is to give way has gone, and its processes go on for the next one. */
+const keepOrRelease = async (dir: StateDir, unit: 'install' | 'keep', report: (step: UpStep) => void): Promise<boolean> => {
+  const parent = await readLivingParent(dir);
+  if (parent === undefined) return false;
+  const old = parent.version !== (await readVersion());
+  const outsideUnit = unit === 'install' && process.getuid?.() === 0 && (await hasSystemd()) && !(await isUnitActive());
+  if (unit === 'install' && (old || outsideUnit)) {
+    signalProcess(parent.identity, 'SIGUSR2');
+    await isGoneWithin(parent.identity, RELEASE_MS);
+    report('parent-replaced');
+    return false;
+  }
+  signalProcess(parent.identity, 'SIGHUP');
+  report('runs-already');
+  return true;
+};
