@@ -1,0 +1,97 @@
+// Judges what was read against what is wanted: the faults of each host end, and the state of a wire.
+import type { DeviceRead, KernelState } from './kernel-state.ts';
+import type { HostPort } from './host-ports.ts';
+import type { EndState, WireFault, WireFaultKind, WireState } from './wire.ts';
+
+/** Group that a host end bears from its making until its mark is on: how a half-made one is told from a foreign device. */
+export const HALF_MADE_GROUP = '1819738112';
+
+/** Faults after which the device must be removed and made again. */
+export const REMAKE: ReadonlySet<WireFaultKind> = new Set(['end-half-made', 'end-stale']);
+/** Faults that nobody but a person can mend. */
+export const REFUSALS: ReadonlySet<WireFaultKind> = new Set(['name-taken', 'bridge-missing', 'index-taken']);
+
+/** The device that bears the mark of a port exactly, under whatever name. */
+export function deviceOf(port: HostPort, state: KernelState): DeviceRead | undefined {
+  return state.byMark.get(port.mark);
+}
+
+/** All that differs between a wanted host end and the kernel. */
+export function portFaults(port: HostPort, state: KernelState): readonly WireFault[] {
+  const fault = (kind: WireFaultKind, detail?: string): WireFault => ({ side: port.side, kind, ...(detail === undefined ? {} : { detail }) });
+  const device = deviceOf(port, state);
+  const refusals = refusalsOf(port, state).map(([kind, detail]) => fault(kind, detail));
+  if (!device) {
+    const named = state.devices.get(port.device);
+    if (!named) return [...refusals, fault('end-missing')];
+    return [...refusals, isHalfMade(named) ? fault('end-half-made') : fault('name-taken', `a device ${port.device} exists without our mark`)];
+  }
+  const kinds: [WireFaultKind, boolean, string?][] = [
+    ['end-stale', isStale(port, device, state)],
+    ['end-renamed', device.name !== port.device, device.name],
+    ['wrong-master', device.master !== port.bridge || (port.bridge !== undefined && device.isolated !== port.isolated), device.master ?? 'none'],
+    ['wrong-mtu', device.mtu !== port.mtu, String(device.mtu)],
+    ['talks-ipv6', port.silent && device.addrGenMode !== undefined && device.addrGenMode !== 'none'],
+    ['end-down', port.carrier === 'up' && !device.adminUp],
+    ['end-up', port.carrier === 'down' && device.adminUp],
+  ];
+  const own = kinds.filter(([, differs]) => differs).map(([kind, , detail]) => fault(kind, detail));
+  const redirect = redirectFault(port, state);
+  return [...refusals, ...own, ...(redirect ? [fault(redirect)] : [])];
+}
+
+/** State of a wire from its ports' faults; joined = nothing is missing or wrong except what somebody may have wished. */
+export function wireState(ports: readonly HostPort[], state: KernelState, id: string): WireState {
+  const faults = ports.flatMap((port) => portFaults(port, state));
+  const ends = ports.map((port) => endState(port, state));
+  const joined = faults.length === 0 && ports.length > 0;
+  return { id, joined, up: joined && ends.every((end) => end.carrier), ends, faults };
+}
+
+function endState(port: HostPort, state: KernelState): EndState {
+  const device = deviceOf(port, state);
+  if (!device) return { side: port.side, device: port.device, present: false, adminUp: false, carrier: false };
+  return {
+    side: port.side,
+    device: device.name,
+    present: true,
+    ifindex: device.ifindex,
+    mtu: device.mtu,
+    adminUp: device.adminUp,
+    carrier: device.carrier,
+    ...(device.peerIfindex === undefined ? {} : { peerIfindex: device.peerIfindex }),
+    ...(device.netnsId === undefined ? {} : { netnsId: device.netnsId }),
+    ...(device.master === undefined ? {} : { master: device.master }),
+  };
+}
+
+function refusalsOf(port: HostPort, state: KernelState): readonly [WireFaultKind, string][] {
+  const found: [WireFaultKind, string][] = [];
+  if (port.bridge !== undefined && !state.devices.has(port.bridge)) found.push(['bridge-missing', `no bridge ${port.bridge} on this host`]);
+  const taken = port.redirect && state.redirects.get(port.redirect.index);
+  if (taken && port.redirect && taken.cookie !== port.redirect.cookie) {
+    found.push(['index-taken', `action index ${taken.index} redirects to ${taken.toDevice} for somebody else`]);
+  }
+  return found;
+}
+
+function isHalfMade(device: DeviceRead): boolean {
+  return device.kind === 'veth' && device.group === HALF_MADE_GROUP && device.altnames.length === 0;
+}
+
+/** A namespace may have been replaced by another of the same name while something still held the old one. */
+function isStale(port: HostPort, device: DeviceRead, state: KernelState): boolean {
+  const { netns } = port.inner;
+  if (netns === 'host') return device.netnsId !== undefined;
+  if (device.netnsId === undefined) return true;
+  return 'name' in netns && state.netnsNames.get(device.netnsId)?.has(netns.name) !== true;
+}
+
+function redirectFault(port: HostPort, state: KernelState): WireFaultKind | undefined {
+  if (!port.redirect) return undefined;
+  const found = state.redirects.get(port.redirect.index);
+  if (!found || found.bound === 0) return 'redirect-missing';
+  if (found.cookie !== port.redirect.cookie) return undefined;
+  if (found.toDevice === '*') return 'redirect-dead';
+  return found.toDevice === port.redirect.to ? undefined : 'redirect-wrong';
+}

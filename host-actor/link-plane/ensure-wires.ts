@@ -1,0 +1,134 @@
+// Makes wires as ordered: reads, plans the difference, runs it in a few batches for all wires at once, reads back.
+import { access } from 'node:fs/promises';
+import { wireState } from './assess-ports.ts';
+import { hostPortsOf, innerEndsOf } from './host-ports.ts';
+import { runInnerBatches, type InnerBatch } from './inner-batches.ts';
+import type { KernelState } from './kernel-state.ts';
+import { isEmptyPlan, planWire, type InnerWork, type WirePlan } from './plan-wires.ts';
+import { NETNS_DIR, readKernelState } from './read-kernel-state.ts';
+import { removeDevices } from './remove-devices.ts';
+import { netnsWord, unmarkLine } from './render-lines.ts';
+import { runBatch, type BatchLine, type LineFailure } from './run-batch.ts';
+import type { RunTool } from './run-tool.ts';
+import type { NetnsRef, Wire } from './wire.ts';
+import { innerWarning, lineError, namespaceMissingError, notJoinedError, refusalError, type WireOutcome } from './wire-outcome.ts';
+
+export type EnsureInput = {
+  readonly wires: readonly Wire[];
+  /** Lines to run besides in a namespace, in the same process as the rest there. */
+  readonly extraInner?: readonly InnerBatch[];
+  /** Lines that put back what was last read of an inner end that is made again. */
+  readonly restoreInner?: (work: InnerWork) => readonly BatchLine[];
+};
+
+export type EnsureResult = { readonly outcomes: ReadonlyMap<string, WireOutcome>; /** Batch lines run; 0 when all was there. */ readonly linesRun: number };
+
+type Progress = { linesRun: number; aborted: string | undefined; changed: Set<string>; errors: Map<string, LineFailure>; warnings: Map<string, string[]> };
+
+/** What reads back wrong gets another round: a line that cannot be parsed (a namespace or bridge that vanished this moment) ends a
+ *  batch, and the action of a device just removed may live on for a moment under the index that its successor uses. */
+const MAX_ROUNDS = 3;
+
+/** Brings all wires about; idempotent. Callers hold the wires' locks and have checked every word. */
+export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<EnsureResult> {
+  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(), errors: new Map(), warnings: new Map() };
+  const missing = new Map<string, string>();
+  const refused = new Map<string, WirePlan>();
+  let state = await readKernelState(run, input.wires);
+  let extra = input.extraInner ?? [];
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const plans: WirePlan[] = [];
+    const absent = await absentNamespaces(input.wires);
+    for (const wire of input.wires) {
+      if (progress.errors.has(wire.id)) continue;
+      const gone = innerEndsOf(wire).map(({ inner }) => netnsWord(inner.netns)).find((word) => word !== undefined && absent.has(word));
+      if (gone !== undefined) missing.set(wire.id, gone);
+      const plan = planWire(wire, state);
+      if (plan.refusal) refused.set(wire.id, plan);
+      else if (gone === undefined && !isEmptyPlan(plan)) plans.push(plan);
+    }
+    if (plans.length === 0 && extra.length === 0) break;
+    progress.aborted = undefined;
+    await runPlans(run, plans, { ...input, extraInner: extra }, state, progress);
+    extra = [];
+    if (plans.length > 0) state = await readKernelState(run, input.wires);
+  }
+  const outcomes = new Map(input.wires.map((wire): [string, WireOutcome] => [wire.id, outcomeOf(wire, state, progress, missing.get(wire.id), refused.get(wire.id))]));
+  return { outcomes, linesRun: progress.linesRun };
+}
+
+async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, state: KernelState, progress: Progress): Promise<void> {
+  const going = (pick: (plan: WirePlan) => readonly BatchLine[]): readonly BatchLine[] => plans.filter((plan) => !progress.errors.has(plan.wireId)).flatMap(pick);
+  const batch = async (tool: 'ip' | 'tc', lines: readonly BatchLine[]): Promise<void> => {
+    const result = await runBatch(run, tool, lines);
+    progress.linesRun += lines.length;
+    for (const failure of result.failures) if (!progress.errors.has(failure.owner)) progress.errors.set(failure.owner, failure);
+    progress.aborted ??= result.aborted;
+  };
+  for (const plan of plans) progress.changed.add(plan.wireId);
+  const remove = plans.flatMap((plan) => plan.remove).flatMap((name) => state.devices.get(name) ?? []);
+  progress.linesRun += remove.length;
+  await removeDevices(run, remove, state.devices.values());
+  const make = going((plan) => plan.make);
+  await batch('ip', make);
+  await undoForeignMarks(run, make, progress);
+  await Promise.all([batch('tc', going((plan) => plan.redirect)), runInner(run, plans, input, progress)]);
+  await batch('ip', going((plan) => plan.raise));
+}
+
+async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, progress: Progress): Promise<void> {
+  const work = plans.filter((plan) => !progress.errors.has(plan.wireId)).flatMap((plan) => plan.inner);
+  const byNetns = new Map<string, BatchLine[]>();
+  const add = (netns: string, lines: readonly BatchLine[]): void => {
+    byNetns.set(netns, [...(byNetns.get(netns) ?? []), ...lines]);
+  };
+  for (const { netns, lines } of input.extraInner ?? []) add(netns, lines);
+  for (const one of work) add(netnsKey(one.port.inner.netns), [...one.lines, ...(input.restoreInner?.(one) ?? [])]);
+  const here = byNetns.get('') ?? [];
+  byNetns.delete('');
+  const batches = [...byNetns].map(([netns, lines]) => ({ netns, lines }));
+  progress.linesRun += here.length + batches.reduce((sum, { lines }) => sum + lines.length, 0);
+  const [inside, outside] = await Promise.all([runInnerBatches(run, batches), runBatch(run, 'ip', here)]);
+  for (const failure of [...inside, ...outside.failures]) {
+    const warnings = progress.warnings.get(failure.owner) ?? [];
+    progress.warnings.set(failure.owner, [...warnings, innerWarning(work.find((one) => one.wireId === failure.owner), failure)]);
+  }
+}
+
+/** Where a name was taken between our read and our making, the mark of the next line landed on a device that is not ours. */
+async function undoForeignMarks(run: RunTool, make: readonly BatchLine[], progress: Progress): Promise<void> {
+  const undo = make.flatMap(({ owner, text }): BatchLine[] => {
+    const failed = progress.errors.get(owner);
+    const [, , , , device, , mark] = text.split(' ');
+    const follows = failed?.text.includes(` peer name ${device ?? ''} `) === true && text.startsWith('link property add');
+    return follows && device !== undefined && mark !== undefined ? [{ owner, text: unmarkLine(device, mark), mayFail: true }] : [];
+  });
+  await runBatch(run, 'ip', undo);
+}
+
+function outcomeOf(wire: Wire, kernel: KernelState, progress: Progress, missing: string | undefined, refused: WirePlan | undefined): WireOutcome {
+  const state = wireState(hostPortsOf(wire), kernel, wire.id);
+  if (state.joined) return { ok: true, state, changed: progress.changed.has(wire.id), warnings: progress.warnings.get(wire.id) ?? [] };
+  const failure = progress.errors.get(wire.id);
+  if (refused?.refusal) return { ok: false, error: refusalError(wire, refused.refusal), state };
+  if (missing !== undefined) return { ok: false, error: namespaceMissingError(wire, missing), state };
+  return { ok: false, error: failure ? lineError(failure) : notJoinedError(wire, state, progress.aborted), state };
+}
+
+/** Namespaces that are not there: a line with one would end the whole batch, not only fail. */
+async function absentNamespaces(wires: readonly Wire[]): Promise<ReadonlySet<string>> {
+  const words = new Set(wires.flatMap((wire) => innerEndsOf(wire).flatMap(({ inner }) => netnsWord(inner.netns) ?? [])));
+  const checked = await Promise.all([...words].map(async (word) => ((await exists(word.startsWith('/') ? word : `${NETNS_DIR}/${word}`)) ? [] : [word])));
+  return new Set(checked.flat());
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function netnsKey(ref: NetnsRef): string {
+  return netnsWord(ref) ?? '';
+}

@@ -1,0 +1,70 @@
+// Reads devices, redirects and namespace ids back from the kernel: all in one dump each, or only those of a few wires.
+import { readdir, stat } from 'node:fs/promises';
+import { LinkPlaneError } from './link-plane-error.ts';
+import { kernelState, parseActions, parseIpOutput, type KernelState } from './kernel-state.ts';
+import { hostPortsOf } from './host-ports.ts';
+import type { RunTool, ToolRun } from './run-tool.ts';
+import type { Wire } from './wire.ts';
+
+export const NETNS_DIR = '/run/netns';
+/** Above this many host ends a dump of everything is cheaper than asking for each. */
+const FEW_PORTS = 24;
+
+/** Reads what the wires need to be judged; a few wires cost two small processes, many the two dumps of the namespace. */
+export async function readKernelState(run: RunTool, wires: readonly Wire[]): Promise<KernelState> {
+  const ports = wires.flatMap(hostPortsOf);
+  if (ports.length > FEW_PORTS) return readAll(run);
+  const devices = new Set(ports.flatMap((port) => [port.device, port.mark, ...(port.bridge === undefined ? [] : [port.bridge])]));
+  const ipLines = [...devices].map((device) => `link show dev ${device}`);
+  const tcLines = ports.flatMap(({ redirect }) => (redirect ? [`actions get action mirred index ${redirect.index}`] : []));
+  const named = ports.some(({ inner }) => inner.netns !== 'host' && 'name' in inner.netns);
+  const [links, actions, inodes] = await Promise.all([
+    run({ program: 'ip', args: ['-j', '-d', '-force', '-batch', '-'], stdin: `${[...ipLines, ...(named ? ['netns list-id'] : [])].join('\n')}\n` }),
+    tcLines.length === 0 ? undefined : run({ program: 'tc', args: ['-j', '-force', '-batch', '-'], stdin: `${tcLines.join('\n')}\n` }),
+    named ? namesByInode() : new Map<number, readonly string[]>(),
+  ]);
+  return toState(links.stdout, links.stdout, actions?.stdout ?? '', inodes);
+}
+
+/** Reads every device and redirect of the namespace. */
+export async function readAll(run: RunTool): Promise<KernelState> {
+  const [links, ids, actions, inodes] = await Promise.all([
+    run({ program: 'ip', args: ['-j', '-d', 'link'] }),
+    run({ program: 'ip', args: ['-j', 'netns', 'list-id'] }),
+    run({ program: 'tc', args: ['-j', 'actions', 'ls', 'action', 'mirred'] }),
+    namesByInode(),
+  ]);
+  assertOk(links, 'ip -j -d link');
+  assertOk(actions, 'tc -j actions ls action mirred');
+  return toState(links.stdout, ids.stdout, actions.stdout, inodes);
+}
+
+/** Inode of each named namespace; unreadable or half-made names are left out. */
+export async function netnsInodes(): Promise<ReadonlyMap<string, number>> {
+  const [names, own] = await Promise.all([readdir(NETNS_DIR).catch(() => []), stat('/proc/self/ns/net')]);
+  const entries = await Promise.all(
+    names.map(async (name): Promise<[string, number] | undefined> => {
+      const found = await stat(`${NETNS_DIR}/${name}`).catch(() => undefined);
+      return found && found.dev === own.dev ? [name, found.ino] : undefined;
+    }),
+  );
+  return new Map(entries.filter((entry) => entry !== undefined));
+}
+
+async function namesByInode(): Promise<ReadonlyMap<number, readonly string[]>> {
+  const byInode = new Map<number, string[]>();
+  for (const [name, inode] of await netnsInodes()) byInode.set(inode, [...(byInode.get(inode) ?? []), name]);
+  return byInode;
+}
+
+/** A namespace may bear several names, of which list-id shows one: all names of the same inode count. */
+function toState(links: string, ids: string, actions: string, inodes: ReadonlyMap<number, readonly string[]>): KernelState {
+  const aliases = new Map([...inodes.values()].flatMap((names) => names.map((name): [string, readonly string[]] => [name, names])));
+  const netnsNames = [...parseIpOutput(ids).netnsNames].map(([id, name]): [number, ReadonlySet<string>] => [id, new Set(aliases.get(name) ?? [name])]);
+  return kernelState(parseIpOutput(links).devices, parseActions(actions), new Map(netnsNames));
+}
+
+function assertOk(result: ToolRun, what: string): void {
+  if (result.exitCode === 0) return;
+  throw new LinkPlaneError('tool-failed', `${what} failed with exit code ${result.exitCode ?? 'none'}: ${result.stderr.trim().slice(-500)}`);
+}

@@ -1,0 +1,87 @@
+// The batch lines of ip and tc: one function for each thing that is made, so that every word order is in one place.
+import { HALF_MADE_GROUP } from './assess-ports.ts';
+import type { HostPort, Redirect } from './host-ports.ts';
+import type { InnerEnd, InnerRoute, NetnsRef } from './wire.ts';
+
+/** Preference of our redirects; probes sit below it. */
+const REDIRECT_PREF = 10;
+
+/** How a namespace is written after `netns` in a line and after `-n`; nothing for the plane's own. */
+export function netnsWord(ref: NetnsRef): string | undefined {
+  if (ref === 'host') return undefined;
+  return 'name' in ref ? ref.name : ref.path;
+}
+
+/** Both ends of a veth. The inner end comes first: `up` works on the first device only, so it is up at birth, while the host end is down. */
+export function addPortLine(port: HostPort): string {
+  const netns = netnsWord(port.inner.netns);
+  return words(
+    `link add dev ${port.inner.interface}`,
+    netns && `netns ${netns}`,
+    `up mtu ${port.mtu}`,
+    port.inner.mac && `address ${port.inner.mac}`,
+    `type veth peer name ${port.device} mtu ${port.mtu}`,
+    port.mac && `address ${port.mac}`,
+    `group ${HALF_MADE_GROUP}`,
+  );
+}
+
+/** The mark; not allowed inside `link add`. */
+export function markLine(device: string, mark: string): string {
+  return `link property add dev ${device} altname ${mark}`;
+}
+
+export function unmarkLine(device: string, mark: string): string {
+  return `link property del dev ${device} altname ${mark}`;
+}
+
+/** Last line of a host end: plugged in, silent, out of the half-made group, and up or down as wished. */
+export function finishPortLine(port: HostPort): string {
+  return words(
+    `link set dev ${port.device} ${port.carrier}`,
+    port.silent && 'addrgenmode none',
+    'group default',
+    port.bridge === undefined ? 'nomaster' : `master ${port.bridge}`,
+  );
+}
+
+export function isolateLine(port: HostPort): string {
+  return `link set dev ${port.device} type bridge_slave isolated ${port.isolated ? 'on' : 'off'}`;
+}
+
+/** A redirect of everything that comes in at a device, with its own number and owner. Needs clsact on the device. */
+export function redirectLine(device: string, redirect: Redirect): string {
+  return (
+    `filter add dev ${device} ingress protocol all pref ${REDIRECT_PREF} u32 match u32 0 0 ` +
+    `action mirred egress redirect dev ${redirect.to} index ${redirect.index} cookie ${redirect.cookie}`
+  );
+}
+
+/** Points the redirect that exists at its target again, in place: the kernel never does so by itself when the target was made anew,
+ *  and a filter deleted and added again may meet its old action, not yet freed, under the same index. */
+export function rebindLine(redirect: Redirect): string {
+  return `actions replace action mirred egress redirect dev ${redirect.to} index ${redirect.index} cookie ${redirect.cookie}`;
+}
+
+/** Lines inside the namespace for an end just made: bridge port, addresses, routes. Addresses are leased, so none is probed for. */
+export function innerSetupLines(inner: InnerEnd): readonly string[] {
+  const device = inner.interface;
+  return [
+    ...(inner.bridge === undefined ? [] : [`link set dev ${inner.bridge} up`, `link set dev ${device} master ${inner.bridge}`]),
+    ...(inner.addresses ?? []).map((address) => words(`address replace ${address} dev ${device}`, address.includes(':') && 'nodad')),
+    ...(inner.routes ?? []).map((route) => routeLine(device, route)),
+  ];
+}
+
+/** The bridge inside a namespace; fails harmlessly when it is there. */
+export function innerBridgeLine(inner: InnerEnd): string | undefined {
+  return inner.bridge === undefined ? undefined : `link add dev ${inner.bridge} type bridge`;
+}
+
+function routeLine(device: string, route: InnerRoute): string {
+  return words(`route replace ${route.to}`, route.via && `via ${route.via}`, `dev ${device}`, route.metric !== undefined && `metric ${route.metric}`);
+}
+
+function words(...parts: readonly (string | false | undefined)[]): string {
+  return parts.filter((part) => part !== false && part !== undefined && part !== '').join(' ');
+}

@@ -1,0 +1,100 @@
+// What the link plane is ordered to make (wires) and what it reads back; it knows nothing of labs, nodes or messages.
+
+/** A network namespace: by its name under /run/netns, by a path such as /proc/PID/ns/net, or the plane's own (`host`). */
+export type NetnsRef = { readonly name: string } | { readonly path: string } | 'host';
+
+export type CarrierWish = 'up' | 'down';
+
+/** A static route inside a namespace. `to` is `default` or a prefix; without `via` it is on-link. */
+export type InnerRoute = { readonly to: string; readonly via?: string; readonly metric?: number };
+
+/** The device that the node sees. */
+export type InnerEnd = {
+  readonly netns: NetnsRef;
+  readonly interface: string;
+  readonly mac?: string;
+  /** CIDR, IPv4 or IPv6; set when the end is made. */
+  readonly addresses?: readonly string[];
+  readonly routes?: readonly InnerRoute[];
+  /** Bridge inside the namespace that the end becomes a port of; made there when absent. */
+  readonly bridge?: string;
+};
+
+/** The device on the host side of an inner end. `mark` is its alternative name: the exact proof that it is ours. */
+export type HostEnd = { readonly device: string; readonly mark: string; readonly carrier?: CarrierWish };
+
+/** Host end joined to its opposite by an ingress redirect; `actionIndex` is a number nobody else uses in the host's namespace. */
+export type JoinedEnd = { readonly inner: InnerEnd; readonly host: HostEnd; readonly actionIndex: number };
+
+type WireBase = { readonly id: string; readonly mtu: number };
+
+/** Two inner ends, cross-connected: node to node, also within one node, or node to a bridge inside a node. */
+export type JoinedWire = WireBase & { readonly kind: 'joined'; readonly a: JoinedEnd; readonly b: JoinedEnd };
+/** An inner end whose host end is a port of a bridge of the host: bridge nodes, the management network. */
+export type BridgeWire = WireBase & {
+  readonly kind: 'bridge';
+  readonly inner: InnerEnd;
+  readonly host: HostEnd;
+  readonly bridge: string;
+  /** A port that talks only to the bridge itself and to ports that are not isolated. */
+  readonly isolated?: boolean;
+  readonly mac?: string;
+};
+/** An inner end whose host end is a plain interface of the host. */
+export type HostWire = WireBase & { readonly kind: 'host'; readonly inner: InnerEnd; readonly host: HostEnd; readonly mac?: string };
+/** The inner end is a macvlan device on an interface of the host; `mark` is its alternative name inside the namespace. */
+export type MacvlanWire = WireBase & {
+  readonly kind: 'macvlan';
+  readonly inner: InnerEnd;
+  readonly parent: string;
+  readonly mode: 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
+  readonly mark: string;
+};
+export type DummyWire = WireBase & { readonly kind: 'dummy'; readonly inner: InnerEnd; readonly mark: string };
+/** A tunnel leg to a place that we do not manage. */
+export type VxlanWire = WireBase & { readonly kind: 'vxlan'; readonly inner: InnerEnd; readonly host: HostEnd; readonly remote: string; readonly vni: number; readonly udpPort: number };
+
+export type Wire = JoinedWire | BridgeWire | HostWire | MacvlanWire | DummyWire | VxlanWire;
+export type WireSide = 'a' | 'b';
+
+/** What was read of one end. `adminUp` and `carrier` are those of the host end; carrier means that the inner end is up too. */
+export type EndState = {
+  readonly side: WireSide;
+  readonly device: string;
+  readonly present: boolean;
+  readonly ifindex?: number;
+  readonly peerIfindex?: number;
+  readonly netnsId?: number;
+  readonly mtu?: number;
+  readonly adminUp: boolean;
+  readonly carrier: boolean;
+  readonly master?: string;
+};
+
+/** `joined`: everything that makes the wire is there. `up`: joined, and all host ends have carrier. */
+export type WireState = {
+  readonly id: string;
+  readonly joined: boolean;
+  readonly up: boolean;
+  readonly ends: readonly EndState[];
+  readonly faults: readonly WireFault[];
+};
+
+export type WireFaultKind =
+  | 'end-missing'
+  | 'end-half-made'
+  | 'end-stale'
+  | 'end-renamed'
+  | 'name-taken'
+  | 'bridge-missing'
+  | 'wrong-master'
+  | 'wrong-mtu'
+  | 'talks-ipv6'
+  | 'redirect-missing'
+  | 'redirect-dead'
+  | 'redirect-wrong'
+  | 'index-taken'
+  | 'end-down'
+  | 'end-up';
+
+export type WireFault = { readonly side: WireSide; readonly kind: WireFaultKind; readonly detail?: string };
