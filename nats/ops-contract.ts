@@ -1,0 +1,85 @@
+// The ops API as data: each verb with its kind and the shapes of request and answer; the service and the typed client both stand on it.
+import { z } from 'zod';
+import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
+import { LogEntry } from '../machines/vocabulary/event.ts';
+import { Change } from '../machines/vocabulary/lab-plan.ts';
+import { Impairment, LabSpec } from '../machines/vocabulary/lab-spec.ts';
+import { LabView, NodeView } from '../machines/vocabulary/lab-view.ts';
+import { ExecResult } from '../machines/vocabulary/observation.ts';
+
+/** Made by the caller; the same id sent again has no second effect and gets the same answer. */
+const commandId = CommandId;
+
+/** `n` is the lab's log entry that holds the wish; with `nothing` the lab was as wanted already. */
+export const Accepted = z.object({ outcome: z.enum(['accepted', 'nothing']), n: z.number().int(), repeated: z.boolean(), changes: z.array(Change) });
+export type Accepted = z.infer<typeof Accepted>;
+
+export const LabSummary = z.object({
+  lab: LabId, n: z.number().int(), state: LabView.shape.state, topologyPath: z.string().optional(), owner: z.string().optional(),
+  nodes: z.number().int(), nodesRunning: z.number().int(), links: z.number().int(), linksUp: z.number().int(), problems: z.number().int(),
+  deployedAt: EpochMs.optional(),
+});
+export type LabSummary = z.infer<typeof LabSummary>;
+
+export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'lost']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs });
+export type HostSummary = z.infer<typeof HostSummary>;
+
+export const Status = z.object({
+  version: z.string(), supervisor: z.string(), pid: z.number().int(), startedAt: EpochMs,
+  nats: z.object({ version: z.string(), durable: z.string() }),
+  hosts: z.array(HostSummary), labs: z.number().int(),
+  /** Longest stall of the event loop in the last minute, milliseconds. */
+  loopDelayMaxMs: z.number(),
+});
+export type Status = z.infer<typeof Status>;
+
+/** One entry of a lab's log with a sentence for each thing that happened. */
+export const HistoryEntry = z.object({ entry: LogEntry, news: z.array(z.string()) });
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+export const NodeExecResult = ExecResult.extend({ node: NodeId, containerName: z.string(), lab: LabId });
+export type NodeExecResult = z.infer<typeof NodeExecResult>;
+
+const nothing = z.object({});
+const nodes = z.array(NodeId).min(1);
+
+/** `scope` says whether the subject names a lab. Verbs of kind `do` change something; a viewer may only publish `read` ones. */
+export const OPS = {
+  deploy: { kind: 'do', scope: 'lab', request: z.object({ commandId, spec: LabSpec, takeOver: z.boolean(), reconfigure: z.boolean() }), response: Accepted },
+  destroy: { kind: 'do', scope: 'lab', request: z.object({ commandId, cleanup: z.boolean(), keepMgmtNet: z.boolean() }), response: Accepted },
+  retry: { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes: z.array(NodeId), links: z.array(LinkId) }), response: Accepted },
+  'node-start': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
+  'node-stop': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
+  'node-restart': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
+  /** Runs a command in running nodes; its outcome is the answer, not a part of the log. `argv` is not given to a shell. */
+  'node-exec': {
+    kind: 'do', scope: 'lab',
+    request: z.object({ nodes, argv: z.array(z.string()).min(1), timeoutMs: z.number().int().positive() }),
+    response: z.object({ results: z.array(NodeExecResult) }),
+  },
+  'link-set': {
+    kind: 'do', scope: 'lab',
+    request: z.object({ commandId, link: LinkId, admin: z.enum(['up', 'down']).optional(), impairment: Impairment.optional() }),
+    response: Accepted,
+  },
+  /** Removes the log of a destroyed lab for good. */
+  prune: { kind: 'do', scope: 'lab', request: z.object({ commandId }), response: nothing },
+  plan: { kind: 'read', scope: 'lab', request: z.object({ spec: LabSpec, takeOver: z.boolean(), reconfigure: z.boolean() }), response: z.object({ exists: z.boolean(), changes: z.array(Change) }) },
+  inspect: { kind: 'read', scope: 'lab', request: nothing, response: LabView },
+  node: { kind: 'read', scope: 'lab', request: z.object({ node: NodeId }), response: NodeView },
+  /** Entries after number `after`, the last `limit` of them. */
+  history: { kind: 'read', scope: 'lab', request: z.object({ after: z.number().int().nonnegative(), limit: z.number().int().positive().max(1000) }), response: z.object({ entries: z.array(HistoryEntry), last: z.number().int() }) },
+  list: { kind: 'read', scope: 'none', request: z.object({ destroyed: z.boolean() }), response: z.object({ labs: z.array(LabSummary) }) },
+  hosts: { kind: 'read', scope: 'none', request: nothing, response: z.object({ hosts: z.array(HostSummary) }) },
+  status: { kind: 'read', scope: 'none', request: nothing, response: Status },
+  /** What a host's tools and kernel can do, as its host-actor probed it. */
+  fingerprint: { kind: 'read', scope: 'none', request: z.object({ host: HostId.optional() }), response: z.object({ host: HostId, probes: z.array(z.record(z.string(), z.unknown())) }) },
+} as const;
+
+export type OpsVerb = keyof typeof OPS;
+export type OpsRequest<V extends OpsVerb> = z.infer<(typeof OPS)[V]['request']>;
+export type OpsResponse<V extends OpsVerb> = z.infer<(typeof OPS)[V]['response']>;
+
+/** How every refusal and accident crosses the wire. */
+export const OpsFailure = z.object({ code: z.string(), message: z.string(), retryable: z.boolean(), details: z.record(z.string(), z.unknown()) });
+export type OpsFailure = z.infer<typeof OpsFailure>;
