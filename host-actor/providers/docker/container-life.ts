@@ -1,0 +1,105 @@
+// Starts, stops and kills containers of ours by engine id, and reads back what came of it.
+import { ProviderError } from '../provider-error.ts';
+import type { InspectedNode, ObservedNode, Sandbox, StartedNode, VerbOptions } from '../provider.ts';
+import { sandboxRuntime } from './container-config.ts';
+import type { EngineClient } from './engine-client.ts';
+import { defaultDeadlineMs, engineStatus, engineText } from './engine-client.ts';
+import { inspectById } from './owned-containers.ts';
+import { checkJoinedSandbox, writeSandboxLookup } from './sandbox-lookup.ts';
+
+/** Starts the container in its namespace. A process that ended at once is no error here: the node read back says `exited`.
+ *  @throws {ProviderError} `container-absent`, `sandbox-missing`, `sandbox-mismatch`, `command-not-found`, `privileged-not-possible`, `start-failed`, and those of the client. */
+export async function ensureStarted(engine: EngineClient, sandboxDir: string, runtimeId: string, sandbox: Sandbox, options: VerbOptions = {}): Promise<StartedNode> {
+  const before = await requireOurs(engine, runtimeId, options);
+  if (before.status === 'running') return { outcome: 'was-running', node: before };
+  if (before.status === 'paused') {
+    await unpause(engine, before, options);
+    return { outcome: 'was-running', node: await requireOurs(engine, runtimeId, options) };
+  }
+  const netnsPath = before.wiring === 'before-start' && 'netnsPath' in sandbox ? sandbox.netnsPath : undefined;
+  if (netnsPath !== undefined) await writeSandboxLookup(sandboxDir, runtimeId, netnsPath);
+  await start(engine, before, options);
+  const node = await requireOurs(engine, runtimeId, options);
+  if (netnsPath !== undefined && node.pid !== 0) await rejectWrongSandbox(engine, node, netnsPath, options);
+  return { outcome: 'started', node };
+}
+
+/** Stops with a grace; not running is success. */
+export async function ensureStopped(engine: EngineClient, runtimeId: string, options: VerbOptions & { graceMs: number }): Promise<InspectedNode> {
+  const graceSeconds = Math.ceil(options.graceMs / 1000);
+  // The engine waits for the grace before it kills, so the deadline comes on top.
+  const deadlineMs = options.graceMs + (options.deadlineMs ?? defaultDeadlineMs);
+  await onOurs(engine, runtimeId, options, (node) =>
+    engine.call({ what: `stopping container ${node.name}`, ...options, deadlineMs, lane: 'long' }, (docker, abortSignal) =>
+      docker.getContainer(runtimeId).stop({ t: graceSeconds, abortSignal }),
+    ),
+  );
+  return inspectById(engine, runtimeId, options);
+}
+
+/** Sends a signal; not running is success. */
+export async function kill(engine: EngineClient, runtimeId: string, signal: string, options: VerbOptions = {}): Promise<InspectedNode> {
+  await onOurs(engine, runtimeId, options, (node) =>
+    engine.call({ what: `sending ${signal} to container ${node.name}`, ...options }, (docker, abortSignal) =>
+      docker.getContainer(runtimeId).kill({ signal, abortSignal }),
+    ),
+  );
+  return inspectById(engine, runtimeId, options);
+}
+
+/** The container, which must be there and ours.
+ *  @throws {ProviderError} `container-absent`. */
+export async function requireOurs(engine: EngineClient, runtimeId: string, options: VerbOptions): Promise<ObservedNode> {
+  const seen = await inspectById(engine, runtimeId, options);
+  if (seen.found === 'ours') return seen.node;
+  throw new ProviderError('container-absent', `container ${runtimeId} is ${seen.found === 'foreign' ? 'not ours' : 'gone'}`, { details: { runtimeId } });
+}
+
+async function onOurs(engine: EngineClient, runtimeId: string, options: VerbOptions, act: (node: ObservedNode) => Promise<unknown>): Promise<void> {
+  const seen = await inspectById(engine, runtimeId, options);
+  if (seen.found !== 'ours' || !['running', 'paused', 'restarting'].includes(seen.node.status)) return;
+  try {
+    await act(seen.node);
+  } catch (error) {
+    // 304 and 409: it ended by itself meanwhile; 404: it was removed.
+    if (![304, 404, 409].includes(engineStatus(error) ?? 0)) throw error;
+  }
+}
+
+async function unpause(engine: EngineClient, node: ObservedNode, options: VerbOptions): Promise<void> {
+  await engine.call({ what: `unpausing container ${node.name}`, ...options }, (docker, abortSignal) => docker.getContainer(node.runtimeId).unpause({ abortSignal }));
+}
+
+async function start(engine: EngineClient, node: ObservedNode, options: VerbOptions): Promise<void> {
+  try {
+    await engine.call({ what: `starting container ${node.name}`, ...options }, (docker, abortSignal) => docker.getContainer(node.runtimeId).start({ abortSignal }));
+  } catch (error) {
+    if (engineStatus(error) === 304) return;
+    throw engineStatus(error) === undefined ? error : explainStartError(node, engineText(error), error);
+  }
+}
+
+function explainStartError(node: ObservedNode, text: string, cause: unknown): ProviderError {
+  const details = { runtimeId: node.runtimeId, engine: text };
+  const message = `starting container ${node.name} failed: ${text}`;
+  if (/executable file not found|exec format error|: no such file or directory: unknown$/.test(text) && /exec:|exec user process|executable/.test(text)) {
+    return new ProviderError('command-not-found', `${message}; correct "cmd" or "entrypoint" of the node, or its image`, { cause, details });
+  }
+  if (/unable to apply caps|capset|operation not permitted/i.test(text) && /caps?\b|capab/i.test(text)) {
+    return new ProviderError('privileged-not-possible', `${message}; this host cannot give the capabilities that the node asks for`, { cause, details });
+  }
+  if (text.includes(`${sandboxRuntime} runtime:`) || /unknown or invalid runtime name|unknown runtime/i.test(text)) {
+    return new ProviderError('sandbox-missing', message, { cause, details, retryable: true });
+  }
+  return new ProviderError('start-failed', message, { cause, details, retryable: true });
+}
+
+/** Never let it run in a network that is not the one ordered. */
+async function rejectWrongSandbox(engine: EngineClient, node: ObservedNode, netnsPath: string, options: VerbOptions): Promise<void> {
+  try {
+    await checkJoinedSandbox(node.pid, netnsPath);
+  } catch (error) {
+    await kill(engine, node.runtimeId, 'SIGKILL', options);
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+// Nodes as containers of a Docker engine on this host: one client, made once, behind the provider interface.
+import type { HostId } from '../../../machines/vocabulary/ids.ts';
+import type { EngineInfo, ImageProgress, ImageReady, NodeProvider, VerbOptions } from '../provider.ts';
+import { ensureStarted, ensureStopped, kill } from './container-life.ts';
+import type { EngineTraits } from './container-config.ts';
+import { EngineClient } from './engine-client.ts';
+import { watchEngineEvents, readEngineEventsSince } from './engine-events.ts';
+import { readEngineInfo, readMissingCapabilities, readSecurityModules } from './engine-info.ts';
+import { ensureCreated } from './ensure-created.ts';
+import { ensureImage, hasImage, loadImage, removeStrayProbes } from './ensure-image.ts';
+import { ensureRemoved } from './ensure-removed.ts';
+import { execInNode } from './exec.ts';
+import { readLogTail } from './log-tail.ts';
+import { inspectNode, listOwned } from './owned-containers.ts';
+import { defaultSandboxDir } from './sandbox-lookup.ts';
+import { SharedTasks } from './shared-tasks.ts';
+
+export interface DockerProviderOptions {
+  readonly hostId: HostId;
+  readonly socketPath?: string;
+  /** Where our OCI runtime looks containers up. */
+  readonly sandboxDir?: string;
+  /** Longest time for one brief engine call. */
+  readonly deadlineMs?: number;
+  /** Capabilities that this host cannot give; read from the kernel where absent, none where a runtime works around them. */
+  readonly missingCapabilities?: readonly string[];
+}
+
+export interface DockerProvider extends NodeProvider {
+  /** Loads an archive and proves the image. @throws {ProviderError} `image-broken`. */
+  loadImage(archive: string, image: string, options?: VerbOptions): Promise<ImageReady>;
+  /** Removes image probes that a killed process left; call it once at start. */
+  removeStrayProbes(options?: VerbOptions): Promise<void>;
+}
+
+/** The provider; nothing is asked of the engine before the first verb. */
+export function makeDockerProvider(settings: DockerProviderOptions): DockerProvider {
+  const engine = new EngineClient(settings);
+  const sandboxDir = settings.sandboxDir ?? defaultSandboxDir;
+  const imageContext = { engine, sandboxDir, hostId: settings.hostId };
+  const images = new SharedTasks<ImageReady, ImageProgress>();
+  const traits = new TraitsCache(engine);
+
+  return {
+    ensureImage: (image, policy, options = {}) =>
+      images.run(`${policy} ${image}`, options, (signal, onProgress) => ensureImage(imageContext, image, policy, { ...options, signal, onProgress })),
+    hasImage: (image, options) => hasImage(engine, image, options),
+    loadImage: (archive, image, options) => loadImage(imageContext, archive, image, options),
+    removeStrayProbes: (options) => removeStrayProbes(imageContext, options),
+    ensureCreated: async (spec, placement, options) => {
+      const missingCapabilities = settings.missingCapabilities ?? (await readMissingCapabilities());
+      return ensureCreated({ engine, sandboxDir, missingCapabilities, traits: await traits.read(options) }, spec, placement, options);
+    },
+    ensureStarted: (runtimeId, sandbox, options) => ensureStarted(engine, sandboxDir, runtimeId, sandbox, options),
+    ensureStopped: (runtimeId, options) => ensureStopped(engine, runtimeId, options),
+    ensureRemoved: (key, options) => ensureRemoved(engine, sandboxDir, key, options),
+    kill: (runtimeId, signal, options) => kill(engine, runtimeId, signal, options),
+    inspect: (key, options) => inspectNode(engine, key, options),
+    listOwned: (filter, options) => listOwned(engine, filter, options),
+    logTail: (runtimeId, options) => readLogTail(engine, runtimeId, options),
+    exec: (runtimeId, command, options) => execInNode(engine, runtimeId, command, options),
+    watchEvents: (watch) => watchEngineEvents(engine, watch),
+    readEventsSince: (cursor, hostId, options) => readEngineEventsSince(engine, cursor, hostId, options),
+    engineInfo: async (options) => traits.keep(await readEngineInfo(engine, options)),
+  };
+}
+
+/** Settings of the engine change only by its reload or restart; asked again after a while, not for each container. */
+class TraitsCache {
+  readonly #engine: EngineClient;
+  #kept: { traits: EngineTraits; untilMs: number } | undefined;
+
+  constructor(engine: EngineClient) {
+    this.#engine = engine;
+  }
+
+  async read(options: VerbOptions = {}): Promise<EngineTraits> {
+    if (this.#kept === undefined || Date.now() > this.#kept.untilMs) this.keep(await readEngineInfo(this.#engine, options));
+    return this.#kept?.traits ?? { joinsNamespaces: false, securityModules: [] };
+  }
+
+  keep(info: EngineInfo): EngineInfo {
+    const traits = { joinsNamespaces: info.joinsNamespaces, securityModules: readSecurityModules(info.securityOptions) };
+    this.#kept = { traits, untilMs: Date.now() + 10_000 };
+    return info;
+  }
+}

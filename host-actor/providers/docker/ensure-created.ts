@@ -1,0 +1,137 @@
+// Makes a node's container exist, not started: reuses the right one, replaces an old one, never touches a foreign one.
+import { access } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
+import { ProviderError } from '../provider-error.ts';
+import type { CreatedNode, NodePlacement, ObservedNode, VerbOptions } from '../provider.ts';
+import { impossibleCapabilities } from './capabilities.ts';
+import type { EngineTraits } from './container-config.ts';
+import { renderCreateRequest } from './container-config.ts';
+import { specDigest } from './container-labels.ts';
+import type { EngineClient } from './engine-client.ts';
+import { defaultDeadlineMs, engineStatus, engineText } from './engine-client.ts';
+import { inspectById, inspectNode, listOwned } from './owned-containers.ts';
+import { removeContainer } from './ensure-removed.ts';
+
+export interface CreateContext {
+  readonly engine: EngineClient;
+  readonly traits: EngineTraits;
+  readonly missingCapabilities: readonly string[];
+  readonly sandboxDir: string;
+}
+
+/** @throws {ProviderError} `name-invalid`, `name-taken`, `newer-generation`, `image-absent`, `bind-source-missing`, `privileged-not-possible`, `capability-not-possible`, `spec-invalid`, and those of the client. */
+export async function ensureCreated(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions = {}): Promise<CreatedNode> {
+  checkName(placement);
+  checkCapabilities(spec, context.missingCapabilities);
+  await checkBindSources(spec, placement);
+  const owned = await listOwned(context.engine, placement, options);
+  const { keep, outdated } = sortOwned(owned, spec, placement);
+  for (const node of outdated) await removeContainer(context.engine, context.sandboxDir, node.runtimeId, options);
+  if (keep !== undefined) return { outcome: 'reused', node: await restoreName(context.engine, keep, placement, options) };
+  const node = await create(context, spec, placement, options);
+  return { outcome: outdated.length === 0 ? 'created' : 'recreated', node };
+}
+
+/** Why the engine would refuse the name, or undefined. Source: the engine's pattern for container names. */
+export function containerNameFault(name: string): string | undefined {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return undefined;
+  return `container name "${name}" is not possible: it needs at least two characters, a letter or digit first, then letters, digits, "_", "." or "-"`;
+}
+
+function checkName(placement: NodePlacement): void {
+  const fault = containerNameFault(placement.containerName);
+  if (fault !== undefined) throw new ProviderError('name-invalid', `${fault} (node ${placement.nodeId})`);
+}
+
+function checkCapabilities(spec: NodeSpec, missing: readonly string[]): void {
+  const impossible = impossibleCapabilities(spec, missing);
+  if (impossible.length === 0) return;
+  const names = impossible.join(', ');
+  if (spec.privileged) {
+    throw new ProviderError('privileged-not-possible', `node ${spec.id} asks for "privileged: true", but this host itself lacks ${names}; leave it out (NET_ADMIN, NET_RAW and SYS_ADMIN are given anyway) or run the lab on another host`, { details: { missing: impossible } });
+  }
+  throw new ProviderError('capability-not-possible', `node ${spec.id} needs ${names}, which this host itself lacks; take it out of cap-add or run the lab on another host`, { details: { missing: impossible } });
+}
+
+/** The engine would make an absent source as an empty folder of root and leave it behind. */
+async function checkBindSources(spec: NodeSpec, placement: NodePlacement): Promise<void> {
+  const named = spec.binds.map((bind) => bind.split(':')[0] ?? '');
+  const sources = [...named, placement.hostsFile ?? '', placement.resolvConf ?? ''].filter(isAbsolute);
+  const missing: string[] = [];
+  for (const source of new Set(sources)) {
+    await access(source).catch(() => missing.push(source));
+  }
+  if (missing.length === 0) return;
+  throw new ProviderError('bind-source-missing', `node ${spec.id} binds ${missing.join(', ')}, which is not there; make it or correct "binds"`, { details: { missing } });
+}
+
+function sortOwned(owned: readonly ObservedNode[], spec: NodeSpec, placement: NodePlacement) {
+  const newer = owned.find((node) => node.generation > placement.generation);
+  if (newer !== undefined) {
+    throw new ProviderError('newer-generation', `container ${newer.name} of node ${placement.nodeId} has generation ${newer.generation}, the order is for ${placement.generation}`, { details: { runtimeId: newer.runtimeId, generation: newer.generation } });
+  }
+  const digest = specDigest(spec, placement);
+  const keep = owned.find((node) => node.generation === placement.generation && node.specDigest === digest && node.status !== 'dead' && node.status !== 'removing');
+  return { keep, outdated: owned.filter((node) => node !== keep) };
+}
+
+/** A person may have renamed it; people's scripts need the old name, and the engine renames a running container too. */
+async function restoreName(engine: EngineClient, node: ObservedNode, placement: NodePlacement, options: VerbOptions): Promise<ObservedNode> {
+  if (node.name === placement.containerName) return node;
+  try {
+    await engine.call({ what: `renaming container ${node.name} to ${placement.containerName}`, ...options }, (docker, abortSignal) =>
+      docker.getContainer(node.runtimeId).rename({ name: placement.containerName, abortSignal }),
+    );
+  } catch (error) {
+    if (engineStatus(error) === 409) throw await nameTaken(engine, placement, options);
+    throw error;
+  }
+  return { ...node, name: placement.containerName };
+}
+
+async function create(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions): Promise<ObservedNode> {
+  if (isCancelled(options)) throw cancelled(placement);
+  // Cut off half-way the engine goes on and a container is left behind. So the call runs to its end, cancelled or not.
+  const call = context.engine.call({ what: `creating container ${placement.containerName}`, deadlineMs: options.deadlineMs ?? defaultDeadlineMs }, (docker, abortSignal) =>
+    docker.createContainer({ ...renderCreateRequest(spec, placement, context.traits), abortSignal }),
+  );
+  const made = await call.catch(async (error: unknown) => {
+    throw await explainCreateError(context.engine, error, spec, placement, options);
+  });
+  if (isCancelled(options)) {
+    await removeContainer(context.engine, context.sandboxDir, made.id, {});
+    throw cancelled(placement);
+  }
+  const back = await inspectById(context.engine, made.id, options);
+  if (back.found !== 'ours') throw new ProviderError('container-absent', `container ${placement.containerName} was created and is gone again`, { retryable: true });
+  return back.node;
+}
+
+function isCancelled(options: VerbOptions): boolean {
+  return options.signal?.aborted === true;
+}
+
+function cancelled(placement: NodePlacement): ProviderError {
+  return new ProviderError('cancelled', `creating container ${placement.containerName} was cancelled`);
+}
+
+async function explainCreateError(engine: EngineClient, error: unknown, spec: NodeSpec, placement: NodePlacement, options: VerbOptions): Promise<unknown> {
+  const text = engineText(error);
+  const status = engineStatus(error);
+  if (status === 404) {
+    return new ProviderError('image-absent', `image ${spec.image ?? ''} of node ${spec.id} is not on this host: ${text}`, { cause: error, details: { image: spec.image ?? '' } });
+  }
+  if (status === 409) return nameTaken(engine, placement, options);
+  if (status === 400) return new ProviderError('spec-invalid', `the engine refuses node ${spec.id}: ${text}`, { cause: error });
+  return error;
+}
+
+async function nameTaken(engine: EngineClient, placement: NodePlacement, options: VerbOptions): Promise<ProviderError> {
+  const holder = await inspectNode(engine, placement, options);
+  if (holder.found === 'foreign') {
+    const { name, runtimeId, image } = holder.holder;
+    return new ProviderError('name-taken', `container name ${name} is taken by a container that is not ours (id ${runtimeId.slice(0, 12)}, image ${image}); remove or rename it, or set another lab name or prefix`, { details: { runtimeId, image } });
+  }
+  return new ProviderError('name-taken', `container name ${placement.containerName} was taken while the container was made; try again`, { retryable: true });
+}

@@ -1,0 +1,42 @@
+// Removes containers of ours, with their anonymous volumes and their look-up file.
+import { setTimeout as delay } from 'node:timers/promises';
+import { ProviderError } from '../provider-error.ts';
+import type { NodeKey, VerbOptions } from '../provider.ts';
+import type { EngineClient } from './engine-client.ts';
+import { engineStatus } from './engine-client.ts';
+import { inspectContainer, listOwned } from './owned-containers.ts';
+import { removeSandboxLookup } from './sandbox-lookup.ts';
+
+/** Removes every container of this node, whatever its name or generation; what only shares the name is left alone. */
+export async function ensureRemoved(engine: EngineClient, sandboxDir: string, key: NodeKey, options: VerbOptions = {}): Promise<{ removed: readonly string[] }> {
+  const owned = await listOwned(engine, key, options);
+  await Promise.all(owned.map((node) => removeContainer(engine, sandboxDir, node.runtimeId, options)));
+  return { removed: owned.map((node) => node.runtimeId) };
+}
+
+/** Kills and removes one container by id; returns once it is gone. Absent is success. The caller has checked that it is ours. */
+export async function removeContainer(engine: EngineClient, sandboxDir: string, runtimeId: string, options: VerbOptions = {}): Promise<void> {
+  try {
+    await engine.call({ what: `removing container ${runtimeId}`, ...options }, (docker, abortSignal) =>
+      // The client passes the signal on although its types do not say so.
+      docker.getContainer(runtimeId).remove(withSignal({ force: true, v: true }, abortSignal)),
+    );
+  } catch (error) {
+    if (engineStatus(error) === 409) await untilGone(engine, runtimeId, options);
+    else if (engineStatus(error) !== 404) throw error;
+  }
+  await removeSandboxLookup(sandboxDir, runtimeId);
+}
+
+function withSignal<T extends object>(options: T, abortSignal: AbortSignal): T {
+  return { ...options, abortSignal };
+}
+
+/** 409 = somebody else's removal is under way. */
+async function untilGone(engine: EngineClient, runtimeId: string, options: VerbOptions): Promise<void> {
+  const deadline = Date.now() + (options.deadlineMs ?? 30_000);
+  while ((await inspectContainer(engine, runtimeId, options)) !== undefined) {
+    if (Date.now() > deadline) throw new ProviderError('engine-timeout', `container ${runtimeId} is being removed by somebody and does not go`, { retryable: true });
+    await delay(50, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  }
+}
