@@ -1,0 +1,50 @@
+// The whole lab file as it may be written: name, prefix, management network, topology.
+import { z } from 'zod';
+import { anyLinkFileSchema } from './link-file-schema.ts';
+import { nodeFileSchema, text } from './node-file-schema.ts';
+
+const mgmt = z.strictObject({
+  network: text('name of the management network; clab by default').optional(),
+  bridge: text('name of its bridge on the host').optional(),
+  'ipv4-subnet': text('IPv4 range; 172.20.20.0/24 when no range is given').optional(),
+  'ipv4-gw': text('IPv4 gateway').optional(),
+  'ipv4-range': text('part of the range to give addresses from').optional(),
+  'ipv6-subnet': text('IPv6 range').optional(),
+  'ipv6-gw': text('IPv6 gateway').optional(),
+  'ipv6-range': text('part of the range to give addresses from').optional(),
+  mtu: z.int().positive().optional(),
+  'external-access': z.boolean().meta({ description: 'whether nodes are reachable from outside the host' }).optional(),
+  'driver-opts': z.record(z.string(), text('')).optional(),
+  'skip-when-unused': z.boolean().optional(),
+  driver: text('bridge').optional(),
+  isolated: z.boolean().meta({ description: 'extension: no way out to other networks' }).optional(),
+});
+
+/** Management section of a file. */
+export type MgmtFile = z.infer<typeof mgmt>;
+
+const nodes = z.record(z.string(), nodeFileSchema);
+
+const labFile = <L extends z.ZodType>(link: L) =>
+  z.strictObject({
+    name: text('name of the lab'),
+    prefix: text('start of container names; clab by default').optional(),
+    mgmt: mgmt.optional(),
+    settings: z.looseObject({}).optional(),
+    debug: z.boolean().optional(),
+    topology: z.strictObject({
+      defaults: nodeFileSchema.optional(),
+      kinds: nodes.optional(),
+      groups: nodes.optional(),
+      nodes: nodes.optional(),
+      links: z.array(link).optional(),
+    }),
+  });
+
+/** Schema that files are read with; links are looked at one by one, by their type. */
+export const labFileSchema = labFile(z.unknown());
+
+/** Schema for editors: the same, with all link forms. */
+export const labEditorSchema = labFile(anyLinkFileSchema);
+
+export type LabFile = z.infer<typeof labFileSchema>;
