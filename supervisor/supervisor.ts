@@ -29,6 +29,8 @@ export type Supervisor = {
   readonly startedAt: number;
   lab(id: LabId): LabActor;
   labs(): LabActor[];
+  /** Removes the log of a lab, and all knowledge of it. */
+  forget(id: LabId): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -112,6 +114,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   return {
     id, log, hosts, startedAt: now(), lab,
     labs: () => [...actors.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    async forget(labId) {
+      actors.get(labId)?.stop();
+      actors.delete(labId);
+      await log.prune(labId);
+    },
     async stop() {
       await consuming.stop();
       deadlines.stop();

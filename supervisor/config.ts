@@ -1,0 +1,21 @@
+// What the supervisor is told by its environment.
+import { z } from 'zod';
+
+const Environment = z.object({
+  LABWRIGHT_NATS_URL: z.string().min(1),
+  LABWRIGHT_NATS_CREDS: z.string().min(1),
+  LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+});
+
+export type SupervisorConfig = { readonly natsUrl: string; readonly credentialsPath: string; readonly logLevel: string };
+
+/** Reads the configuration. @throws Error that names every variable that is missing or wrong. */
+export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
+  const parsed = Environment.safeParse(env);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);
+  }
+  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_LOG_LEVEL: logLevel } = parsed.data;
+  return { natsUrl, credentialsPath, logLevel };
+}

@@ -1,0 +1,178 @@
+// What each verb of the ops API does: a command to a lab's actor, a look at folded states, or a question to a host.
+import type { NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+import type { monitorEventLoopDelay } from 'node:perf_hooks';
+import { decide } from '../machines/decide/decide.ts';
+import { evolve } from '../machines/evolve/evolve.ts';
+import { labView, nodeView } from '../machines/evolve/lab-view.ts';
+import { initialLab } from '../machines/evolve/lab-state.ts';
+import type { Command, Rejection } from '../machines/vocabulary/command.ts';
+import { ExecResult } from '../machines/vocabulary/observation.ts';
+import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
+import type { Change } from '../machines/vocabulary/lab-plan.ts';
+import { serverFeatures } from '../nats/connect.ts';
+import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
+import { rpcSubject } from '../nats/subjects.ts';
+import { collectFacts } from './facts.ts';
+import type { LabActor } from './lab-actor.ts';
+import { OpsError } from './ops-error.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export type OpsHandlers = { readonly [V in OpsVerb]: (lab: LabId | undefined, request: OpsRequest<V>) => Promise<OpsResponse<V>> };
+
+export type OpsParts = {
+  readonly supervisor: Supervisor;
+  readonly nc: NatsConnection;
+  readonly version: string;
+  readonly durable: string;
+  readonly loopDelay: ReturnType<typeof monitorEventLoopDelay>;
+  readonly now: () => number;
+};
+
+/** How long a first deploy waits for the host of a controller that is just starting. */
+const HOST_WAIT_MS = 15_000;
+const FINGERPRINT_TIMEOUT_MS = 60_000;
+
+/** The table of handlers; refusals and accidents are thrown as OpsError. */
+export function opsHandlers(parts: OpsParts): OpsHandlers {
+  const { supervisor } = parts;
+  const order = async (lab: LabId | undefined, command: Command, id: CommandId) => await sendCommand(supervisor.lab(named(lab)), command, id);
+  return {
+    deploy: async (lab, { commandId, ...deploy }) => {
+      if (deploy.spec.id !== named(lab)) throw new OpsError('invalid-request', `the subject names lab ${lab}, the request lab ${deploy.spec.id}`);
+      await supervisor.hosts.whenJoined(HOST_WAIT_MS);
+      return await order(lab, { type: 'lab.deploy', ...deploy }, commandId);
+    },
+    destroy: async (lab, { commandId, ...destroy }) => await order(lab, { type: 'lab.destroy', ...destroy }, commandId),
+    retry: async (lab, { commandId, nodes, links }) => await order(lab, { type: 'lab.retry', nodes, links }, commandId),
+    'node-start': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.start', nodes }, commandId),
+    'node-stop': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.stop', nodes }, commandId),
+    'node-restart': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.restart', nodes }, commandId),
+    'node-exec': async (lab, request) => ({ results: await execInNodes(parts, existing(supervisor, lab), request) }),
+    'link-set': async (lab, { commandId, ...set }) => await order(lab, { type: 'link.set', ...set }, commandId),
+    prune: async (lab) => {
+      await pruneLab(supervisor, named(lab));
+      return {};
+    },
+    plan: async (lab, { spec, takeOver, reconfigure }) => {
+      const actor = supervisor.labs().find((one) => one.id === named(lab));
+      const state = actor?.latest ?? initialLab(named(lab));
+      await supervisor.hosts.whenJoined(HOST_WAIT_MS);
+      const facts = collectFacts(named(lab), { now: parts.now(), labs: supervisor.labs().map((one) => one.latest), hosts: supervisor.hosts.facts() });
+      const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, facts);
+      if (decision.kind === 'rejected') throw refused(decision.rejections);
+      const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
+      return { exists, changes: decision.kind === 'events' ? [...decision.changes] : [] };
+    },
+    inspect: async (lab) => labView(existing(supervisor, lab).state),
+    node: async (lab, { node }) => {
+      const view = nodeView(existing(supervisor, lab).state, node);
+      if (!view) throw new OpsError('node-not-found', `lab ${lab} has no node ${node}`);
+      return view;
+    },
+    history: async (lab, request) => await readHistory(supervisor, named(lab), request),
+    list: async (_lab, { destroyed }) => ({ labs: supervisor.labs().map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
+    hosts: async () => ({ hosts: hostSummaries(parts) }),
+    status: async () => ({
+      version: parts.version, supervisor: supervisor.id, pid: process.pid, startedAt: supervisor.startedAt,
+      nats: { version: serverFeatures(parts.nc).version, durable: parts.durable },
+      hosts: hostSummaries(parts), labs: supervisor.labs().filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
+      loopDelayMaxMs: parts.loopDelay.max / 1e6,
+    }),
+    fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
+  };
+}
+
+function named(lab: LabId | undefined): LabId {
+  if (lab === undefined) throw new OpsError('invalid-request', 'the subject of this request must name a lab');
+  return lab;
+}
+
+function existing(supervisor: Supervisor, lab: LabId | undefined): LabActor {
+  const actor = supervisor.labs().find((one) => one.id === named(lab));
+  if (!actor || actor.state.n === 0) throw new OpsError('lab-not-found', `lab ${lab} does not exist: see \`labwright ls\``);
+  return actor;
+}
+
+const refused = (rejections: readonly Rejection[]): OpsError => {
+  const [first] = rejections;
+  return new OpsError(first?.code ?? 'refused', rejections.map((rejection) => rejection.message).join('\n'), { rejections });
+};
+
+async function sendCommand(actor: LabActor, command: Command, commandId: CommandId): Promise<Accepted> {
+  const outcome = await actor.command(command, commandId);
+  switch (outcome.kind) {
+    case 'rejected':
+      throw refused(outcome.rejections);
+    case 'nothing':
+      return { outcome: 'nothing', n: outcome.n, repeated: false, changes: [] };
+    case 'accepted':
+      return { outcome: 'accepted', n: outcome.n, repeated: outcome.repeated, changes: [...outcome.changes] satisfies Change[] };
+  }
+}
+
+async function pruneLab(supervisor: Supervisor, lab: LabId): Promise<void> {
+  const actor = existing(supervisor, lab);
+  if (actor.state.lab.value !== 'destroyed') throw new OpsError('not-applicable', `lab ${lab} is ${actor.state.lab.value}: destroy it before its log is pruned`);
+  await supervisor.forget(lab);
+}
+
+/** Refolds the lab from its first entry, since sentences are derived, not stored. */
+async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsRequest<'history'>): Promise<OpsResponse<'history'>> {
+  existing(supervisor, lab);
+  let state = initialLab(lab);
+  const entries: HistoryEntry[] = [];
+  for await (const record of supervisor.log.read(lab)) {
+    const evolution = evolve(state, record.entry);
+    state = evolution.state;
+    if (record.entry.n > request.after) entries.push({ entry: record.entry, news: [...evolution.news] });
+    if (entries.length > request.limit) entries.shift();
+  }
+  return { entries, last: state.n };
+}
+
+function summary(actor: LabActor): LabSummary {
+  const view = labView(actor.state);
+  return {
+    lab: view.lab, n: view.n, state: view.state,
+    ...(view.topologyPath === undefined ? {} : { topologyPath: view.topologyPath }),
+    ...(view.owner === undefined ? {} : { owner: view.owner }),
+    ...(view.deployedAt === undefined ? {} : { deployedAt: view.deployedAt }),
+    nodes: view.nodes.length, nodesRunning: view.nodes.filter((node) => node.state === 'running').length,
+    links: view.links.length, linksUp: view.links.filter((link) => link.oper === 'up').length,
+    problems: view.problems.length,
+  };
+}
+
+function hostSummaries({ supervisor }: OpsParts): HostSummary[] {
+  const states = new Map(supervisor.hosts.facts().map((host) => [host.id, host.state]));
+  return supervisor.hosts.hosts().map(({ id, firstSeenAt, lastSeenAt, beat }) => ({
+    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }),
+  }));
+}
+
+const ExecAnswer = z.union([ExecResult, z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
+
+async function execInNodes({ nc }: OpsParts, actor: LabActor, request: OpsRequest<'node-exec'>): Promise<NodeExecResult[]> {
+  return await Promise.all(request.nodes.map(async (node) => await execInNode(nc, actor, { ...request, node })));
+}
+
+async function execInNode(nc: NatsConnection, actor: LabActor, request: { node: NodeId; argv: string[]; timeoutMs: number }): Promise<NodeExecResult> {
+  const record = actor.state.nodes[request.node];
+  if (!record) throw new OpsError('node-not-found', `lab ${actor.id} has no node ${request.node}`);
+  const body = JSON.stringify({ lab: actor.id, node: request.node, containerName: record.spec.containerName, argv: request.argv, timeoutMs: request.timeoutMs });
+  const reply = await nc.request(rpcSubject(record.plan.host, 'exec'), body, { timeout: request.timeoutMs + 2_000 }).catch((cause: unknown) => {
+    throw new OpsError('host-unreachable', `host ${record.plan.host} did not answer for node ${request.node}: is its host-actor running? (labwright status)`, {}, { retryable: true, cause });
+  });
+  const answer = ExecAnswer.parse(reply.json());
+  const head = { node: request.node, containerName: record.spec.containerName, lab: actor.id };
+  if (!('error' in answer)) return { ...answer, ...head };
+  return { ...head, command: request.argv.join(' '), target: 'container', exitCode: -1, stdout: '', stderr: answer.error.message };
+}
+
+async function askFingerprint({ nc, supervisor }: OpsParts, host: HostId | undefined): Promise<OpsResponse<'fingerprint'>> {
+  const target = host ?? supervisor.hosts.hosts()[0]?.id;
+  if (target === undefined) throw new OpsError('no-host', 'no host has joined: start one with `labwright up`');
+  const reply = await nc.request(rpcSubject(target, 'fingerprint'), '{}', { timeout: FINGERPRINT_TIMEOUT_MS });
+  return { host: target, probes: z.object({ probes: z.array(z.record(z.string(), z.unknown())) }).parse(reply.json()).probes };
+}
