@@ -28,10 +28,9 @@ if [ "$LABWRIGHT_SETUP_FOR" = tests ]; then
 fi
 
 [ ${#missing[@]} -gt 0 ] || already
-mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
-remedy="Run: apt-get update && apt-get install ${missing[*]}  -- then run this again."
-apt-get update || fail 'apt-get update' "Repair the package sources of this machine (apt-get update must pass). $remedy"
+apt-get update || fail 'apt-get update' 'Repair the package sources of this machine until apt-get update passes, then run this again.'
 # Newer distributions split the client off the engine's package.
 apt-cache show docker-cli >/dev/null 2>&1 || missing=("${missing[@]/#docker-cli/docker.io}")
-apt-get install -y --no-install-recommends "${missing[@]}" || fail "apt-get install ${missing[*]}" "$remedy"
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+apt-get install -y --no-install-recommends "${missing[@]}" || fail "apt-get install ${missing[*]}" 'Install these packages by hand, then run this again.'
 done_now "${missing[*]}"

@@ -20,7 +20,7 @@ remedy='Install Node 24 by any way you like so that it is first on PATH, then ru
 work=$(mktemp -d "$lib_dir/node.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-npm pack --silent "$package@$version" || fail "npm pack $package@$version" "Check that npm reaches its registry. $remedy"
+npm pack --loglevel=warn "$package@$version" || fail "npm pack $package@$version" "Check that npm reaches its registry. $remedy"
 got="sha512-$(node -p 'require("crypto").createHash("sha512").update(require("fs").readFileSync(process.argv[1])).digest("base64")' ./*.tgz)"
 [ "$got" = "$integrity" ] || fail "$package@$version has checksum $got, expected $integrity" "Do not use that file. $remedy"
 tar -xzf ./*.tgz
