@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced by every set-up step: the places that set-up fills, and the words in which a step reports.
 # shellcheck shell=bash disable=SC2034 # the variables are for those who source this file
 lib_dir=/usr/local/lib/labwright

@@ -29,7 +29,7 @@ fi
 mkdir -p "$run_dir" "$log_dir" "$bin_dir"
 # Two set-ups at once (a second terminal, a test run) take turns.
 exec 9>"$run_dir/setup.lock"
-flock 9
+flock --nonblock 9 || { echo 'Another set-up is running; waiting for it.'; flock 9; }
 
 seconds_since() { awk -v from="$1" -v to="$(date +%s.%N)" 'BEGIN { printf "%.1f", to - from }'; }
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: installs the Debian packages whose commands are missing here.
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

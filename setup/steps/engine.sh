@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: an engine that answers and knows our runtime; dockerd is started only when no engine answers.
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

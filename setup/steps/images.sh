@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: builds the local images when their recipe changed and lets them stand in for public names (see README).
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: refuses machines on which nothing that follows could work, before anything is changed.
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: a NATS server of 2.10 or later at one known place; the one on PATH if it is new enough, else a pinned build.
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: brings the pinned Node 24 when the node on PATH is older.
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: installs the npm packages of the lock file and proves that the compiled one loads in the Node that runs it.
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Set-up step: installs our OCI runtime and writes it into the engine's configuration (the engine step loads it).
 . "$(dirname "$0")/../places.sh"
 set -euo pipefail
