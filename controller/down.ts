@@ -1,8 +1,10 @@
 // Stops the controller and leaves all labs running.
+import { access } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { adoptProcess } from './adopt-process.ts';
 import { ControllerError } from './controller-error.ts';
 import { endProcess, isGoneWithin } from './end-process.ts';
-import { tryLock } from './file-lock.ts';
+import { findLockHolders, tryLock } from './file-lock.ts';
 import { NATS_SERVER } from './nats-server-spec.ts';
 import { readLivingParent } from './parent-record.ts';
 import { signalProcess } from './process-identity.ts';
@@ -24,7 +26,7 @@ const STOP_GRACE_MS = 10_000;
 const STOP_ORDER = ['host-actor', 'supervisor', NATS_SERVER] as const;
 
 /** Returns when host-actor, supervisor and nats-server are gone, in this order. Nothing there is success.
- *  @throws {ControllerError} `stop-failed` (retryable), `locked-by-stranger`, `systemd-failed`. */
+ *  @throws {ControllerError} `stop-failed` (retryable), `systemd-failed`. */
 export const stopController = async (options: DownOptions): Promise<DownOutcome> => {
   const dir = stateDir(options.home);
   const parent = await readLivingParent(dir);
@@ -60,13 +62,17 @@ const stopOrphan = async (dir: StateDir, name: string): Promise<boolean> => {
   const record = await readProcessRecord(recordPath);
   if (record === undefined) return false;
   const lockPath = name === NATS_SERVER ? dir.natsStoreLock : processLockPath(dir, name);
-  const lock = await tryLock(lockPath);
-  if (lock !== undefined) {
-    await lock.close();
-    return false;
-  }
-  const { identity } = await adoptProcess({ name, lockPath, recordPath }, record);
-  await endProcess(identity, { name, stopGraceMs: STOP_GRACE_MS });
+  // Without its directory nobody can hold the lock.
+  const lock = await access(dirname(lockPath)).then(() => tryLock(lockPath), () => undefined);
+  if (lock !== undefined) await lock.close();
+  if (lock !== undefined || (await findLockHolders(lockPath)).length === 0) return false;
+  const adoption = await adoptProcess({ name, lockPath, recordPath }, record).catch((error: unknown) => {
+    // A stranger's process is not ours to stop.
+    if (error instanceof ControllerError && error.code === 'locked-by-stranger') return undefined;
+    throw error;
+  });
+  if (adoption === undefined) return false;
+  await endProcess(adoption.identity, { name, stopGraceMs: STOP_GRACE_MS });
   await writeProcessRecord(recordPath, { name, state: 'stopped', restarts: 0, deaths: [] });
   return true;
 };

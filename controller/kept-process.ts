@@ -9,7 +9,7 @@ import { isAlive } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { readProcessRecord, writeProcessRecord } from './process-record.ts';
 import type { ProcessRecord } from './process-record.ts';
-import type { ProcessSpec } from './process-spec.ts';
+import type { ProcessCommand, ProcessSpec } from './process-spec.ts';
 import { decideRestart } from './restart-policy.ts';
 import { startProcess } from './start-process.ts';
 
@@ -88,7 +88,7 @@ export class KeptProcess {
   async #keep(begun: () => void): Promise<void> {
     while (this.#over === 'no') {
       const running = await this.#adoptOrStart().catch(async (error: unknown) => {
-        await this.#afterDeath(error instanceof Error ? error.message : String(error));
+        await this.#afterDeath(error instanceof Error ? error.message : String(error), 0);
         return undefined;
       });
       if (running !== undefined) {
@@ -108,8 +108,10 @@ export class KeptProcess {
       this.#logFromByte = await readLogSize(this.spec.logPath);
       this.#renewAsked = false;
       const command = await this.spec.prepare();
-      const started = await startProcess(this.spec, command, lock.fd);
-      await this.#write({ state: 'running', identity: started.identity, sinceMs: Date.now(), version: command.version });
+      const started = await startProcess(this.spec, this.#record.restarts === 0 ? command : withoutCrashPoint(command), lock.fd);
+      const { retryAtMs: _retryAtMs, ...rest } = this.#record;
+      this.#record = { ...rest, state: 'running', identity: started.identity, sinceMs: Date.now(), version: command.version };
+      await this.#write({});
       this.#log.info({ processPid: started.identity.pid }, 'process started');
       return started;
     } finally {
@@ -140,7 +142,7 @@ export class KeptProcess {
     if (this.#over === 'stop' || this.#renewAsked) return this.#end(running.identity);
     // The kernel shows the end before Node tells how it came; both are a moment apart.
     if (running.ended !== undefined) reason = await running.ended;
-    await this.#afterDeath(reason);
+    await this.#afterDeath(reason, Date.now() - (this.#record.sinceMs ?? Date.now()));
   }
 
   async #end(identity: ProcessIdentity): Promise<void> {
@@ -149,10 +151,9 @@ export class KeptProcess {
     this.#record = rest;
   }
 
-  async #afterDeath(reason: string): Promise<void> {
+  async #afterDeath(reason: string, livedMs: number): Promise<void> {
     const atMs = Date.now();
-    const { identity, sinceMs, retryAtMs: _retryAtMs, ...rest } = this.#record;
-    const livedMs = identity === undefined ? 0 : atMs - (sinceMs ?? atMs);
+    const { identity: _identity, sinceMs: _sinceMs, retryAtMs: _retryAtMs, ...rest } = this.#record;
     const decision = decideRestart(rest.deaths, { atMs, livedMs }, this.spec.restart);
     const lastLines = await readLastLines(this.spec.logPath, this.#logFromByte, LAST_LINES);
     const why = decision.kind === 'give-up' ? `${reason}; ${decision.why}` : reason;
@@ -198,3 +199,6 @@ export class KeptProcess {
     await writeProcessRecord(this.spec.recordPath, this.#record);
   }
 }
+
+// A named crash of a test belongs to one life of the process; inherited by the next it would be a crash loop.
+const withoutCrashPoint = (command: ProcessCommand): ProcessCommand => ({ ...command, env: { ...command.env, LABWRIGHT_CRASH_AT: '' } });

@@ -8,6 +8,7 @@ import { readEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readLastLines } from './log-file.ts';
 import { NATS_SERVER } from './nats-server-spec.ts';
+import { EXIT_CODE_HELD } from './parent-program.ts';
 import { readLivingParent } from './parent-record.ts';
 import type { StartedParent } from './start-parent.ts';
 import { processLogPath, processRecordPath } from './state-dir.ts';
@@ -15,7 +16,8 @@ import type { StateDir } from './state-dir.ts';
 
 export type UntilAnswersOptions = {
   readonly dir: StateDir;
-  readonly deadlineMs: number;
+  /** Value of `performance.now()` at which to give up. */
+  readonly endAt: number;
   /** Failures recorded before this time are not of this start. */
   readonly sinceMs: number;
   readonly started: StartedParent | undefined;
@@ -24,14 +26,12 @@ export type UntilAnswersOptions = {
 
 const POLL_MS = 50;
 const ASK_MS = 500;
-const EXIT_CODE_HELD = 3;
 const ALL = [NATS_SERVER, 'supervisor', 'host-actor'];
 
-/** Returns when the supervisor answered.
+/** Returns when the supervisor answered, or when the parent on which we waited is gone and another must be started.
  *  @throws {ControllerError} `parent-died`, `process-failed` (both with last lines), `not-ready` (retryable). */
-export const untilAnswers = async (options: UntilAnswersOptions): Promise<void> => {
-  const { dir, deadlineMs, started } = options;
-  const endAt = performance.now() + deadlineMs;
+export const untilAnswers = async (options: UntilAnswersOptions): Promise<'answered' | 'parent-gone'> => {
+  const { dir, endAt, started } = options;
   let exit: number | null | undefined;
   if (started?.by === 'spawn') {
     void started.exit.then((code) => {
@@ -47,10 +47,11 @@ export const untilAnswers = async (options: UntilAnswersOptions): Promise<void> 
       heard = 'nats';
       options.onNats();
     }
-    if (answer?.supervisorAnswers === true) return;
-    if (exit !== undefined && exit !== EXIT_CODE_HELD && living === undefined) throw await parentDied(options, exit);
+    if (answer?.supervisorAnswers === true) return 'answered';
+    if (living === undefined && (started === undefined || exit === EXIT_CODE_HELD)) return 'parent-gone';
+    if (living === undefined && exit !== undefined) throw await parentDied(options, exit);
     await refuseFailed(options);
-    if (performance.now() > endAt) throw await notReady(dir, deadlineMs, answer?.natsFault);
+    if (performance.now() > endAt) throw await notReady(dir, answer?.natsFault);
     await delay(POLL_MS);
   }
 };
@@ -70,10 +71,10 @@ const refuseFailed = async ({ dir, sinceMs }: UntilAnswersOptions): Promise<void
   }
 };
 
-const notReady = async (dir: StateDir, deadlineMs: number, natsFault: string | undefined): Promise<ControllerError> => {
+const notReady = async (dir: StateDir, natsFault: string | undefined): Promise<ControllerError> => {
   const states = (await readAll(dir)).map((one) => describe(dir, one));
   const fault = natsFault === undefined ? [] : [`NATS: ${natsFault}`];
-  return new ControllerError('not-ready', [`The controller does not answer after ${deadlineMs / 1_000} s.`, ...fault, ...states].join('\n'), { retryable: true });
+  return new ControllerError('not-ready', ['The controller does not answer in time.', ...fault, ...states].join('\n'), { retryable: true });
 };
 
 const readAll = async (dir: StateDir): Promise<ProcessStatus[]> => Promise.all(ALL.map((name) => readProcessStatus(name, processRecordPath(dir, name))));

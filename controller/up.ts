@@ -36,12 +36,18 @@ export const ensureController = async (options: UpOptions): Promise<ControllerSt
   const report = options.onProgress ?? ((): void => undefined);
   const unit = options.unit ?? 'keep';
   const sinceMs = Date.now();
-  const kept = await keepOrRelease(dir, unit, report);
-  const started = kept
-    ? undefined
-    : await startParent(dir, { env: options.env ?? process.env, unit, command: options.parentCommand ?? parentCommand(dir.home) });
-  if (started !== undefined) report(started.by === 'unit' ? 'unit-started' : 'parent-started');
-  await untilAnswers({ dir, sinceMs, started, deadlineMs: options.deadlineMs ?? DEADLINE_MS, onNats: () => report('nats-answers') });
+  const endAt = performance.now() + (options.deadlineMs ?? DEADLINE_MS);
+  let kept = await keepOrRelease(dir, unit, report);
+  for (;;) {
+    const started = kept
+      ? undefined
+      : await startParent(dir, { env: options.env ?? process.env, unit, command: options.parentCommand ?? parentCommand(dir.home) });
+    if (started !== undefined) report(started.by === 'unit' ? 'unit-started' : 'parent-started');
+    const end = await untilAnswers({ dir, sinceMs, started, endAt, onNats: () => report('nats-answers') });
+    if (end === 'answered') break;
+    // It lived when we looked and died since, or the one that held the lock did: start one of ours.
+    kept = false;
+  }
   report('supervisor-answers');
   return controllerStatus(dir);
 };
