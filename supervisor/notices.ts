@@ -9,13 +9,13 @@ import { noticeSubject } from '../nats/subjects.ts';
 /** Renders the notice of one committed entry. */
 export function renderNotice(entry: LogEntry, evolution: Evolution): Notice {
   const { state, nodes, links, gone, news } = evolution;
-  const view = labView({ ...state, nodes: {}, links: {} });
+  const view = labView(state);
   return {
     v: 1, lab: entry.lab, n: entry.n, at: entry.at, state: view.state,
     nodes: nodes.flatMap((id) => nodeView(state, id) ?? []),
     links: links.flatMap((id) => linkView(state, id) ?? []),
     gone: [...gone], news: [...news],
-    problems: view.problems,
+    problems: view.problems, deadlines: view.deadlines,
   };
 }
 

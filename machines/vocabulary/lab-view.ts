@@ -88,6 +88,7 @@ export const Notice = z.object({
   gone: z.array(z.string()),
   /** Short sentences for people, one an event: "node r1 died (exit 137), host restarts it". */
   news: z.array(z.string()),
-  problems: z.array(z.string()),
+  problems: LabView.shape.problems,
+  deadlines: LabView.shape.deadlines,
 });
 export type Notice = z.infer<typeof Notice>;

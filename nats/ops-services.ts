@@ -1,0 +1,96 @@
+// The ops API as a NATS service, so that the stock `nats` command discovers and calls it. The pre-release package stays behind this file.
+import { Svcm } from '@nats-io/services';
+import type { ServiceMsg } from '@nats-io/services';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { gzipSync } from 'node:zlib';
+import type { z } from 'zod';
+import type { LabId } from '../machines/vocabulary/ids.ts';
+import { bodyText } from './ops-body.ts';
+import { OPS } from './ops-contract.ts';
+import type { OpsFailure, OpsVerb } from './ops-contract.ts';
+import { mayAnswerTo } from './roles.ts';
+import { labOfOpsSubject, opsWildcard } from './subjects.ts';
+
+export type OpsHandler = (lab: LabId | undefined, request: never) => Promise<unknown>;
+
+export type OpsServing = { stop(): Promise<void> };
+
+export type ServeOps = {
+  readonly version: string;
+  readonly handlers: { readonly [V in OpsVerb]: OpsHandler };
+  /** Turns whatever a handler threw into what the caller is told. */
+  readonly failureOf: (error: unknown) => OpsFailure;
+  readonly onProblem: (problem: { verb: OpsVerb; reason: string; err?: unknown }) => void;
+};
+
+/** Serves every verb of the contract. A request whose reply subject is not the asker's own inbox gets no answer. */
+export async function serveOps(nc: NatsConnection, options: ServeOps): Promise<OpsServing> {
+  // The pre-release types its own copy of the core package; the connection is the same.
+  const service = await new Svcm(nc as unknown as ConstructorParameters<typeof Svcm>[0]).add({ name: 'labwright', version: options.version, description: 'Labwright ops API', queue: 'supervisor' });
+  for (const verb of Object.keys(OPS) as OpsVerb[]) {
+    const { kind, scope } = OPS[verb];
+    service.addEndpoint(verb, {
+      subject: opsWildcard(kind, verb),
+      metadata: { kind, scope },
+      handler: (error, message) => {
+        if (error) options.onProblem({ verb, reason: 'subscription failed', err: error });
+        else void answer(nc, { verb, message, options });
+      },
+    });
+  }
+  return { stop: async () => void (await service.stop()) };
+}
+
+type Asked = { verb: OpsVerb; message: ServiceMsg; options: ServeOps };
+
+async function answer(nc: NatsConnection, { verb, message, options }: Asked): Promise<void> {
+  if (!mayAnswerTo(message.reply, OPS[verb].kind)) {
+    options.onProblem({ verb, reason: `reply subject ${message.reply ?? '(none)'} is not an inbox of who may ask` });
+    return;
+  }
+  try {
+    const request = readRequest(verb, message);
+    const handler = options.handlers[verb] as (lab: LabId | undefined, request: unknown) => Promise<unknown>;
+    respond(nc, message, await handler(labOfOpsSubject(message.subject), request));
+  } catch (error) {
+    const failure = error instanceof RequestInvalid ? error.failure : options.failureOf(error);
+    message.respondError(failure.retryable ? 503 : 400, failure.code, JSON.stringify({ error: failure }));
+  }
+}
+
+class RequestInvalid extends Error {
+  readonly failure: OpsFailure;
+  constructor(failure: OpsFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+function readRequest(verb: OpsVerb, message: ServiceMsg): unknown {
+  const schema: z.ZodType = OPS[verb].request;
+  const parsed = schema.safeParse(parseJson(bodyText(message.data)));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(request)'}: ${issue.message}`);
+  throw new RequestInvalid({ code: 'invalid-request', message: `request to ${verb} is not of its form: ${faults.join('; ')}`, retryable: false, details: { issues: faults } });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return text === '' ? {} : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Large answers travel compressed; what even then is larger than a message is refused with the way out. */
+function respond(nc: NatsConnection, message: ServiceMsg, value: unknown): void {
+  const text = JSON.stringify(value);
+  const limit = nc.info?.max_payload ?? 1024 * 1024;
+  if (text.length < limit / 4) {
+    message.respond(text);
+    return;
+  }
+  const packed = gzipSync(text);
+  if (packed.length < limit) message.respond(packed);
+  else throw new RequestInvalid({ code: 'too-large', message: `the answer has ${packed.length} bytes, the server takes ${limit}: ask for less`, retryable: false, details: {} });
+}

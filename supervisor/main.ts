@@ -1,0 +1,48 @@
+// The supervisor process: reads its configuration, connects, resumes, serves the ops API, ends on a signal.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { connectNats } from '../nats/connect.ts';
+import { readCredentials } from '../nats/credentials.ts';
+import { serveOps } from '../nats/ops-services.ts';
+import { inboxPrefixOf } from '../nats/roles.ts';
+import { readConfig } from './config.ts';
+import { OpsError } from './ops-error.ts';
+import { opsHandlers } from './ops-handlers.ts';
+import { startSupervisor } from './supervisor.ts';
+
+const LOOP_WINDOW_MS = 60_000;
+
+const config = readConfig(process.env);
+const logger = pino({ level: config.logLevel, base: { room: 'supervisor', pid: process.pid } });
+const { version } = JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string };
+const nc = await connectNats({
+  url: config.natsUrl, credentials: await readCredentials(config.credentialsPath), inboxPrefix: inboxPrefixOf({ role: 'supervisor' }), name: 'labwright supervisor',
+});
+const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+loopDelay.enable();
+setInterval(() => loopDelay.reset(), LOOP_WINDOW_MS).unref();
+
+const supervisor = await startSupervisor(nc, { logger, now: Date.now });
+const serving = await serveOps(nc, {
+  version,
+  handlers: opsHandlers({ supervisor, nc, version, durable: 'as the server is configured', loopDelay, now: Date.now }),
+  failureOf: (error) => {
+    if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
+    logger.error({ err: error }, 'request failed');
+    return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
+  },
+  onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
+});
+logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');
+
+async function end(signal: string): Promise<void> {
+  logger.info({ signal }, 'supervisor ends');
+  await serving.stop();
+  await supervisor.stop();
+  await nc.close();
+  process.exit(0);
+}
+process.once('SIGTERM', () => void end('SIGTERM'));
+process.once('SIGINT', () => void end('SIGINT'));
