@@ -14,19 +14,19 @@ export function checkNodes(nodes: readonly ResolvedNode[], reading: Reading): vo
   checkContainerNames(nodes, reading.report);
   checkAddresses(nodes, reading.report);
   checkHostPorts(nodes, reading.report);
-  checkSharing(nodes, reading.report);
-  const waiters = nodes.map(waiterOf);
+  const circular = checkSharing(nodes, reading.report);
+  const waiters = nodes.map((node) => waiterOf(node, circular));
   for (const circle of findWaitCircles(waiters)) {
-    const first = circle[0]?.split('/')[0] ?? '';
-    reading.report(fault('wait-for-circle', `topology.nodes.${first}`, `these stages wait for each other: ${circle.join(' waits for ')}`, { hint: 'remove one of the waits' }));
+    const [node = '', stage = ''] = circle[0]?.split('/') ?? [];
+    reading.report(fault('wait-for-circle', `topology.nodes.${node}.stages.${stage}`, `these stages wait for each other: ${circle.join(' waits for ')}`, { hint: 'remove one of the waits' }));
   }
   const withHealth = new Set(nodes.filter((node) => node.spec.healthcheck !== undefined).map((node) => node.spec.id));
   warnHealthWaits(waiters, (node) => withHealth.has(node), reading);
 }
 
-function waiterOf({ spec }: ResolvedNode): Waiter {
+function waiterOf({ spec }: ResolvedNode, circular: ReadonlySet<string>): Waiter {
   const stages = Object.fromEntries(Object.entries(spec.stages).filter(([, stage]) => stage !== undefined));
-  return { id: spec.id, stages, ...(spec.network.mode === 'node' ? { sharesWith: spec.network.node } : {}) };
+  return { id: spec.id, stages, ...(spec.network.mode === 'node' && !circular.has(spec.id) ? { sharesWith: spec.network.node } : {}) };
 }
 
 function checkContainerNames(nodes: readonly ResolvedNode[], report: Report): void {
@@ -76,7 +76,9 @@ function meet(a: PublishedPort, b: PublishedPort): boolean {
   return x?.family === y?.family && (x?.value === y?.value || x?.value === 0n || y?.value === 0n);
 }
 
-function checkSharing(nodes: readonly ResolvedNode[], report: Report): void {
+// Gives the nodes that stand in a circle; each circle is reported once.
+function checkSharing(nodes: readonly ResolvedNode[], report: Report): ReadonlySet<string> {
+  const circular = new Set<string>();
   const byId = new Map(nodes.map((node) => [node.spec.id, node.spec]));
   for (const { spec, layers } of nodes) {
     const walked = new Set<string>();
@@ -88,6 +90,9 @@ function checkSharing(nodes: readonly ResolvedNode[], report: Report): void {
       at = next;
     }
     const path = pick(layers, 'network-mode')?.path ?? `topology.nodes.${spec.id}`;
-    if (walked.has(at.id) && at.id === spec.id) report(fault('network-mode-circle', path, `node ${spec.id} shares the network namespace of itself in a circle: ${[...walked, spec.id].join(' -> ')}`));
+    if (!walked.has(at.id) || at.id !== spec.id) continue;
+    if (!circular.has(spec.id)) report(fault('network-mode-circle', path, `node ${spec.id} shares the network namespace of itself in a circle: ${[...walked, spec.id].join(' -> ')}`));
+    for (const id of walked) circular.add(id);
   }
+  return circular;
 }

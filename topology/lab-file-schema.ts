@@ -25,9 +25,11 @@ export type MgmtFile = z.infer<typeof mgmt>;
 
 const nodes = z.record(z.string(), nodeFileSchema);
 
-const labFile = <L extends z.ZodType>(link: L) =>
+const labName = text('name of the lab');
+
+const labFile = <N extends z.ZodType, L extends z.ZodType>(name: N, link: L) =>
   z.strictObject({
-    name: text('name of the lab'),
+    name,
     prefix: text('start of container names; clab by default').optional(),
     mgmt: mgmt.optional(),
     settings: z.looseObject({}).optional(),
@@ -41,10 +43,10 @@ const labFile = <L extends z.ZodType>(link: L) =>
     }),
   });
 
-/** Schema that files are read with; links are looked at one by one, by their type. */
-export const labFileSchema = labFile(z.unknown());
+/** Schema that files are read with; links are looked at one by one, by their type; the name may come from elsewhere. */
+export const labFileSchema = labFile(labName.optional(), z.unknown());
 
 /** Schema for editors: the same, with all link forms. */
-export const labEditorSchema = labFile(anyLinkFileSchema);
+export const labEditorSchema = labFile(labName, anyLinkFileSchema);
 
 export type LabFile = z.infer<typeof labFileSchema>;

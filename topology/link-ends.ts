@@ -85,7 +85,7 @@ function nodeEnd(node: NodeInput, name: string, raw: RawEnd, context: LinkContex
   }
   if (raw.ipv4 !== undefined || raw.ipv6 !== undefined) context.report(warning('key-not-honoured', raw.path, 'addresses of a link are kept for configuration templates; they are not set on the interface', { hint: 'set them by exec' }));
   const end: EndInput = { at: 'node', node: node.id, interface: name, mac: macOf(raw, context), ipv4: raw.ipv4, ipv6: raw.ipv6 };
-  return { end, id: `${node.id}:${name}`, path: raw.path, device: { place: `node ${sharedWith(node, context)}`, name } };
+  return { end, id: `${node.id}:${name}`, path: raw.path, device: { place: sharedWith(node, context), name } };
 }
 
 // Nodes that share one network namespace share its interface names.
@@ -96,7 +96,7 @@ function sharedWith(node: NodeInput, context: LinkContext): string {
     if (next === undefined) break;
     at = next;
   }
-  return at.network.mode === 'container' ? `container ${at.network.container}` : at.id;
+  return at.network.mode === 'container' ? `container ${at.network.container}` : `node ${at.id}`;
 }
 
 function bridgeEnd(node: NodeInput, name: string, raw: RawEnd, context: LinkContext): PlacedEnd | undefined {
@@ -110,8 +110,8 @@ function bridgeEnd(node: NodeInput, name: string, raw: RawEnd, context: LinkCont
     return undefined;
   }
   const owner = context.nodes.get(inside);
-  const place = owner === undefined ? inside : sharedWith(owner, context);
-  return { end: { at: 'node-bridge', node: node.id, inside, bridge, interface: name }, id: `${node.id}:${name}`, path: raw.path, device: { place: `node ${place}`, name } };
+  const place = owner === undefined ? `node ${inside}` : sharedWith(owner, context);
+  return { end: { at: 'node-bridge', node: node.id, inside, bridge, interface: name }, id: `${node.id}:${name}`, path: raw.path, device: { place, name } };
 }
 
 function deviceName(asked: string, kindName: string | undefined, raw: Pick<RawEnd, 'path'>, context: LinkContext): string | undefined {

@@ -1,5 +1,6 @@
 // The keys of a node as a lab file may write them (node, group, kind and defaults take the same ones), with editor texts.
 import { z } from 'zod';
+import { kindNames } from '../vendors/resolve-kind.ts';
 
 /** Text that a file may also write as a number or a boolean; read as it is written. */
 export const text = (description: string) => z.string().meta({ description, anyScalar: true });
@@ -45,7 +46,7 @@ const certificate = z.looseObject({
 
 /** One node definition; also the shape of `defaults` and of each entry of `kinds` and `groups`. */
 export const nodeFileSchema = z.strictObject({
-  kind: text('kind of the node').optional(),
+  kind: text('kind of the node').meta({ examples: [...kindNames()] }).optional(),
   type: text('variant of the kind').optional(),
   group: text('name of an entry of `groups`, or any word').optional(),
   image: text('container image').optional(),

@@ -1,6 +1,6 @@
 // Reads YAML 1.2 text into plain values, keeping where each value stands and how each scalar is written.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node as YamlNode } from 'yaml';
+import type { Alias, Document, Node as YamlNode } from 'yaml';
 import type { Finding, PathPart } from './issue.ts';
 import { formatPath } from './issue.ts';
 
@@ -17,15 +17,15 @@ export type ParsedYaml = {
   findings: readonly PlacedFinding[];
 };
 
-type Walk = { document: Document; places: Map<string, Place>; findings: PlacedFinding[]; left: number };
+type Walk = { document: Document; targets: Map<Alias, YamlNode | null>; places: Map<string, Place>; findings: PlacedFinding[]; left: number };
 
 // Far above any real lab (a lab of 1,000 nodes has about 30,000); stops files that multiply themselves by aliases.
-const maxValues = 500_000;
+const maxValues = 300_000;
 
 /** Parses one YAML document. Syntax errors and duplicate keys come as findings; the value is then what could be read. */
 export function parseYaml(text: string): ParsedYaml {
   const document = parseDocument(text, { version: '1.2', lineCounter: new LineCounter(), prettyErrors: false, uniqueKeys: true, merge: true, stringKeys: false });
-  const walk: Walk = { document, places: new Map(), findings: [], left: maxValues };
+  const walk: Walk = { document, targets: new Map(), places: new Map(), findings: [], left: maxValues };
   for (const error of document.errors) {
     const duplicate = error.code === 'DUPLICATE_KEY';
     walk.findings.push({
@@ -33,7 +33,7 @@ export function parseYaml(text: string): ParsedYaml {
       code: duplicate ? 'duplicate-key' : 'yaml-syntax',
       path: '',
       message: duplicate ? 'the same key stands twice in one mapping' : `this is not valid YAML: ${firstLine(error.message)}`,
-      ...(duplicate ? { hint: 'keep one of the two' } : {}),
+      ...(duplicate ? { hint: 'keep one of the two' } : error.message.startsWith('Missing closing') ? { hint: 'a quote or bracket that was opened further up is not closed' } : {}),
       offset: error.pos[0],
     });
   }
@@ -49,7 +49,7 @@ function toPlain(walk: Walk, node: YamlNode | null, path: readonly PathPart[]): 
   const known = walk.places.get(text);
   if (node !== null && known === undefined) walk.places.set(text, { offset: node.range?.[0] ?? 0 });
   if (node === null) return null;
-  if (isAlias(node)) return toPlain(walk, node.resolve(walk.document) ?? null, path);
+  if (isAlias(node)) return toPlain(walk, targetOf(walk, node), path);
   if (isSeq(node)) return node.items.map((item, index) => toPlain(walk, asNode(item), [...path, index]));
   if (isMap(node)) return Object.fromEntries(pairsOf(walk, node, path));
   if (isScalar(node)) {
@@ -82,10 +82,19 @@ function pairsOf(walk: Walk, node: YamlNode, path: readonly PathPart[]): [string
 
 // `<<` takes a mapping or a list of mappings; of a list the first has the last word.
 function mergedPairs(walk: Walk, node: YamlNode | null, path: readonly PathPart[]): [string, unknown][] {
-  const target = isAlias(node) ? node.resolve(walk.document) : node;
+  const target = isAlias(node) ? targetOf(walk, node) : node;
   if (isMap(target)) return pairsOf(walk, target, path);
   if (isSeq(target)) return target.items.toReversed().flatMap((item) => mergedPairs(walk, asNode(item), path));
   return [];
+}
+
+// The library looks through the whole document for each alias; one that is met often is looked up once.
+function targetOf(walk: Walk, alias: Alias): YamlNode | null {
+  const known = walk.targets.get(alias);
+  if (known !== undefined) return known;
+  const target = alias.resolve(walk.document) ?? null;
+  walk.targets.set(alias, target);
+  return target;
 }
 
 function isEmptyScalar(node: YamlNode | null): boolean {

@@ -37,7 +37,8 @@ export type ReadLabResult = { lab: LabSpec; warnings: Issue[] } | { faults: Issu
 export function readLab(input: ReadLabInput): ReadLabResult {
   const findings: Finding[] = [];
   const document = parseLabFile({ text: input.text, env: input.env, vars: input.vars });
-  const unreadable = document.value === undefined || (document.value === null && document.issues.length > 0);
+  // After a syntax error what could be read is not what was meant.
+  const unreadable = document.issues.some((issue) => ['yaml-syntax', 'template-error', 'file-too-large'].includes(issue.code));
   const around = {
     path: input.path,
     folder: input.folder,

@@ -34,7 +34,12 @@ export type LabSurroundings = {
 };
 
 /** Resolves a document. Undefined = there are faults (all reported). */
-export function resolveLab(document: LabDocument, around: LabSurroundings, report: Report): LabSpec | undefined {
+export function resolveLab(document: LabDocument, around: LabSurroundings, tell: Report): LabSpec | undefined {
+  let refused = false;
+  const report: Report = (finding) => {
+    refused ||= finding.severity === 'error';
+    tell(finding);
+  };
   if (typeof document.value !== 'object' || document.value === null || Array.isArray(document.value)) {
     report(fault('file-invalid', '', 'this is no lab file', { expected: 'a mapping with name and topology', got: show(document.value) }));
     return undefined;
@@ -48,7 +53,7 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, repor
   const labName = nameOf(file, around, report);
   const reading: Reading = {
     labName,
-    prefix: file.prefix ?? 'clab',
+    prefix: prefixOf(file, report),
     folder: around.folder,
     labDir: labDirOf(labName, around.folder, around.env),
     env: around.env,
@@ -64,7 +69,8 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, repor
   checkNodes(nodes, reading);
   const raws = (file.topology.links ?? []).map((link, index) => readLink(link, index, context)).filter((link) => link !== undefined);
   const kept = raws.filter((link) => isKept(link, file, names));
-  const broken = new Set(names.filter((name) => !nodes.some((node) => node.spec.id === name)));
+  const resolved = new Set(nodes.map((node) => node.spec.id));
+  const broken = new Set(names.filter((name) => !resolved.has(name)));
   // Links of nodes that could not be resolved would only repeat what was said of the node.
   const sound = kept.filter((link) => !nodeEnds(link).some((end) => broken.has(end.node)));
   const links = resolveLinks(sound, { nodes: new Map(nodes.map((node) => [node.spec.id, node.spec])), report });
@@ -81,22 +87,30 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, repor
   const result = LabSpec.safeParse(withoutUndefined(lab));
   if (result.success) return result.data;
   // Whatever the checks above let through must still not reach a host.
-  for (const issue of result.error.issues) report(fault('lab-invalid', issue.path.map(String).join('.'), `the resolved lab is not valid: ${issue.message}`));
+  if (!refused) for (const issue of result.error.issues) report(fault('lab-invalid', issue.path.map(String).join('.'), `the resolved lab is not valid: ${issue.message}`));
   return undefined;
 }
 
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 function nameOf(file: LabFile, around: LabSurroundings, report: Report): string {
-  const asked = (around.name ?? file.name).trim();
+  const asked = (around.name ?? file.name ?? '').trim();
   const git = around.git ?? { branch: 'none', hash: 'none' };
   const name = asked.replaceAll('__gitBranch__', git.branch.replaceAll('/', '-')).replaceAll('__gitHash__', git.hash);
   if (name !== asked && around.git === undefined) report(warning('git-unknown', 'name', 'the lab file is in no git repository; its git variables are read as "none"'));
-  if (asked !== '' && (!namePattern.test(name) || name.length > 100)) {
+  if (asked === '') report(fault('missing-key', 'name', 'the lab has no name', { expected: 'name: and a word' }));
+  else if (!namePattern.test(name) || name.length > 100) {
     report(fault('lab-name-invalid', around.name === undefined ? 'name' : '', 'this cannot be the name of a lab: containers and folders are called after it', { expected: 'letters, digits, dots, hyphens and underscores, 100 at most, the first a letter or digit', got: JSON.stringify(name) }));
   }
-  if (asked === '' && file.name !== '') report(fault('lab-name-invalid', 'name', 'a lab needs a name'));
-  return name;
+  // The file is refused; a name that fits keeps the containers' names from being found faulty one by one.
+  return namePattern.test(name) ? name : 'lab';
+}
+
+function prefixOf(file: LabFile, report: Report): string {
+  const prefix = file.prefix ?? 'clab';
+  if (prefix === '' || prefix === '__lab-name' || namePattern.test(prefix)) return prefix;
+  report(fault('prefix-invalid', 'prefix', 'container names cannot start like this', { expected: 'letters, digits, dots, hyphens and underscores, the first a letter or digit', got: JSON.stringify(prefix) }));
+  return 'clab';
 }
 
 function keptNames(file: LabFile, filter: readonly string[] | undefined, report: Report): string[] {

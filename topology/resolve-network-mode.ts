@@ -23,7 +23,10 @@ export function resolveNetworkMode(layers: readonly Layer[], nodes: readonly str
   const [first, ...rest] = word.split(':');
   if (first === 'container') {
     const target = rest.join(':').trim();
-    if (target === '') reading.report(fault('network-mode-invalid', mode.path, 'container: needs the name of a node or container', { expected: 'container:NAME', got: JSON.stringify(word) }));
+    if (target === '') {
+      reading.report(fault('network-mode-invalid', mode.path, 'container: needs the name of a node or container', { expected: 'container:NAME', got: JSON.stringify(word) }));
+      return { mode: 'sandbox' };
+    }
     const own = nodes.find((node) => node === target) ?? nodes.find((node) => containerNameOf(reading, node) === target);
     return own === undefined ? { mode: 'container', container: target } : { mode: 'node', node: own };
   }

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { KindEntry } from '../vendors/kind-entry.ts';
 import { kindNames, resolveKind } from '../vendors/resolve-kind.ts';
+import { maxInterfaceName } from './interface-name.ts';
 import { fault, warning } from './issue.ts';
 import type { LabFile } from './lab-file-schema.ts';
 import type { Layer } from './layers.ts';
@@ -33,9 +34,10 @@ export function resolveNode(file: LabFile, name: string, nodes: readonly string[
   const kind = kindOf(kindText, name, layers, reading);
   if (kind === undefined || kind.runtime === 'vm') return undefined;
   const container = kind.runtime === 'container';
-  checkName(name, container, reading);
+  checkName(name, kind, reading);
   if (container) warnUnhonouredKeys(layers, reading, seen);
   const network = resolveNetworkMode(layers, nodes, reading);
+  if (!container) checkPlace(name, kind, network, layers, reading);
   const spec: NodeInput = {
     ...emptyNode(name, kind, reading),
     runtime: kind.runtime,
@@ -71,14 +73,27 @@ function kindOf(text: string | undefined, name: string, layers: readonly Layer[]
   return undefined;
 }
 
-function checkName(name: string, container: boolean, reading: Reading): void {
+function checkName(name: string, kind: KindEntry, reading: Reading): void {
   const path = `topology.nodes.${name}`;
   const invalid = (message: string, hint: string): void => reading.report(fault('node-name-invalid', path, message, { got: JSON.stringify(name), hint }));
   if (/[\s:/]/.test(name)) return invalid('a node name holds no blanks, colons or slashes', 'use letters, digits, dots, hyphens and underscores');
-  if (!container) return;
+  if (kind.runtime === 'bridge' || kind.runtime === 'ovs-bridge') {
+    const bridge = name.split('|')[0] ?? '';
+    if (bridge === '' || bridge.length > maxInterfaceName) invalid('a bridge node is called as its bridge, which the kernel gives 15 characters at most', 'rename the bridge and the node');
+    return;
+  }
+  if (kind.runtime !== 'container') return;
   const full = containerNameOf(reading, name);
   if (!containerPattern.test(full)) invalid(`the container name ${JSON.stringify(full)} is not one that the engine takes`, 'use letters, digits, dots, hyphens and underscores, two characters at least, the first a letter or digit');
   if (name.length > 63) invalid('a node name that is also a host name has at most 63 characters', 'shorten it');
+}
+
+// A bridge lives on the host or in the namespace of a node of the lab; hosts and foreign containers are where they are.
+function checkPlace(name: string, kind: KindEntry, network: NetworkChoice, layers: readonly Layer[], reading: Reading): void {
+  const path = pick(layers, 'network-mode')?.path ?? `topology.nodes.${name}`;
+  if (network.mode !== 'container') return;
+  if (kind.runtime === 'bridge') reading.report(fault('node-unknown', path, `bridge ${name} is to live in the namespace of ${JSON.stringify(network.container)}, which is no node of this lab`));
+  else reading.report(warning('key-not-honoured', path, `network-mode has no effect on a node of kind ${kind.name}`));
 }
 
 function emptyNode(name: string, kind: KindEntry, reading: Reading): Omit<NodeInput, 'runtime' | 'network'> {

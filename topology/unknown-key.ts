@@ -31,7 +31,7 @@ export function explainUnknownKey(key: string, holder: readonly PathPart[]): Unk
 
 function suggestion(key: string, known: readonly string[]): string | undefined {
   const near = known.map((name) => ({ name, distance: editDistance(key.toLowerCase(), name) })).toSorted((a, b) => a.distance - b.distance)[0];
-  return near !== undefined && near.distance <= Math.max(1, Math.floor(key.length / 4)) ? `did you mean ${near.name}?` : undefined;
+  return near !== undefined && near.distance <= (key.length < 4 ? 1 : 2) ? `did you mean ${near.name}?` : undefined;
 }
 
 /** Number of single-character changes between two words (Levenshtein). */
