@@ -8,6 +8,9 @@ import type { EventLog } from '../nats/event-log.ts';
 
 export type Folded = { readonly state: LabState; readonly seq: number };
 
+/** Above so many labs with a tail, one pass over the stream is cheaper than a read per lab. */
+const SINGLE_READS = 64;
+
 /** Folds one lab from its whole log, or from `base` on. */
 export async function foldLab(log: Pick<EventLog<LogEntry>, 'read'>, lab: LabId, base?: Folded): Promise<Folded> {
   let folded: Folded = base ?? { state: initialLab(lab), seq: 0 };
@@ -15,10 +18,17 @@ export async function foldLab(log: Pick<EventLog<LogEntry>, 'read'>, lab: LabId,
   return folded;
 }
 
-/** Folds all labs, each from its snapshot on; the tail of all is read in one pass over the stream. */
-export async function foldLabs(log: Pick<EventLog<LogEntry>, 'readAll'>, snapshots: ReadonlyMap<LabId, Folded>, afterSeq: number): Promise<Map<LabId, Folded>> {
-  const labs = new Map<LabId, Folded>(snapshots);
-  for await (const record of log.readAll(afterSeq)) {
+/** Folds all labs of the log; only those are read whose log is longer than their snapshot. A snapshot without a log is dropped. */
+export async function foldLabs(log: Pick<EventLog<LogEntry>, 'read' | 'readAll' | 'listLabs'>, snapshots: ReadonlyMap<LabId, Folded>): Promise<Map<LabId, Folded>> {
+  const counts = await log.listLabs();
+  const labs = new Map([...counts.keys()].map((lab) => [lab, snapshots.get(lab) ?? { state: initialLab(lab), seq: 0 }]));
+  const behind = [...labs].filter(([lab, folded]) => folded.state.n < (counts.get(lab) ?? 0));
+  if (behind.length <= SINGLE_READS) {
+    for (const [lab, folded] of behind) labs.set(lab, await foldLab(log, lab, folded));
+    return labs;
+  }
+  const from = Math.min(...behind.map(([, folded]) => folded.seq));
+  for await (const record of log.readAll(from)) {
     const before = labs.get(record.labId) ?? { state: initialLab(record.labId), seq: 0 };
     if (record.seq > before.seq) labs.set(record.labId, fold(before, record));
   }

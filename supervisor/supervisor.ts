@@ -21,6 +21,7 @@ import { LabActor } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
 import { publishNotice, renderNotice } from './notices.ts';
 import { foldLab, foldLabs } from './resume-lab.ts';
+import { createSnapshots } from './snapshots.ts';
 
 export type Supervisor = {
   readonly id: string;
@@ -43,6 +44,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   await ensureStreams(nc);
   const log = await openEventLog(nc, LogEntry);
   const hosts = watchHosts(nc, parts);
+  const snapshots = await createSnapshots(nc, parts);
   const dispatcher = createDispatcher({ nc, logger });
   const actors = new Map<LabId, LabActor>();
   const deadlines = createDeadlines({
@@ -58,6 +60,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       dispatcher.send(actor.state, evolution.effects, 'first');
       deadlines.watch(actor.id, actor.state.deadlines);
       publishNotice(nc, renderNotice(entry, evolution));
+      snapshots.note(actor);
     },
     reload: async (lab, term) => {
       const folded = await foldLab(log, lab);
@@ -83,7 +86,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
 
   async function resume(): Promise<void> {
     const began = now();
-    for (const [labId, folded] of await foldLabs(log, new Map(), 0)) actors.set(labId, new LabActor(labId, folded, actorParts));
+    for (const [labId, folded] of await foldLabs(log, await snapshots.load())) actors.set(labId, new LabActor(labId, folded, actorParts));
     const live = [...actors.values()].filter((actor) => isLive(actor.state));
     await Promise.all(hostsOf(live).map(async (host) => await hosts.expect(host)));
     await Promise.all(live.map(async (actor) => await takeOver(actor)));
@@ -118,11 +121,13 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       actors.get(labId)?.stop();
       actors.delete(labId);
       await log.prune(labId);
+      await snapshots.forget(labId);
     },
     async stop() {
       await consuming.stop();
       deadlines.stop();
       for (const actor of actors.values()) actor.stop();
+      await snapshots.stop();
       await dispatcher.flushed();
     },
   };

@@ -1,0 +1,70 @@
+// One snapshot a lab in a KV bucket: packed, checked, large ones by reference to the object store.
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { Kvm } from '@nats-io/kv';
+import type { KvEntry } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { z } from 'zod';
+import type { LabId } from '../machines/vocabulary/ids.ts';
+import { LabId as LabIdSchema } from '../machines/vocabulary/ids.ts';
+import { openBlobStore } from './blob-store.ts';
+import { bodyText } from './ops-body.ts';
+import { serverFeatures } from './connect.ts';
+import { SNAPSHOT_BUCKET } from './streams.ts';
+import { fromSubjectToken, subjectToken } from './subjects.ts';
+
+const pack = promisify(gzip);
+/** Room that subject and headers take out of a message. */
+const ENVELOPE_BYTES = 4 * 1024;
+const Reference = z.object({ blob: z.string().length(64) });
+
+export interface SnapshotStore<T> {
+  save(lab: LabId, snapshot: T): Promise<void>;
+  /** Every snapshot that is readable and of its form; the others are left out, since the log is enough without them. */
+  load(): Promise<Map<LabId, T>>;
+  remove(lab: LabId): Promise<void>;
+}
+
+/** Opens the bucket; the streams must be there (`ensureStreams`). */
+export async function openSnapshots<T>(nc: NatsConnection, schema: z.ZodType<T>): Promise<SnapshotStore<T>> {
+  const bucket = await new Kvm(nc).open(SNAPSHOT_BUCKET);
+  const blobs = openBlobStore(nc);
+  const read = async (entry: KvEntry): Promise<T | null> => {
+    try {
+      const direct: unknown = JSON.parse(bodyText(entry.value));
+      const reference = Reference.safeParse(direct);
+      const value: unknown = reference.success ? JSON.parse(bodyText(await blobs.get(reference.data.blob))) : direct;
+      const parsed = schema.safeParse(value);
+      return parsed.success ? parsed.data : null;
+    } catch {
+      return null;
+    }
+  };
+  return {
+    async save(lab, snapshot) {
+      const packed = await pack(JSON.stringify(snapshot), { level: 1 });
+      if (packed.length <= serverFeatures(nc).maxPayload - ENVELOPE_BYTES) {
+        await bucket.put(subjectToken(lab), packed);
+        return;
+      }
+      const blob = createHash('sha256').update(packed).digest('hex');
+      await blobs.put(blob, packed);
+      await bucket.put(subjectToken(lab), JSON.stringify({ blob }));
+    },
+    async load() {
+      const labs = new Map<LabId, T>();
+      if ((await bucket.status()).values === 0) return labs;
+      const entries = await bucket.watch();
+      for await (const entry of entries) {
+        const snapshot = entry.operation === 'PUT' ? await read(entry) : null;
+        if (snapshot !== null) labs.set(LabIdSchema.parse(fromSubjectToken(entry.key)), snapshot);
+        // The mark of the last present value; `isUpdate` is already true on it.
+        if (entry.delta === 0) break;
+      }
+      entries.stop();
+      return labs;
+    },
+    remove: async (lab) => await bucket.purge(subjectToken(lab)),
+  };
+}
