@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
-import { ProviderError } from '../provider-error.ts';
+import { ProviderError, isProviderError } from '../provider-error.ts';
 import type { CreatedNode, NodePlacement, ObservedNode, VerbOptions } from '../provider.ts';
 import { impossibleCapabilities } from './capabilities.ts';
 import type { EngineTraits } from './container-config.ts';
@@ -25,6 +25,16 @@ export async function ensureCreated(context: CreateContext, spec: NodeSpec, plac
   checkName(placement);
   checkCapabilities(spec, context.missingCapabilities);
   await checkBindSources(spec, placement);
+  try {
+    return await reuseOrCreate(context, spec, placement, options);
+  } catch (error) {
+    // Two orders for the same node met: the other one's container is there now.
+    if (isProviderError(error, 'name-taken') && error.retryable) return reuseOrCreate(context, spec, placement, options);
+    throw error;
+  }
+}
+
+async function reuseOrCreate(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions): Promise<CreatedNode> {
   const owned = await listOwned(context.engine, placement, options);
   const { keep, outdated } = sortOwned(owned, spec, placement);
   for (const node of outdated) await removeContainer(context.engine, context.sandboxDir, node.runtimeId, options);

@@ -14,16 +14,26 @@ export class SharedTasks<T, P> {
   /** Joins the task of that key or starts it. Progress goes to all who take part.
    *  @throws {ProviderError} `cancelled` when the caller's own signal fires. */
   async run(key: string, options: { signal?: AbortSignal; onProgress?: (progress: P) => void }, start: (signal: AbortSignal, onProgress: (progress: P) => void) => Promise<T>): Promise<T> {
-    if (options.signal?.aborted === true) throw cancelled(key);
+    if (isAborted(options.signal)) throw cancelled(key);
     const task = this.#running.get(key) ?? this.#start(key, start);
     task.users += 1;
     if (options.onProgress !== undefined) task.listeners.add(options.onProgress);
-    try {
-      return await Promise.race([task.outcome, ...(options.signal === undefined ? [] : [whenAborted(options.signal, key, task)])]);
-    } finally {
+    const leaving = Promise.withResolvers<never>();
+    const leave = () => {
       task.users -= 1;
-      if (options.onProgress !== undefined) task.listeners.delete(options.onProgress);
       if (task.users === 0) this.#abandon(key, task);
+      else leaving.reject(cancelled(key));
+    };
+    options.signal?.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.race([task.outcome, leaving.promise]);
+    } catch (error) {
+      // The last one out has waited until the task ended, so that nothing goes on behind its back; its error tells nothing.
+      throw isAborted(options.signal) ? cancelled(key) : error;
+    } finally {
+      options.signal?.removeEventListener('abort', leave);
+      if (options.onProgress !== undefined) task.listeners.delete(options.onProgress);
+      if (!isAborted(options.signal)) task.users -= 1;
     }
   }
 
@@ -47,19 +57,8 @@ export class SharedTasks<T, P> {
   }
 }
 
-/** Rejects when the caller leaves; the last one out waits until the task has ended, so that nothing goes on behind its back. */
-function whenAborted<T, P>(signal: AbortSignal, key: string, task: Shared<T, P>): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        if (task.users > 1) return reject(cancelled(key));
-        task.stop.abort();
-        task.outcome.catch(() => {}).finally(() => reject(cancelled(key)));
-      },
-      { once: true },
-    );
-  });
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 function cancelled(key: string): ProviderError {

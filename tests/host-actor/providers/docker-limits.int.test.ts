@@ -1,0 +1,83 @@
+// Limits, capabilities and settings of a node as the engine and the kernel carry them out.
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeDockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
+import type { DockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
+import { readMissingCapabilities } from '../../../host-actor/providers/docker/engine-info.ts';
+import { eventually } from '../../support/eventually.ts';
+import { TestLab, buildSpec } from './test-nodes.ts';
+
+let lab: TestLab;
+let provider: DockerProvider;
+
+beforeEach(() => {
+  lab = new TestLab('limits');
+  provider = makeDockerProvider({ hostId: lab.hostId });
+});
+afterEach(() => lab.clear(provider));
+
+describe('limits of a node', () => {
+  it('D16: of two nodes only the one that eats its 64 MB is killed', async () => {
+    const { node: good } = await lab.run(provider, 'good', { memoryBytes: 64 * 1024 * 1024 });
+    const { node: greedy } = await lab.run(provider, 'greedy', { memoryBytes: 64 * 1024 * 1024, cmd: ['sh', '-c', 'tail /dev/zero'] });
+    const dead = await eventually(async () => (await provider.listOwned({ hostId: lab.hostId })).find((node) => node.runtimeId === greedy.runtimeId && node.status === 'exited'), { timeoutMs: 60_000 });
+    expect(dead).toMatchObject({ exitCode: 137 });
+    expect(await provider.listOwned({ hostId: lab.hostId, nodeId: good.nodeId })).toMatchObject([{ status: 'running', pid: good.pid }]);
+  });
+
+  it('shows what the lab file set in the engine, as scripts read it', async () => {
+    const { node } = await lab.run(provider, 'r1', {
+      cpus: 1.5,
+      cpuSet: '0',
+      memoryBytes: 1_000_000_000,
+      shmSizeBytes: 128 * 1024 * 1024,
+      cgroupParent: 'tprov-parent',
+      dns: { servers: ['192.0.2.53'], search: ['lab.example'], options: ['ndots:2'] },
+      ports: [{ hostPort: 18_099, containerPort: 80, protocol: 'tcp' }],
+      labels: { colour: 'blue' },
+      tmpfs: ['/scratch:size=1m'],
+      user: '0',
+    });
+    const format = '{{.HostConfig.CpuQuota}} {{.HostConfig.CpusetCpus}} {{.HostConfig.Memory}} {{.HostConfig.ShmSize}} {{.HostConfig.CgroupParent}} {{.HostConfig.Dns}} {{.HostConfig.PortBindings}} {{index .Config.Labels "colour"}} {{index .Config.Labels "clab-node-name"}}';
+    const { stdout } = await execa('docker', ['inspect', node.runtimeId, '-f', format]);
+    expect(stdout).toBe('150000 0 1000000000 134217728 tprov-parent [192.0.2.53] map[80/tcp:[{ 18099}]] blue r1');
+    expect((await provider.exec(node.runtimeId, 'cat /proc/mounts')).stdout).toMatch(/ \/scratch tmpfs .*size=1024k/);
+    // The port is ours to publish: the engine itself listens nowhere.
+    expect((await execa('ss', ['-Hlnt', 'sport', '=', ':18099'])).stdout).toBe('');
+    await execa('docker', ['rm', '-f', node.runtimeId]);
+    await execa('sh', ['-c', 'find /sys/fs/cgroup -depth -type d -name tprov-parent -exec rmdir {} +'], { reject: false });
+  });
+
+  it('gives a router what it needs: namespaces, VRF devices, raw sockets', async () => {
+    const { node } = await lab.run(provider, 'r1');
+    expect(await provider.exec(node.runtimeId, ['sh', '-c', 'ip link add br0 type bridge && ip addr add 192.0.2.1/24 dev br0 && ip link set br0 up'])).toMatchObject({ exitCode: 0 });
+    expect(await provider.exec(node.runtimeId, 'ip netns add inner')).toMatchObject({ exitCode: 0 });
+  });
+
+  it('refuses privileged and unknown capabilities where the host itself lacks them, before anything is made', async (context) => {
+    const missing = await readMissingCapabilities();
+    if (missing.length === 0) context.skip('this host has all capabilities');
+    const placement = await lab.place('r1');
+    await expect(provider.ensureCreated(buildSpec({ privileged: true }), placement)).rejects.toMatchObject({ code: 'privileged-not-possible', details: { missing } });
+    await expect(provider.ensureCreated(buildSpec({ capAdd: [`CAP_${missing[0] ?? ''}`] }), placement)).rejects.toMatchObject({ code: 'capability-not-possible' });
+    expect(await provider.inspect(placement)).toEqual({ found: 'absent' });
+    // What the check in front would have said is also understood when the engine says it.
+    const blind = makeDockerProvider({ hostId: lab.hostId, missingCapabilities: [] });
+    const { node } = await blind.ensureCreated(buildSpec({ privileged: true }), placement);
+    await expect(blind.ensureStarted(node.runtimeId, placement.sandbox)).rejects.toMatchObject({ code: 'privileged-not-possible' });
+  });
+
+  it('attaches to an engine network with the addresses of the file', async () => {
+    const network = `${lab.labId}-net`;
+    await execa('docker', ['network', 'create', '--subnet', '198.18.77.0/24', network]);
+    try {
+      const placement = await lab.place('r1', { sandbox: { engineMode: network, ipv4: '198.18.77.9', aliases: ['router'] } });
+      const { node } = await provider.ensureCreated(buildSpec(), placement);
+      const started = await provider.ensureStarted(node.runtimeId, placement.sandbox);
+      expect(started.node).toMatchObject({ wiring: 'engine', engineNetworks: { [network]: { ipv4: '198.18.77.9' } } });
+      await provider.ensureRemoved(placement);
+    } finally {
+      await execa('docker', ['network', 'rm', network], { reject: false });
+    }
+  });
+});
