@@ -26,8 +26,7 @@ export function conform<S extends z.ZodType>(schema: S, value: unknown, base: re
   for (let round = 0; round < maxRounds; round += 1) {
     const result = schema.safeParse(root.value);
     if (result.success) return result.data;
-    // Removing list items moves the ones behind them: work from the last issue to the first.
-    for (const issue of result.error.issues.toReversed()) {
+    for (const issue of result.error.issues) {
       const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
       mend(root, path, base, issue, context, refused);
     }
@@ -45,9 +44,9 @@ function mend(root: { value: unknown }, path: readonly PathPart[], base: readonl
     if (finding.severity === 'error') refused.add(finding.path);
     context.report(finding);
   }
-  if (repair.action === 'set') root.value = withValue(root.value, path, repair.value);
-  else if (repair.action === 'remove') root.value = withoutValue(root.value, path);
-  else for (const [key, to] of repair.keys) root.value = renameKey(root.value, path, key, to);
+  if (repair.action === 'set') setAt(root, path, repair.value);
+  else if (repair.action === 'remove') removeAt(root, path);
+  else for (const [key, to] of repair.keys) renameAt(root, path, key, to);
 }
 
 function valueAt(value: unknown, path: readonly PathPart[]): unknown {
@@ -58,30 +57,27 @@ function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-function withValue(value: unknown, path: readonly PathPart[], next: unknown): unknown {
-  const [part, ...rest] = path;
-  if (part === undefined) return next;
-  if (Array.isArray(value)) return value.map((item: unknown, index) => (index === part ? withValue(item, rest, next) : item));
-  if (!isContainer(value)) return value;
-  return { ...value, [part]: withValue(Reflect.get(value, part), rest, next) };
+// The three below change the clone that `conform` made: copying a large file for each repair costs its square.
+
+function setAt(root: { value: unknown }, path: readonly PathPart[], value: unknown): void {
+  const [last] = path.slice(-1);
+  const holder = last === undefined ? undefined : valueAt(root.value, path.slice(0, -1));
+  if (last === undefined) root.value = value;
+  else if (isContainer(holder)) Reflect.defineProperty(holder, last, { value, writable: true, enumerable: true, configurable: true });
 }
 
-function withoutValue(value: unknown, path: readonly PathPart[]): unknown {
-  const [part, ...rest] = path;
-  if (part === undefined) return {};
-  if (Array.isArray(value)) {
-    if (rest.length === 0) return value.filter((_, index) => index !== part);
-    return value.map((item: unknown, index) => (index === part ? withoutValue(item, rest) : item));
-  }
-  if (!isContainer(value)) return value;
-  if (rest.length === 0) return Object.fromEntries(Object.entries(value).filter(([key]) => key !== part));
-  return { ...value, [part]: withoutValue(Reflect.get(value, part), rest) };
+// Items of lists are never removed (see repair.ts), so only keys are.
+function removeAt(root: { value: unknown }, path: readonly PathPart[]): void {
+  const [last] = path.slice(-1);
+  const holder = valueAt(root.value, path.slice(0, -1));
+  if (last === undefined) root.value = {};
+  else if (isContainer(holder)) Reflect.deleteProperty(holder, last);
 }
 
-function renameKey(value: unknown, path: readonly PathPart[], key: string, to: string | undefined): unknown {
-  const holder = valueAt(value, path);
-  if (!isContainer(holder)) return value;
-  const renamed = Object.entries(holder).flatMap(([name, item]) => (name === key ? (to === undefined || to in holder ? [] : [[to, item]]) : [[name, item]]));
-  return withValue(value, path, Object.fromEntries(renamed));
+function renameAt(root: { value: unknown }, path: readonly PathPart[], key: string, to: string | undefined): void {
+  const holder = valueAt(root.value, path);
+  if (!isContainer(holder)) return;
+  const value: unknown = Reflect.get(holder, key);
+  Reflect.deleteProperty(holder, key);
+  if (to !== undefined && !Object.hasOwn(holder, to)) setAt(root, [...path, to], value);
 }
-
