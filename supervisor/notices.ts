@@ -1,7 +1,7 @@
 // News for people after each entry: what changed, as views; derived, never the truth.
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Evolution } from '../machines/evolve/evolve.ts';
-import { labView, linkView, nodeView } from '../machines/evolve/lab-view.ts';
+import { deadlinesOf, labStateOf, linkView, nodeView, problemsOf } from '../machines/evolve/lab-view.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import type { Notice } from '../machines/vocabulary/lab-view.ts';
 import { noticeSubject } from '../nats/subjects.ts';
@@ -9,13 +9,12 @@ import { noticeSubject } from '../nats/subjects.ts';
 /** Renders the notice of one committed entry. */
 export function renderNotice(entry: LogEntry, evolution: Evolution): Notice {
   const { state, nodes, links, gone, news } = evolution;
-  const view = labView(state);
   return {
-    v: 1, lab: entry.lab, n: entry.n, at: entry.at, state: view.state,
+    v: 1, lab: entry.lab, n: entry.n, at: entry.at, state: labStateOf(state),
     nodes: nodes.flatMap((id) => nodeView(state, id) ?? []),
     links: links.flatMap((id) => linkView(state, id) ?? []),
     gone: [...gone], news: [...news],
-    problems: view.problems, deadlines: view.deadlines,
+    problems: problemsOf(state), deadlines: deadlinesOf(state),
   };
 }
 

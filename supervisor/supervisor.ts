@@ -35,6 +35,8 @@ export type Supervisor = {
   stop(): Promise<void>;
 };
 
+const TAKEOVERS_AT_ONCE = 32;
+
 const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
 
 /** Resumes all labs and serves them until stopped. @throws {TransportError} when the streams cannot be made. */
@@ -72,12 +74,17 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       actors.delete(lab);
     },
   };
+  /** Labs that were folded from the log and are not owned yet. */
+  const toTake = new Set<LabActor>();
   const lab = (labId: LabId): LabActor => {
     const actor = actors.get(labId) ?? new LabActor(labId, { state: initialLab(labId), seq: 0 }, actorParts);
     actors.set(labId, actor);
+    // The takeover goes into the lab's inbox before whatever the caller asks of it.
+    void takeOver(actor);
     return actor;
   };
   await resume();
+  const takenOver = takeOverAll();
   const consuming = consumeReports(nc, {
     schema: Report,
     handle: async (reports) => await intake(reports),
@@ -89,14 +96,29 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
     for (const [labId, folded] of await foldLabs(log, await snapshots.load())) actors.set(labId, new LabActor(labId, folded, actorParts));
     const live = [...actors.values()].filter((actor) => isLive(actor.state));
     await Promise.all(hostsOf(live).map(async (host) => await hosts.expect(host)));
-    await Promise.all(live.map(async (actor) => await takeOver(actor)));
+    for (const actor of live) toTake.add(actor);
     logger.info({ labs: actors.size, live: live.length, durationMs: now() - began }, 'labs resumed');
+  }
+
+  /** In the background, a few at a time: commands do not wait for labs that they do not concern. */
+  async function takeOverAll(): Promise<void> {
+    const began = now();
+    await Promise.all(Array.from({ length: TAKEOVERS_AT_ONCE }, async () => {
+      for (let [actor] = toTake; actor; [actor] = toTake) await takeOver(actor);
+    }));
+    logger.info({ durationMs: now() - began }, 'labs taken over');
   }
 
   /** A higher term fences whoever owned the lab before; what it was owed is sent again with the same ids. */
   async function takeOver(actor: LabActor): Promise<void> {
+    if (!toTake.delete(actor)) return;
     const owed = Object.values(actor.state.pending);
-    await actor.record({ type: 'TakenOver', term: actor.state.term + 1, supervisor: id });
+    try {
+      await actor.record({ type: 'TakenOver', term: actor.state.term + 1, supervisor: id });
+    } catch (error) {
+      logger.error({ err: error, labId: actor.id }, 'lab could not be taken over');
+      return;
+    }
     const stillOwed = owed.filter((effect) => actor.state.pending[effect.id]);
     dispatcher.send(actor.state, stillOwed, `resume-${actor.state.term}`);
     deadlines.watch(actor.id, actor.state.deadlines);
@@ -105,7 +127,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   async function intake(reports: readonly ReceivedReport<Report>[]): Promise<void> {
     const byLab = Map.groupBy(reports, ({ report }) => report.lab);
     await Promise.all([...byLab].map(async ([labId, ofLab]) => {
-      const actor = actors.get(labId);
+      const actor = actors.get(labId) && lab(labId);
       if (!actor) {
         logger.warn({ labId, reports: ofLab.length }, 'report about a lab that the log does not know');
         return;
@@ -124,6 +146,8 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       await snapshots.forget(labId);
     },
     async stop() {
+      toTake.clear();
+      await takenOver;
       await consuming.stop();
       deadlines.stop();
       for (const actor of actors.values()) actor.stop();

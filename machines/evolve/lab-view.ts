@@ -12,15 +12,15 @@ export function labView(state: LabState): LabView {
   return {
     lab: state.id,
     n: state.n,
-    state: labStateName(state),
+    state: labStateOf(state),
     ...(state.spec?.topologyPath === undefined ? {} : { topologyPath: state.spec.topologyPath }),
     labDir: state.spec?.labDir ?? '',
     ...(state.spec?.owner === undefined ? {} : { owner: state.spec.owner }),
     mgmtNetwork: state.spec?.mgmt.network ?? '',
     ...(state.lab.context.deployedAt === null ? {} : { deployedAt: state.lab.context.deployedAt }),
     nodes, links,
-    problems: problemsOf(state, nodes, links),
-    deadlines: Object.entries(state.deadlines).map(([name, at]) => ({ name, at })),
+    problems: problemsOf(state),
+    deadlines: deadlinesOf(state),
   };
 }
 
@@ -115,21 +115,29 @@ function linkReason(state: LabState, record: LinkRecord): string {
   return `no carrier at ${without.join(' and ')}`;
 }
 
-function problemsOf(state: LabState, nodes: readonly NodeView[], links: readonly LinkView[]): string[] {
+/** Every problem there is, in words; derived from all fields, the same in every view. */
+export function problemsOf(state: LabState): string[] {
   return [
     ...(state.network.failure ? [`management network: ${state.network.failure.message}`] : []),
-    ...nodes.flatMap((node) => nodeProblem(node)),
-    ...links.flatMap((link) => (link.failure ? [`link ${link.link}: ${link.failure.message}`] : [])),
+    ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
+    ...sortedKeys(state.links).flatMap((id) => {
+      const failure = state.links[id]?.machine.context.failure;
+      return failure ? [`link ${id}: ${failure.message}`] : [];
+    }),
   ];
 }
 
-function nodeProblem(node: NodeView): string[] {
-  if (node.failure) return [`node ${node.node}: ${node.failure.message}`];
-  if (node.health === 'unhealthy') return [`node ${node.node}: health check fails`];
-  return node.execFailures > 0 ? [`node ${node.node}: ${node.execFailures} exec command(s) failed`] : [];
+function nodeProblem(state: LabState, id: NodeId): string[] {
+  const context = state.nodes[id]?.machine.context;
+  if (!context) return [];
+  if (context.failure) return [`node ${id}: ${context.failure.message}`];
+  if (context.health === 'unhealthy') return [`node ${id}: health check fails`];
+  return context.execFailures > 0 ? [`node ${id}: ${context.execFailures} exec command(s) failed`] : [];
 }
 
-function labStateName(state: LabState): LabView['state'] {
+export const deadlinesOf = (state: LabState): LabView['deadlines'] => Object.entries(state.deadlines).map(([name, at]) => ({ name, at }));
+
+export function labStateOf(state: LabState): LabView['state'] {
   // The machine's states are this union; a stranger would be a snapshot of other code, which is refolded before use.
   return state.lab.value as LabView['state'];
 }

@@ -1,0 +1,101 @@
+// Resume of a supervisor against the length of the log: time until the first command is answered. Run: node bench/resume.ts [labs] [events]
+import { STATE_VERSION } from '../machines/evolve/lab-state.ts';
+import type { LabState } from '../machines/evolve/lab-state.ts';
+import { admit } from '../machines/decide/admit.ts';
+import { LogEntry } from '../machines/vocabulary/event.ts';
+import type { LinkId } from '../machines/vocabulary/ids.ts';
+import { z } from 'zod';
+import { openEventLog } from '../nats/event-log.ts';
+import { createOpsClient } from '../nats/ops-client.ts';
+import { openSnapshots } from '../nats/snapshots.ts';
+import { ensureStreams } from '../nats/streams.ts';
+import { aLab, aLink, aNode, command, host, lab } from '../tests/support/lab-builders.ts';
+import { startNats } from '../tests/support/nats-server.ts';
+import { startSimulatedHost } from '../tests/support/simulated-host.ts';
+import { SimulatedLab } from '../tests/support/simulated-lab.ts';
+import { startSupervisorProcess } from '../tests/support/supervisor-process.ts';
+import { printTable } from './report.ts';
+
+const labs = Number(process.argv[2] ?? 1000);
+const events = Number(process.argv[3] ?? 1_000_000);
+const NODES = 10;
+const EVENTS_AN_ENTRY = 64;
+/** Entries after the snapshot, of one lab in twenty: what a supervisor that was killed had not saved yet (it saves within seconds). */
+const TAIL_ENTRIES = 2;
+const tailOf = (index: number): number => (index % 20 === 0 ? TAIL_ENTRIES : 0);
+const H1 = host('h1');
+
+function rename(entry: LogEntry, name: string): LogEntry {
+  return JSON.parse(JSON.stringify(entry).replaceAll('"t"', JSON.stringify(name)).replaceAll('clab-t-', `clab-${name}-`)) as LogEntry;
+}
+
+function template(): { entries: LogEntry[]; state: LabState } {
+  const sim = new SimulatedLab();
+  const nodes = Array.from({ length: NODES }, (_unused, n) => aNode(`n${n}`));
+  const links = nodes.flatMap((_node, n) => [aLink(`n${n}:eth1`, `n${(n + 1) % NODES}:eth2`), aLink(`n${n}:eth3`, `n${(n + 2) % NODES}:eth4`)]);
+  sim.command({ type: 'lab.deploy', spec: aLab(nodes, links), takeOver: false, reconfigure: false });
+  sim.run();
+  let { state } = sim;
+  const entries = [...sim.entries];
+  const ids = Object.keys(state.links) as LinkId[];
+  for (let made = entries.length; made < events / labs; made += EVENTS_AN_ENTRY) {
+    const seen = Array.from({ length: EVENTS_AN_ENTRY }, (_unused, n) => ({
+      host: H1, observation: { type: 'link.carrier' as const, link: ids[n % ids.length] as LinkId, at: made, carrier: { a: Math.floor(n / ids.length) % 2 === 1, b: true } },
+    }));
+    const admission = admit(state, seen, made);
+    if (!admission) break;
+    entries.push(admission.entry);
+    state = admission.evolution.state;
+  }
+  return { entries, state };
+}
+
+const nats = await startNats({ roles: [{ role: 'host', hostId: H1 }] });
+try {
+  const nc = await nats.connect({ role: 'supervisor' });
+  await ensureStreams(nc);
+  const log = await openEventLog(nc, LogEntry);
+  const snapshots = await openSnapshots(nc, z.unknown());
+  const { entries } = template();
+  const perLab = entries.reduce((sum, entry) => sum + entry.events.length, 0);
+  const { evolve } = await import('../machines/evolve/evolve.ts');
+  const { initialLab } = await import('../machines/evolve/lab-state.ts');
+  const began = performance.now();
+  await Promise.all(Array.from({ length: labs }, async (_unused, index) => {
+    const name = `lab${index}`;
+    let seq = 0;
+    let state = initialLab(lab(name));
+    for (const [n, entry] of entries.entries()) {
+      const mine = rename(entry, name);
+      // Each lab has a number of its own, as the allocator would have given it.
+      for (const event of mine.events) if (event.type === 'LabDeployRequested') Object.assign(event.plan, { labNumber: index + 1 });
+      seq = await log.append({ labId: lab(name), expectedSeq: seq, entryId: `${n}`, entry: mine });
+      state = evolve(state, mine).state;
+      if (n === entries.length - 1 - tailOf(index)) await snapshots.save(lab(name), { version: STATE_VERSION, seq, state });
+    }
+  }));
+  process.stdout.write(`seeded ${labs} labs, ${labs * perLab} events, ${labs * entries.length} entries in ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
+  const ops = createOpsClient(await nats.connect({ role: 'operator' }));
+  const simulated = startSimulatedHost(await nats.connect({ role: 'host', hostId: H1 }), H1);
+  const rows: string[][] = [];
+  for (const way of ['snapshots + tail', 'snapshots + tail (again)', 'log alone'] as const) {
+    if (way === 'log alone') for (let index = 0; index < labs; index += 1) await snapshots.remove(lab(`lab${index}`));
+    const start = performance.now();
+    const supervisor = await startSupervisorProcess(nats);
+    let read = 0;
+    for (;;) {
+      const answer = await ops.request('list', { destroyed: false }, { timeoutMs: 30_000 }).catch(() => null);
+      if (answer && read === 0) read = performance.now() - start;
+      const done = answer && (await ops.request('node-restart', { commandId: command(`${way}-${start}`), nodes: ['n1' as never] }, { lab: lab('lab7'), timeoutMs: 30_000 }).catch(() => null));
+      if (done) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const commanded = performance.now() - start;
+    rows.push([way, String(labs), String(labs * perLab), (read / 1000).toFixed(2), (commanded / 1000).toFixed(2), (/"durationMs":(\d+)[^\n]*labs resumed/.exec(supervisor.output())?.[1] ?? '?')]);
+    await supervisor.kill();
+  }
+  await simulated.stop();
+  printTable('Resume after kill -9, nats-server up', ['way', 'labs', 'events in the log', 'first read s', 'first command s', 'resume itself ms'], rows);
+} finally {
+  await nats.stop();
+}
