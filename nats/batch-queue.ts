@@ -24,6 +24,8 @@ export interface BatchMessage<T> {
 export interface ConsumeBatches<T> {
   readonly stream: string;
   readonly consumer: string;
+  /** Prefix of the JetStream API in the consumer's account; the usual one when absent. */
+  readonly apiPrefix?: string;
   readonly schema: z.ZodType<T>;
   /** Most messages in one call of `handle`. */
   readonly maxMessages: number;
@@ -125,9 +127,9 @@ class BatchLoop<T> {
   }
 
   async #findConsumer(): Promise<Consumer | undefined> {
-    const { stream, consumer } = this.#options;
+    const { stream, consumer, apiPrefix } = this.#options;
     try {
-      return await jetstream(this.#nc).consumers.get(stream, consumer);
+      return await jetstream(this.#nc, apiPrefix === undefined ? {} : { apiPrefix }).consumers.get(stream, consumer);
     } catch (cause) {
       if (this.#stopped || this.#nc.isClosed()) return undefined;
       this.#options.onProblem(new TransportError('streams-not-ready', { message: `consumer ${consumer} of ${stream} is not there (yet); trying again`, retryable: true, cause }));

@@ -44,7 +44,7 @@ export async function serveOps(nc: NatsConnection, options: ServeOps): Promise<O
 type Asked = { verb: OpsVerb; message: ServiceMsg; options: ServeOps };
 
 async function answer(nc: NatsConnection, { verb, message, options }: Asked): Promise<void> {
-  if (!mayAnswerTo(message.reply, OPS[verb].kind)) {
+  if (!mayAnswerTo(message.reply)) {
     options.onProblem({ verb, reason: `reply subject ${message.reply ?? '(none)'} is not an inbox of who may ask` });
     return;
   }

@@ -1,7 +1,7 @@
-// The four roles and what each may publish and subscribe: data that the server enforces.
+// The four roles: the account each lives in, what crosses into it, and what each may publish and subscribe; the server enforces it.
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import { hostConsumer, WORK_STREAM } from './streams.ts';
-import { beatSubject, observationSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
+import { beatSubject, HOST_JETSTREAM_PREFIX, noticeSubject, observationSubject, rpcSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
 
 export type Role =
   | { readonly role: 'supervisor' }
@@ -13,8 +13,91 @@ export type Role =
 export interface Permissions {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
-  /** May answer a request it received, to the reply subject of that request, once. */
-  readonly mayRespond: boolean;
+}
+
+/** What one account offers to the others. */
+export interface Export {
+  readonly kind: 'service' | 'stream';
+  readonly subject: string;
+  /** More than one answer to a request. */
+  readonly manyAnswers?: boolean;
+  /** How long after a request an answer is still let through; the server's default is two minutes. */
+  readonly answerWithin?: string;
+}
+
+/** What an account takes from another; `as` is its name there when it differs. */
+export interface Import {
+  readonly kind: 'service' | 'stream';
+  readonly account: string;
+  readonly subject: string;
+  readonly as?: string;
+}
+
+export interface AccountRules {
+  readonly name: string;
+  readonly exports: readonly Export[];
+  readonly imports: readonly Import[];
+}
+
+/**
+ * Account of the streams. The server does not check the reply subject of a request, and JetStream answers to any: within one
+ * account a host could have an empty answer delivered to `$JS.API.STREAM.DELETE.LW_LOG`, and a viewer one of the service's
+ * (tried: both removed the log). So each host, the operators and the viewers live in accounts of their own, where a reply
+ * subject reaches nothing that its sender could not reach anyway.
+ */
+export const SUPERVISOR_ACCOUNT = 'LW';
+
+const SUPERVISOR_EXPORTS: readonly Export[] = [
+  { kind: 'service', subject: `${SUBJECT_ROOT}.read.>`, answerWithin: '24h' },
+  { kind: 'service', subject: `${SUBJECT_ROOT}.do.>`, answerWithin: '24h' },
+  { kind: 'service', subject: '$SRV.>', manyAnswers: true },
+  { kind: 'stream', subject: noticeSubject() },
+  { kind: 'service', subject: `$JS.API.CONSUMER.INFO.${WORK_STREAM}.*` },
+  { kind: 'service', subject: `$JS.API.CONSUMER.MSG.NEXT.${WORK_STREAM}.*`, manyAnswers: true },
+  { kind: 'service', subject: `$JS.ACK.${WORK_STREAM}.*.>` },
+  { kind: 'service', subject: `${SUBJECT_ROOT}.obs.*` },
+  { kind: 'service', subject: beatSubject() },
+];
+
+/** Name of the account a role lives in. */
+export function accountOf(role: Role): string {
+  switch (role.role) {
+    case 'supervisor':
+      return SUPERVISOR_ACCOUNT;
+    case 'operator':
+      return 'LW_OPERATORS';
+    case 'viewer':
+      return 'LW_VIEWERS';
+    case 'host':
+      return `LW_HOST_${subjectToken(role.hostId)}`;
+  }
+}
+
+/** What crosses the border of a role's account. The supervisor's takes the direct questions of each host in `hosts`. */
+export function accountRules(role: Role, hosts: readonly HostId[]): AccountRules {
+  const name = accountOf(role);
+  switch (role.role) {
+    case 'supervisor':
+      return { name, exports: SUPERVISOR_EXPORTS, imports: hosts.map((hostId) => ({ kind: 'service', account: accountOf({ role: 'host', hostId }), subject: rpcSubject(hostId, '>') })) };
+    case 'viewer':
+      return { name, exports: [], imports: taken('service', [`${SUBJECT_ROOT}.read.>`, '$SRV.>']).concat(taken('stream', [noticeSubject()])) };
+    case 'operator':
+      return { name, exports: [], imports: taken('service', [`${SUBJECT_ROOT}.read.>`, `${SUBJECT_ROOT}.do.>`, '$SRV.>']).concat(taken('stream', [noticeSubject()])) };
+    case 'host':
+      return { name, exports: [{ kind: 'service', subject: rpcSubject(role.hostId, '>'), answerWithin: '24h' }], imports: hostImports(role.hostId) };
+  }
+}
+
+function taken(kind: Import['kind'], subjects: readonly string[]): Import[] {
+  return subjects.map((subject) => ({ kind, account: SUPERVISOR_ACCOUNT, subject }));
+}
+
+function hostImports(hostId: HostId): Import[] {
+  const ofConsumer = `${WORK_STREAM}.${hostConsumer(hostId)}`;
+  // Under another name: `$JS.API` of an account is the server's own, and says there is no JetStream.
+  const calls = ['CONSUMER.INFO', 'CONSUMER.MSG.NEXT'].map((call): Import => (
+    { kind: 'service', account: SUPERVISOR_ACCOUNT, subject: `$JS.API.${call}.${ofConsumer}`, as: `${HOST_JETSTREAM_PREFIX}.${call}.${ofConsumer}` }));
+  return [...calls, ...taken('service', [`$JS.ACK.${ofConsumer}.>`, observationSubject(hostId), beatSubject(hostId)])];
 }
 
 /** Prefix of the role's reply inboxes; goes into `connectNats`. */
@@ -27,27 +110,14 @@ export function credentialsName(role: Role): string {
   return role.role === 'host' ? `host-${subjectToken(role.hostId)}` : role.role;
 }
 
-/**
- * Inboxes to which the ops API answers. The server does not check the reply subject of a request, so a viewer could have an
- * answer delivered to a host, or into the log: responders check it (`mayAnswerTo`).
- */
-const READER_INBOXES = ['_INBOX', '_INBOX_operator', '_INBOX_viewer'] as const;
-const WRITER_INBOXES = ['_INBOX', '_INBOX_operator'] as const;
-
-/** Says whether a responder may answer to this reply subject. */
-export function mayAnswerTo(reply: string | undefined, kind: 'read' | 'do'): boolean {
-  const inboxes: readonly string[] = kind === 'read' ? READER_INBOXES : WRITER_INBOXES;
-  return reply !== undefined && inboxes.some((inbox) => reply.startsWith(`${inbox}.`));
-}
-
-/** What the server must let a role do, and nothing else. */
+/** What the server must let a user of a role do within its account, and nothing else. */
 export function permissionsOf(role: Role): Permissions {
   switch (role.role) {
     case 'supervisor':
       return {
-        publish: [...['log.*', 'work.*', 'notice.*', 'rpc.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), '$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$KV.>', '$O.>', '$SRV.>', ...READER_INBOXES.map((inbox) => `${inbox}.>`)],
-        subscribe: [`${inboxPrefixOf(role)}.>`, `${SUBJECT_ROOT}.read.>`, `${SUBJECT_ROOT}.do.>`, beatSubject(), '$SRV.>'],
-        mayRespond: false,
+        // `_R_` is where answers to another account go.
+        publish: [...['log.*', 'work.*', 'notice.*', 'rpc.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), '$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$KV.>', '$O.>', '_R_.>'],
+        subscribe: [`${inboxPrefixOf(role)}.>`, ...['read.>', 'do.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), beatSubject(), '$SRV.>'],
       };
     case 'host':
       return hostPermissions(role.hostId);
@@ -56,7 +126,6 @@ export function permissionsOf(role: Role): Permissions {
         publish: [`${SUBJECT_ROOT}.read.>`, `${SUBJECT_ROOT}.do.>`, '$SRV.>'],
         // The plain inbox is for the stock `nats` command.
         subscribe: ['_INBOX.>', `${inboxPrefixOf(role)}.>`, `${SUBJECT_ROOT}.notice.*`],
-        mayRespond: false,
       };
     case 'viewer':
       return viewerPermissions(role.labs);
@@ -64,26 +133,24 @@ export function permissionsOf(role: Role): Permissions {
 }
 
 function hostPermissions(hostId: HostId): Permissions {
-  const token = subjectToken(hostId);
-  const consumer = hostConsumer(hostId);
   return {
-    publish: [
-      observationSubject(hostId),
-      beatSubject(hostId),
-      `$JS.API.CONSUMER.INFO.${WORK_STREAM}.${consumer}`,
-      `$JS.API.CONSUMER.MSG.NEXT.${WORK_STREAM}.${consumer}`,
-      `$JS.ACK.${WORK_STREAM}.${consumer}.>`,
-    ],
-    subscribe: [`${inboxPrefixOf({ role: 'host', hostId })}.>`, `${SUBJECT_ROOT}.rpc.${token}.>`],
-    mayRespond: true,
+    publish: [...hostImports(hostId).map((service) => service.as ?? service.subject), '_R_.>'],
+    subscribe: [`${inboxPrefixOf({ role: 'host', hostId })}.>`, rpcSubject(hostId, '>')],
   };
 }
 
 function viewerPermissions(labs: readonly LabId[] | undefined): Permissions {
   const tokens = labs?.map(subjectToken);
   return {
-    publish: [...(tokens?.map((token) => `${SUBJECT_ROOT}.read.*.${token}`) ?? [`${SUBJECT_ROOT}.read.>`]), '$SRV.PING.>', '$SRV.PING', '$SRV.INFO.>', '$SRV.INFO', '$SRV.STATS.>', '$SRV.STATS'],
-    subscribe: [`${inboxPrefixOf({ role: 'viewer' })}.>`, ...(tokens?.map((token) => `${SUBJECT_ROOT}.notice.${token}`) ?? [`${SUBJECT_ROOT}.notice.*`])],
-    mayRespond: false,
+    publish: [...(tokens?.map((token) => `${SUBJECT_ROOT}.read.*.${token}`) ?? [`${SUBJECT_ROOT}.read.>`]), '$SRV.>'],
+    subscribe: ['_INBOX.>', `${inboxPrefixOf({ role: 'viewer' })}.>`, ...(tokens?.map((token) => `${SUBJECT_ROOT}.notice.${token}`) ?? [`${SUBJECT_ROOT}.notice.*`])],
   };
+}
+
+/**
+ * Says whether a responder may answer to this reply subject: one of another account, which the server made and which leads
+ * back there only; or an inbox, on a server without our accounts. Anything else could be a subject that acts.
+ */
+export function mayAnswerTo(reply: string | undefined): boolean {
+  return reply !== undefined && /^(_R_|_INBOX|_INBOX_operator|_INBOX_viewer)\./.test(reply);
 }

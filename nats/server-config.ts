@@ -1,8 +1,8 @@
-// The configuration text of an embedded nats-server: loopback, JetStream on disk that loses nothing acknowledged, users by role.
+// The configuration text of an embedded nats-server: loopback, JetStream on disk that loses nothing acknowledged, roles in accounts.
 import { NatsRoomError } from './errors.ts';
 import { isUserPublicKey } from './nkey.ts';
-import type { Role } from './roles.ts';
-import { permissionsOf } from './roles.ts';
+import type { AccountRules, Export, Import, Role } from './roles.ts';
+import { accountRules, permissionsOf, SUPERVISOR_ACCOUNT } from './roles.ts';
 
 export interface ServerUser {
   readonly role: Role;
@@ -34,9 +34,6 @@ export class ServerConfigError extends NatsRoomError<'no-users' | 'user-key-inva
  * @throws {ServerConfigError} `no-users`: a server without users would be open to all; `user-key-invalid`.
  */
 export function renderServerConfig(settings: ServerSettings): string {
-  if (settings.users.length === 0) {
-    throw new ServerConfigError('no-users', { message: `configuration of NATS server ${settings.serverName} has no users: it would let everybody in`, retryable: false });
-  }
   const optional = [
     settings.portsFileDir === undefined ? [] : [`ports_file_dir: ${quote(settings.portsFileDir)}`],
     settings.pidFile === undefined ? [] : [`pid_file: ${quote(settings.pidFile)}`],
@@ -53,23 +50,58 @@ export function renderServerConfig(settings: ServerSettings): string {
     `  store_dir: ${quote(settings.storeDir)}`,
     `  sync_interval: ${settings.syncInterval ?? 'always'}`,
     '}',
-    'authorization {',
-    '  users: [',
-    ...settings.users.map(renderUser),
-    '  ]',
-    '}',
-    '',
+    renderAccounts(settings.users),
   ].join('\n');
+}
+
+/**
+ * Renders the `accounts` block alone: what an external server needs.
+ * @throws {ServerConfigError} `no-users`, `user-key-invalid`.
+ */
+export function renderAccounts(users: readonly ServerUser[]): string {
+  if (users.length === 0) {
+    throw new ServerConfigError('no-users', { message: 'a NATS server configuration without users would let everybody in', retryable: false });
+  }
+  const hosts = users.flatMap((user) => (user.role.role === 'host' ? [user.role.hostId] : []));
+  const accounts = new Map<string, AccountRules>();
+  for (const { role } of [{ role: { role: 'supervisor' } } as const, ...users]) {
+    const rules = accountRules(role, hosts);
+    accounts.set(rules.name, rules);
+  }
+  const membersOf = (name: string): readonly ServerUser[] => users.filter((user) => accountRules(user.role, hosts).name === name);
+  return ['accounts {', ...[...accounts.values()].flatMap((rules) => renderAccount(rules, membersOf(rules.name))), '}', ''].join('\n');
+}
+
+function renderAccount(rules: AccountRules, users: readonly ServerUser[]): readonly string[] {
+  const block = (name: string, lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : [`    ${name}: [`, ...lines, '    ]']);
+  return [
+    `  ${quote(rules.name)}: {`,
+    ...(rules.name === SUPERVISOR_ACCOUNT ? ['    jetstream: enabled'] : []),
+    ...block('exports', rules.exports.map(renderExport)),
+    ...block('imports', rules.imports.map(renderImport)),
+    ...block('users', users.map(renderUser)),
+    '  }',
+  ];
+}
+
+function renderExport(offer: Export): string {
+  const answers = offer.manyAnswers === true ? ', response: stream' : '';
+  const within = offer.answerWithin === undefined ? '' : `, threshold: ${quote(offer.answerWithin)}`;
+  return `      { ${offer.kind}: ${quote(offer.subject)}${answers}${within} }`;
+}
+
+function renderImport(taken: Import): string {
+  const as = taken.as === undefined ? '' : `, to: ${quote(taken.as)}`;
+  return `      { ${taken.kind}: { account: ${quote(taken.account)}, subject: ${quote(taken.subject)} }${as} }`;
 }
 
 function renderUser(user: ServerUser): string {
   if (!isUserPublicKey(user.publicKey)) {
     throw new ServerConfigError('user-key-invalid', { message: `public key of ${user.role.role} is no nkey of a user: ${quote(user.publicKey)}`, retryable: false });
   }
-  const { publish, subscribe, mayRespond } = permissionsOf(user.role);
+  const { publish, subscribe } = permissionsOf(user.role);
   const list = (subjects: readonly string[]): string => `{ allow: [${subjects.map(quote).join(', ')}] }`;
-  const responses = mayRespond ? ', allow_responses: { max: 1, expires: "10m" }' : '';
-  return `    { nkey: ${user.publicKey}, permissions: { publish: ${list(publish)}, subscribe: ${list(subscribe)}${responses} } }`;
+  return `      { nkey: ${user.publicKey}, permissions: { publish: ${list(publish)}, subscribe: ${list(subscribe)} } }`;
 }
 
 function quote(text: string): string {

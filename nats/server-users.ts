@@ -1,6 +1,7 @@
 // Users of an embedded server: one credentials file a role (0600) in one folder, which is the source of the configuration.
 import { chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import { ConnectError } from './errors.ts';
 import { isUserPublicKey, newUserSeed, userKeyOf } from './nkey.ts';
@@ -9,6 +10,9 @@ import { credentialsName } from './roles.ts';
 import type { ServerSettings, ServerUser } from './server-config.ts';
 import { renderServerConfig } from './server-config.ts';
 import { fromSubjectToken } from './subjects.ts';
+
+/** Longer than a reload takes (1-70 ms); signals that come closer together are merged into one. */
+const RELOAD_MS = 150;
 
 /** Path of a role's credentials file in the folder. */
 export function credentialsPath(folder: string, role: Role): string {
@@ -66,12 +70,17 @@ function roleOfName(name: string): Role | undefined {
 
 /**
  * Writes the server's configuration (0600, atomically) with all users of the folder, and tells a running server to read it
- * again; those who are connected are not disturbed, and a new user is let in after 30-70 ms.
+ * again; those who are connected are not disturbed. Resolves when a new user is let in.
  * @param at.serverPid - process of the running server; absent when it is not started yet
  */
 export async function writeServerConfig(at: { path: string; credentialsFolder: string; settings: Omit<ServerSettings, 'users'>; serverPid?: number }): Promise<void> {
   await writeDurably(at.path, renderServerConfig({ ...at.settings, users: await readUsers(at.credentialsFolder) }));
-  if (at.serverPid !== undefined) process.kill(at.serverPid, 'SIGHUP');
+  if (at.serverPid === undefined) return;
+  // Twice: what a new account takes from another works only after one more reload (tried with 2.15.1).
+  process.kill(at.serverPid, 'SIGHUP');
+  await delay(RELOAD_MS);
+  process.kill(at.serverPid, 'SIGHUP');
+  await delay(RELOAD_MS);
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -8,6 +8,9 @@ export const SUBJECT_ROOT = 'lw.v1';
 const NO_LAB = '_';
 const PLAIN = /^[A-Za-z0-9_-]$/;
 
+/** JetStream API as a host sees it, in an account of its own. */
+export const HOST_JETSTREAM_PREFIX = `${SUBJECT_ROOT}.js`;
+
 export type OpsKind = 'read' | 'do';
 
 /**
@@ -69,7 +72,7 @@ export function noticeSubject(labId?: LabId): string {
   return `${SUBJECT_ROOT}.notice.${labId === undefined ? '*' : subjectToken(labId)}`;
 }
 
-/** Direct question to a host, for what need not outlive it (exec, console, log tail). */
+/** Direct question to a host, for what need not outlive it (exec, console, log tail). Verb `>` = all. */
 export function rpcSubject(hostId: HostId, verb: string): string {
   return `${SUBJECT_ROOT}.rpc.${subjectToken(hostId)}.${verb}`;
 }

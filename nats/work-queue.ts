@@ -6,7 +6,7 @@ import type { Consuming } from './batch-queue.ts';
 import { consumeBatches, publishBatch } from './batch-queue.ts';
 import type { PublishOptions } from './publish-acked.ts';
 import { hostConsumer, WORK_STREAM } from './streams.ts';
-import { subjectToken, workSubject } from './subjects.ts';
+import { HOST_JETSTREAM_PREFIX, subjectToken, workSubject } from './subjects.ts';
 
 /**
  * Sends orders to a host; resolves when the server stored them, whether the host is there or not.
@@ -34,6 +34,7 @@ export function consumeOrders<T>(nc: NatsConnection, hostId: HostId, handling: O
   return consumeBatches(nc, {
     stream: WORK_STREAM,
     consumer: hostConsumer(hostId),
+    apiPrefix: HOST_JETSTREAM_PREFIX,
     schema: handling.schema,
     maxMessages: 256,
     parallel: handling.parallel ?? 1,
