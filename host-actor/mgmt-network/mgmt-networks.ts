@@ -1,0 +1,245 @@
+// The management networks of one host: made, shared by labs, checked against the kernel and engine, repaired, removed.
+import type Docker from 'dockerode';
+import { createEngineNetwork, readEngineNetwork } from './engine-network.ts';
+import type { EngineNetwork } from './engine-network.ts';
+import { ensureAccepts } from './firewall-accepts.ts';
+import { HostShell } from './host-shell.ts';
+import { bridgeMark, ensureBridge, ensureForwarding, readBridge } from './mgmt-bridge.ts';
+import { MgmtNetworkError } from './mgmt-network-error.ts';
+import { readMgmtState, withLab, withNetwork, withoutLab, writeMgmtState } from './mgmt-network-state.ts';
+import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
+import { bridgeWithoutEngine, labOf, networkOf, sameSubnets } from './mgmt-order.ts';
+import type { MgmtOrder } from './mgmt-order.ts';
+import { applyNftTable, readEngineMark, readNftTable } from './nft-table.ts';
+import { portConflicts, readListeners } from './port-conflicts.ts';
+import { PortRelays, planRelays } from './port-relay.ts';
+import { readDrifts } from './read-drifts.ts';
+import type { Drift } from './read-drifts.ts';
+import { removeUnusedNetworks } from './remove-unused-networks.ts';
+import { renderNftTable } from './render-nft-table.ts';
+
+export interface MgmtNetworksOptions {
+  /** File that holds the host's record of networks and labs. */
+  readonly statePath: string;
+  /** Identity of this installation on this host; the value of our marks. */
+  readonly owner: string;
+  /** Absent = no engine: networks are bridges only. */
+  readonly engine?: Docker | undefined;
+  /** Name of our nftables tables and first word of our rules' comments; one per installation on a host. */
+  readonly table?: string | undefined;
+  /** Network namespace that plays the host (`ip netns`); the relay for ::1 then stays off, since this process is elsewhere. */
+  readonly netns?: string | undefined;
+}
+
+/** `foreign`: a network of that name exists without our mark; nothing was changed, the engine has to attach the nodes. */
+export interface EnsuredNetwork {
+  readonly foreign: boolean;
+  readonly network: string;
+  readonly bridge: string;
+  readonly engineId: string | undefined;
+  readonly subnets: readonly { readonly subnet: string; readonly gateway: string | undefined }[];
+  /** Addresses that containers attached by the engine hold in it: not to be leased. */
+  readonly taken: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export class MgmtNetworks {
+  readonly options: MgmtNetworksOptions;
+  readonly shell: HostShell;
+  readonly table: string;
+  readonly #relays: PortRelays | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #rendered: string | undefined;
+  #listed: string | undefined;
+
+  constructor(options: MgmtNetworksOptions) {
+    this.options = options;
+    this.shell = new HostShell(options.netns);
+    this.table = options.table ?? 'labwright';
+    this.#relays = options.netns === undefined ? new PortRelays() : undefined;
+  }
+
+  /**
+   * Makes the lab's management network, or joins the lab to the one that is there, and read it back. Idempotent.
+   * @throws {MgmtNetworkError} `port-in-use`, `subnet-overlaps`, `engine-refused`, `bridge-missing`, `command-failed`.
+   */
+  ensure(order: MgmtOrder, signal?: AbortSignal): Promise<EnsuredNetwork> {
+    return this.#exclusive(async () => {
+      let state = await readMgmtState(this.options.statePath);
+      const present = await this.#readEngine(order.mgmt.network);
+      const foreign = present !== undefined && present.owner !== this.options.owner;
+      if (!foreign) await this.#refuseTakenPorts(order, state, signal);
+      const net = foreign ? undefined : await this.#ensureNetwork(order, state, present, signal);
+      state = withLab(state, labOf(order, !foreign), net);
+      await writeMgmtState(this.options.statePath, state);
+      const warnings = await this.#applyRules(state, signal);
+      const engine = await this.#readEngine(order.mgmt.network);
+      return {
+        foreign,
+        network: order.mgmt.network,
+        bridge: net?.bridge ?? engine?.bridge ?? '',
+        engineId: engine?.id,
+        subnets: engine?.subnets ?? [],
+        taken: (engine?.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
+        warnings,
+      };
+    });
+  }
+
+  /**
+   * Takes the lab off its network. The network goes with its last lab, unless `keep` was asked for or others still use it;
+   * those are named in `inUseBy`. A lab that is not there is success.
+   */
+  remove(lab: string, how: { keep: boolean }, signal?: AbortSignal): Promise<{ inUseBy: string[] }> {
+    return this.#exclusive(async () => {
+      let state = await readMgmtState(this.options.statePath);
+      const gone = state.labs.find((one) => one.lab === lab);
+      const net = state.networks.find((one) => one.network === gone?.network);
+      state = withoutLab(state, lab);
+      if (net && how.keep) state = withNetwork(state, { ...net, keep: true });
+      await writeMgmtState(this.options.statePath, state);
+      await this.#applyRules(state, signal);
+      return { inUseBy: await this.#removeUnused(state, new Set(gone?.nodes.flatMap((node) => node.device ?? [])), signal) };
+    });
+  }
+
+  /** Compares the record with kernel and engine, without changing anything. */
+  check(signal?: AbortSignal): Promise<Drift[]> {
+    return this.#exclusive(async () => this.#drifts(await readMgmtState(this.options.statePath), signal));
+  }
+
+  /** Puts back all that drifted and returns what it was; also the way to start after a reboot. Removes networks that nobody uses any more. */
+  repair(signal?: AbortSignal): Promise<Drift[]> {
+    return this.#exclusive(async () => {
+      let state = await readMgmtState(this.options.statePath);
+      const drifts = await this.#drifts(state, signal);
+      for (const net of state.networks.filter((one) => state.labs.some((lab) => lab.network === one.network))) {
+        if (!drifts.some((drift) => drift.network === net.network)) continue;
+        const present = await this.#readEngine(net.network);
+        if (present !== undefined && present.owner !== this.options.owner) continue;
+        state = withNetwork(state, await this.#makeNetwork(net, present, signal));
+        await this.#plugIn(state, net.network, signal);
+      }
+      await writeMgmtState(this.options.statePath, state);
+      await this.#applyRules(state, signal);
+      await this.#removeUnused(state, new Set(), signal);
+      return drifts;
+    });
+  }
+
+  /** What the record says; for the sweep and the comparison of a host before and after. */
+  state(): Promise<MgmtState> {
+    return readMgmtState(this.options.statePath);
+  }
+
+  /** Closes the relay's listeners; networks and rules stay. */
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#relays?.close();
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #ensureNetwork(order: MgmtOrder, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
+    const known = state.networks.find((net) => net.network === order.mgmt.network);
+    const wanted = networkOf(order);
+    const others = state.labs.filter((lab) => lab.network === wanted.network && lab.lab !== order.lab).map((lab) => lab.lab);
+    if (known && !sameSubnets(known, wanted)) {
+      if (others.length > 0) {
+        throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, details: { labs: others },
+          message: `management network ${wanted.network} has ${known.ipv4Subnet ?? ''} ${known.ipv6Subnet ?? ''} and is in use by lab ${others.join(', ')}; lab ${order.lab} wants ${wanted.ipv4Subnet ?? ''} ${wanted.ipv6Subnet ?? ''}: use the same subnets or another mgmt.network` });
+      }
+      const inUseBy = await this.#removeUnused({ ...withoutLab(state, order.lab), networks: [{ ...known, keep: false }] }, new Set(), signal, { record: false });
+      if (inUseBy.length > 0) throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, message: `management network ${wanted.network} cannot change its subnets while ${inUseBy.join(', ')} uses it` });
+      return this.#makeNetwork(await this.#named(wanted, undefined, signal), undefined, signal);
+    }
+    return this.#makeNetwork(known ? { ...known, keep: false } : await this.#named(wanted, present, signal), present, signal);
+  }
+
+  /** Decides the bridge's name and who made it, for a network that the record does not know. */
+  async #named(wanted: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
+    if (present) {
+      const made = present.bridge === `br-${present.id.slice(0, 12)}` ? 'engine' : 'us';
+      return { ...wanted, bridge: present.bridge, engineId: present.id, bridgeMadeBy: made };
+    }
+    if (wanted.bridge === '') return this.options.engine ? wanted : { ...wanted, bridge: bridgeWithoutEngine(this.options.owner, wanted.network), bridgeMadeBy: 'us' };
+    const bridge = await readBridge(this.shell, wanted.bridge, signal);
+    const others = bridge !== undefined && bridge.mark !== bridgeMark(this.options.owner, wanted.network);
+    return { ...wanted, bridgeMadeBy: others ? 'others' : 'us' };
+  }
+
+  async #makeNetwork(net: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
+    const { engine, owner } = this.options;
+    await ensureForwarding(this.shell, net);
+    let made = net;
+    if (made.bridge !== '') {
+      const lines = await ensureBridge(this.shell, made, owner, signal);
+      const added = lines.flatMap((line) => /^addr add (\S+)/.exec(line)?.[1] ?? []);
+      if (made.bridgeMadeBy === 'others') made = { ...made, addedAddresses: [...new Set([...made.addedAddresses, ...added])] };
+    }
+    if (engine) {
+      const registered = present ?? await createEngineNetwork(engine, made, owner);
+      made = { ...made, engineId: registered.id, bridge: registered.bridge };
+    }
+    await ensureBridge(this.shell, made, owner, signal);
+    return made;
+  }
+
+  /** Ports whose names we know go back into a bridge that was made anew. */
+  async #plugIn(state: MgmtState, network: string, signal?: AbortSignal): Promise<void> {
+    const bridge = state.networks.find((net) => net.network === network)?.bridge;
+    const devices = state.labs.filter((lab) => lab.network === network).flatMap((lab) => lab.nodes.flatMap((node) => node.device ?? []));
+    if (bridge === undefined || devices.length === 0) return;
+    const lines = devices.map((device) => `link set dev ${device} master ${bridge}`);
+    await this.shell.try('ip', ['-force', '-batch', '-'], { input: `${lines.join('\n')}\n`, signal });
+  }
+
+  /** Rules follow the record: NAT and published ports, accepts, relay. Returns warnings. */
+  async #applyRules(state: MgmtState, signal?: AbortSignal): Promise<string[]> {
+    const engineMark = await readEngineMark(this.shell, signal);
+    const rendered = renderNftTable(state, { table: this.table, engineMark: typeof engineMark === 'number' ? engineMark : undefined });
+    const current = await readNftTable(this.shell, this.table, signal);
+    if (rendered !== this.#rendered || current !== this.#listed) {
+      this.#listed = await applyNftTable(this.shell, rendered, this.table, signal);
+      this.#rendered = rendered;
+    }
+    await ensureAccepts(this.shell, state, this.table, signal);
+    const relays = planRelays(state);
+    const failed = await this.#relays?.sync(relays.routes) ?? [];
+    const unmarked = engineMark === 'missing' && state.networks.length > 0
+      ? ['the engine keeps its rules in nftables and has no bridge-accept-fwmark: from outside, nodes answer on published ports of engine containers only'] : [];
+    return [...relays.warnings, ...failed, ...unmarked];
+  }
+
+  async #drifts(state: MgmtState, signal?: AbortSignal): Promise<Drift[]> {
+    return readDrifts({ shell: this.shell, state, table: this.table, listed: this.#listed, readEngine: (name) => this.#readEngine(name), hasEngine: this.options.engine !== undefined, signal });
+  }
+
+  async #removeUnused(state: MgmtState, ownPorts: ReadonlySet<string>, signal?: AbortSignal, how = { record: true }): Promise<string[]> {
+    const { state: left, inUseBy } = await removeUnusedNetworks({ shell: this.shell, engine: this.options.engine, owner: this.options.owner, state, ownPorts, signal });
+    if (how.record && left !== state) await writeMgmtState(this.options.statePath, left);
+    return inUseBy;
+  }
+
+  async #refuseTakenPorts(order: MgmtOrder, state: MgmtState, signal?: AbortSignal): Promise<void> {
+    const held = state.labs.find((lab) => lab.lab === order.lab)?.nodes.flatMap((node) => node.ports.map((port) => JSON.stringify(port))) ?? [];
+    const ports = order.nodes.flatMap((node) => node.ports).filter((port) => !held.includes(JSON.stringify(port)));
+    if (ports.length === 0) return;
+    const conflicts = portConflicts(order.lab, ports, state, await readListeners(this.shell, signal));
+    if (conflicts.length === 0) return;
+    throw new MgmtNetworkError({ code: 'port-in-use', retryable: false, details: { conflicts },
+      message: `lab ${order.lab} cannot publish ${conflicts.map(({ port, holder }) => `${port.hostPort}/${port.protocol} (held by ${holder})`).join(', ')}: publish other ports or stop who holds them` });
+  }
+
+  async #readEngine(name: string): Promise<EngineNetwork | undefined> {
+    const { engine } = this.options;
+    if (!engine) return undefined;
+    return readEngineNetwork(engine, name).catch((cause: unknown) => {
+      throw new MgmtNetworkError({ code: 'engine-refused', retryable: true, cause, message: `the engine does not say whether network ${name} exists: ${cause instanceof Error ? cause.message : String(cause)}` });
+    });
+  }
+}

@@ -1,0 +1,84 @@
+// The hosts and resolv.conf files of our nodes, which the engine does not write for containers without its network.
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Paths of a node's files on the host, to be bind-mounted over /etc/hosts and /etc/resolv.conf. */
+export interface NodeFiles { readonly hosts: string; readonly resolvConf: string }
+
+/** One line per address; all names stand on it. */
+export interface HostsFileEntry { readonly names: readonly string[]; readonly addresses: readonly string[] }
+export interface ResolvConf { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] }
+
+/** Where a node's files are kept below the state folder. */
+export function nodeFiles(stateDir: string, lab: string, node: string): NodeFiles {
+  const folder = join(stateDir, 'node-files', encodeURIComponent(lab), encodeURIComponent(node));
+  return { hosts: join(folder, 'hosts'), resolvConf: join(folder, 'resolv.conf') };
+}
+
+/** Writes the node's hosts file, in place where it exists: a bind mount holds on to the inode. Returns the path. */
+export async function writeHostsFile(stateDir: string, lab: string, node: string, entries: readonly HostsFileEntry[]): Promise<string> {
+  const { hosts } = nodeFiles(stateDir, lab, node);
+  await writeInPlace(hosts, renderHostsFile(entries));
+  return hosts;
+}
+
+/** Writes the node's resolv.conf: its own servers, or else the host's that a node can reach. Returns the path. */
+export async function writeResolvConf(stateDir: string, lab: string, node: string, wanted: ResolvConf, hostResolvConf = '/etc/resolv.conf'): Promise<string> {
+  const { resolvConf } = nodeFiles(stateDir, lab, node);
+  const host = await readFile(hostResolvConf, 'utf8').catch(() => '');
+  // systemd-resolved lists only its own loopback address there; the servers it asks stand in its own file.
+  const upstream = host.includes('127.0.0.53') ? await readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => host) : host;
+  await writeInPlace(resolvConf, renderResolvConf(wanted, upstream));
+  return resolvConf;
+}
+
+/** Rewrites the hosts files of all nodes of a lab that have one. */
+export async function rewriteHostsFiles(stateDir: string, lab: string, nodes: readonly string[], entriesOf: (node: string) => readonly HostsFileEntry[]): Promise<void> {
+  await Promise.all(nodes.map((node) => writeHostsFile(stateDir, lab, node, entriesOf(node))));
+}
+
+/** Removes the files of one node, or of the whole lab. Absent is success. */
+export async function removeNodeFiles(stateDir: string, lab: string, node?: string): Promise<void> {
+  const folder = join(stateDir, 'node-files', encodeURIComponent(lab), ...(node === undefined ? [] : [encodeURIComponent(node)]));
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Text of a hosts file: loopback names as the engine writes them, then the entries, IPv4 before IPv6. */
+export function renderHostsFile(entries: readonly HostsFileEntry[]): string {
+  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', 'fe00::0\tip6-localnet', 'ff00::0\tip6-mcastprefix', 'ff02::1\tip6-allnodes', 'ff02::2\tip6-allrouters'];
+  const rows = entries.flatMap((entry) => entry.addresses.map((address) => ({ address: address.split('/')[0] ?? address, names: entry.names })));
+  const family = (ipv6: boolean) => rows.filter(({ address }) => address.includes(':') === ipv6).map(({ address, names }) => `${address}\t${names.join(' ')}`);
+  return [...lines, ...family(false), ...family(true), ''].join('\n');
+}
+
+/** Text of a resolv.conf. Servers on the host's loopback are left out, since in a node that is the node itself. */
+export function renderResolvConf(wanted: ResolvConf, host: string): string {
+  const hostLines = host.split('\n').map((line) => line.trim());
+  const hostServers = hostLines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []).filter((server) => !server.startsWith('127.') && server !== '::1');
+  const fromHost = (key: string) => hostLines.flatMap((line) => (line.startsWith(`${key} `) ? line.split(/\s+/).slice(1) : []));
+  const pick = (own: readonly string[], key: string) => (own.length > 0 ? own : fromHost(key));
+  const servers = wanted.servers.length > 0 ? wanted.servers : hostServers;
+  const [search, options] = [pick(wanted.search, 'search'), pick(wanted.options, 'options')];
+  return [
+    ...servers.map((server) => `nameserver ${server}`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
+    '',
+  ].join('\n');
+}
+
+async function writeInPlace(path: string, text: string): Promise<void> {
+  if (await readFile(path, 'utf8').catch(() => undefined) === text) return;
+  await mkdir(join(path, '..'), { recursive: true });
+  // Opened without truncation first: a reader inside a node must never see an empty file for long.
+  const file = await open(path, 'a+', 0o644);
+  await file.close();
+  const again = await open(path, 'r+');
+  try {
+    await again.write(text, 0, 'utf8');
+    await again.truncate(Buffer.byteLength(text));
+    await again.sync();
+  } finally {
+    await again.close();
+  }
+}

@@ -1,0 +1,94 @@
+// Watches rules, bridges and addresses of the host, and says when a management network is not as it was made.
+import { execa } from 'execa';
+import type { HostShell } from './host-shell.ts';
+import type { Drift } from './read-drifts.ts';
+
+export interface WatchInputs {
+  readonly shell: HostShell;
+  /** Compares record and world. */
+  readonly check: (signal: AbortSignal) => Promise<Drift[]>;
+  /** Called once for each set of differences found; a promise is waited for before the next check. */
+  readonly onDrift: (drifts: Drift[]) => void | Promise<void>;
+  /** A check or a monitor failed; watching goes on. */
+  readonly onError: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Events come in bursts (one line per rule); they are judged together after this pause. */
+const SETTLE_MS = 30;
+const MONITOR_RESTART_MS = 1_000;
+/** By then a started monitor has its socket. */
+const LISTENING_AFTER_MS = 300;
+
+/**
+ * Starts `nft monitor` and `ip monitor` on the host and checks after each burst of events that may concern us. Resolves
+ * when both monitors run. iptables of the legacy kind give no events: the caller's sweep has to check them.
+ */
+export async function watchMgmtNetworks(inputs: WatchInputs): Promise<void> {
+  const checker = new SettledCheck(inputs);
+  const monitors: [string, string[]][] = [
+    ['nft', ['-j', 'monitor']],
+    ['ip', ['-rcvbuf', '8388608', '-o', 'monitor', 'link', 'address']],
+  ];
+  await Promise.all(monitors.map(([file, args]) => new Promise<void>((resolve) => {
+    void keepMonitor(inputs, file, args, () => checker.poke(), resolve);
+  })));
+}
+
+async function keepMonitor(inputs: WatchInputs, file: string, args: string[], onLine: () => void, onStarted: () => void): Promise<void> {
+  const { shell, signal } = inputs;
+  while (!signal.aborted) {
+    try {
+      const [program, ...rest] = shell.line(file, args);
+      const child = execa(program, rest, { cancelSignal: signal, stdin: 'ignore', buffer: false, reject: false, all: true, env: { LC_ALL: 'C' } });
+      child.nodeChildProcess.once('spawn', () => {
+        onStarted();
+        // What happened while no monitor ran, or before this one came to listen, gave no event.
+        onLine();
+        setTimeout(onLine, LISTENING_AFTER_MS);
+      });
+      for await (const _line of child.iterable({ from: 'all' })) onLine();
+      await child;
+    } catch (error) {
+      if (!signal.aborted) inputs.onError(error);
+    }
+    if (signal.aborted) return;
+    inputs.onError(new Error(`${file} ${args.join(' ')} ended; started again in ${MONITOR_RESTART_MS} ms`));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, MONITOR_RESTART_MS);
+      signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+    });
+  }
+}
+
+/** One check at a time, and one more after it when events came meanwhile. */
+class SettledCheck {
+  readonly #inputs: WatchInputs;
+  #wanted = false;
+  #running = false;
+
+  constructor(inputs: WatchInputs) {
+    this.#inputs = inputs;
+  }
+
+  poke(): void {
+    this.#wanted = true;
+    if (!this.#running && !this.#inputs.signal.aborted) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    const { check, onDrift, onError, signal } = this.#inputs;
+    while (this.#wanted && !signal.aborted) {
+      await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS); });
+      this.#wanted = false;
+      try {
+        const drifts = await check(signal);
+        if (drifts.length > 0) await onDrift(drifts);
+      } catch (error) {
+        if (!signal.aborted) onError(error);
+      }
+    }
+    this.#running = false;
+  }
+}
