@@ -1,0 +1,59 @@
+// What the host-actor is told by its environment and its state directory.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { HostId } from '../machines/vocabulary/ids.ts';
+import { HostActorError } from './host-actor-error.ts';
+
+const Environment = z.object({
+  LABWRIGHT_HOME: z.string().min(1),
+  LABWRIGHT_NATS_URL: z.string().min(1),
+  LABWRIGHT_NATS_CREDS: z.string().min(1).optional(),
+  LABWRIGHT_HOST_ID: z.string().min(1).optional(),
+  /** The host's hosts file, which gets a block of names for each lab. */
+  LABWRIGHT_HOSTS_FILE: z.string().min(1).default('/etc/hosts'),
+  LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
+  LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+});
+
+const Identity = z.object({ hostId: z.string().min(1) });
+
+export type HostActorConfig = {
+  readonly host: HostId;
+  readonly natsUrl: string;
+  readonly credentialsPath: string;
+  readonly ledgerDir: string;
+  readonly stateDir: string;
+  readonly hostsFile: string;
+  readonly sweepEveryMs: number;
+  readonly logLevel: string;
+};
+
+/** Reads the configuration; the host's identity comes from the environment or from `host-identity.json`.
+ *  @throws {HostActorError} `config-invalid`, naming every variable that is missing or wrong. */
+export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfig> {
+  const parsed = Environment.safeParse(env);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    throw new HostActorError('config-invalid', { message: `the host-actor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`, retryable: false });
+  }
+  const { LABWRIGHT_HOME: home, ...rest } = parsed.data;
+  return {
+    host: HostId.parse(rest.LABWRIGHT_HOST_ID ?? (await readIdentity(join(home, 'host-identity.json')))),
+    natsUrl: rest.LABWRIGHT_NATS_URL,
+    credentialsPath: rest.LABWRIGHT_NATS_CREDS ?? join(home, 'credentials', 'host.json'),
+    ledgerDir: join(home, 'host', 'ledger'),
+    stateDir: join(home, 'host'),
+    hostsFile: rest.LABWRIGHT_HOSTS_FILE,
+    sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
+    logLevel: rest.LABWRIGHT_LOG_LEVEL,
+  };
+}
+
+async function readIdentity(path: string): Promise<string> {
+  try {
+    return Identity.parse(JSON.parse(await readFile(path, 'utf8'))).hostId;
+  } catch (cause) {
+    throw new HostActorError('config-invalid', { message: `${path} holds no host identity and LABWRIGHT_HOST_ID is not set; run \`labwright up\``, retryable: false, cause });
+  }
+}

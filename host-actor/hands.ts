@@ -1,0 +1,48 @@
+// What a host-actor acts through: engine, link plane and management network, each replaceable as a whole.
+import type { HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
+import type { HostsEntry, Order } from '../machines/vocabulary/effect.ts';
+import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
+import type { TcLinkPlane } from './link-plane/tc-link-plane.ts';
+import type { EnsuredNetwork } from './mgmt-network/mgmt-networks.ts';
+import type { Drift } from './mgmt-network/read-drifts.ts';
+import type { NodeFiles } from './mgmt-network/node-files.ts';
+import type { HostsBlockEntry } from './mgmt-network/host-hosts-block.ts';
+import type { ExecResult, NodeProvider } from './providers/provider.ts';
+
+export type LinkPlane = TcLinkPlane;
+
+export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
+
+/** Management networks of the host, and the files of names that go with them. */
+export interface MgmtHands {
+  /** `devices`: names of the nodes' ports on the bridge, where they are known. */
+  ensure(order: NetworkEnsureOrder, devices: ReadonlyMap<NodeId, string>): Promise<EnsuredNetwork>;
+  remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
+  /** Puts back what drifted and says what it was. */
+  repair(): Promise<readonly Drift[]>;
+  /** Calls back when rules, bridges or addresses changed so that something of ours is missing; until the signal. */
+  watch(watch: { signal: AbortSignal; onDrift: (drifts: readonly Drift[]) => Promise<void>; onError: (error: unknown) => void }): Promise<void>;
+  /** Writes /etc/hosts and /etc/resolv.conf of a node; the files stay the same while their text changes. */
+  writeNodeFiles(lab: LabId, node: NodeId, entries: readonly HostsEntry[], dns: NodeSpec['dns']): Promise<NodeFiles>;
+  rewriteHostsFiles(lab: LabId, nodes: readonly NodeId[], entries: readonly HostsEntry[]): Promise<void>;
+  removeNodeFiles(lab: LabId, node?: NodeId): Promise<void>;
+  writeHostsBlock(lab: LabId, entries: readonly HostsBlockEntry[]): Promise<void>;
+  removeHostsBlock(lab: LabId): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the host itself shows: bridges and containers of other people, and commands run on it. */
+export interface HostSight {
+  isBridge(name: string): Promise<boolean>;
+  /** A container that is not ours; undefined where there is none. */
+  readContainer(name: string): Promise<{ readonly runtimeId: string; readonly pid: number } | undefined>;
+  runCommand(command: string, options: { cwd: string; timeoutMs: number }): Promise<ExecResult>;
+}
+
+export type Hands = {
+  readonly host: HostId;
+  readonly provider: NodeProvider;
+  readonly plane: LinkPlane;
+  readonly network: MgmtHands;
+  readonly sight: HostSight;
+};

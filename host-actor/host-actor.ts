@@ -1,0 +1,170 @@
+// The hands of one host: takes orders, makes them true, keeps them true while nobody watches, and tells what it saw.
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Hands } from './hands.ts';
+import { LinkKeeper } from './link-keeper.ts';
+import type { LoopReport } from './loop-health.ts';
+import { LoopHealth } from './loop-health.ts';
+import { NetworkRoom } from './network-room.ts';
+import { NodeKeeper } from './node-keeper.ts';
+import { NodeStates } from './node-states.ts';
+import { ObjectQueue } from './object-queue.ts';
+import type { PublishReports } from './observations-out.ts';
+import { ObservationsOut } from './observations-out.ts';
+import { OrderIntake } from './order-intake.ts';
+import { OutcomeLedger } from './outcome-ledger.ts';
+import { PreparedNodes } from './prepared-nodes.ts';
+import { RecentEvents } from './recent-events.ts';
+import { sweepAtStart, sweepNodes } from './sweep.ts';
+import type { SweepContext } from './sweep.ts';
+import { reportSeen } from './host-context.ts';
+import { Watches } from './watch.ts';
+import { Wanted } from './wanted.ts';
+import { WireRoom } from './wire-room.ts';
+
+export type HostActorOptions = {
+  readonly hands: Hands;
+  /** Folder of the ledger. */
+  readonly ledgerDir: string;
+  readonly log: Logger;
+  readonly now?: () => number;
+  readonly sweepEveryMs?: number;
+};
+
+export type HostActorStatus = {
+  readonly orders: { readonly last: number; readonly open: number };
+  readonly nodes: { readonly running: number; readonly down: number };
+  readonly reportsWaiting: number;
+  readonly engineConnected: boolean;
+  readonly loops: readonly LoopReport[];
+};
+
+const SWEEP_EVERY_MS = 60_000;
+const REPLAY_PAUSE_MS = 250;
+
+export class HostActor {
+  readonly context: SweepContext;
+  readonly #intake: OrderIntake;
+  readonly #watches: Watches;
+  readonly #loops: LoopHealth;
+  readonly #sweepEveryMs: number;
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #gapTimer: NodeJS.Timeout | undefined;
+  #nodesRead: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: HostActorOptions) {
+    const { hands, log } = options;
+    const now = options.now ?? Date.now;
+    const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log });
+    const out = new ObservationsOut({ ledger, host: hands.host, log });
+    const wanted = new Wanted(ledger);
+    const [states, queue, prepared, recent] = [new NodeStates(), new ObjectQueue(), new PreparedNodes(), new RecentEvents()];
+    const wires = new WireRoom({ hands, states, wanted });
+    const networks = new NetworkRoom({ hands, wanted, wires, states, log });
+    const links = new LinkKeeper({ ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
+    const base = { hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
+    this.#intake = new OrderIntake(base);
+    const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
+    const nodes = new NodeKeeper({ ...base, recent, hasOrder });
+    this.context = { ...base, nodes, hasOrder };
+    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon() });
+    this.#loops = new LoopHealth(log, now);
+    this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;
+  }
+
+  /** Reads the ledger; from here on orders may be accepted. */
+  async open(): Promise<void> {
+    const { ledger, wanted } = this.context;
+    await ledger.open();
+    wanted.note(ledger.state.orders.values());
+    await this.#noteBoot();
+  }
+
+  /** Begins to carry out what is open and to keep what was ordered. Needs no NATS. Resolves when it watches. */
+  async start(): Promise<void> {
+    const { ledger, log } = this.context;
+    this.#loops.expect('sweep', this.#sweepEveryMs);
+    await this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read'));
+    this.#intake.resume();
+    await sweepAtStart(this.context).catch((err: unknown) => this.#loops.failed('sweep', err));
+    this.#watches.watchEngine();
+    await this.#watches.watchKernel();
+    this.#sweepTimer = setInterval(() => void this.#sweep(), this.#sweepEveryMs);
+    log.info({ orders: ledger.state.orders.size, open: this.#intake.open }, 'host-actor keeps its last orders');
+  }
+
+  /** Takes orders; resolves when they are safe on disk. */
+  async accept(orders: readonly unknown[]): Promise<void> {
+    await this.#intake.accept(orders);
+  }
+
+  /** From now on reports go out this way. */
+  connect(publish: PublishReports): void {
+    this.context.out.connect(publish);
+  }
+
+  status(): HostActorStatus {
+    const { ledger, states, out } = this.context;
+    return {
+      orders: { last: ledger.state.orders.size, open: this.#intake.open },
+      nodes: states.counts(),
+      reportsWaiting: out.backlog,
+      engineConnected: this.#watches.engineConnected,
+      loops: this.#loops.read(),
+    };
+  }
+
+  /** Ends watching and waits for what runs; containers, links and networks stay as they are. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#sweepTimer);
+    clearTimeout(this.#gapTimer);
+    const { links, nodes, queue, out, ledger, hands, networks } = this.context;
+    this.#intake.stop();
+    this.#watches.stop();
+    nodes.stop();
+    links.stop();
+    networks.stop();
+    await queue.idle();
+    out.stop();
+    await hands.network.close();
+    await ledger.close();
+  }
+
+  /** After a boot of the host namespaces are gone and every process with them, whatever the events say. */
+  async #noteBoot(): Promise<void> {
+    const { ledger, log } = this.context;
+    const id = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    if (ledger.state.bootId !== undefined && ledger.state.bootId !== id) log.info({ bootId: id }, 'host was booted since the last run');
+    if (ledger.state.bootId !== id) await ledger.append([{ r: 'boot', id }], 'written');
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await this.#watches.sweep();
+      await this.#readNodes();
+      this.#loops.succeeded('sweep');
+    } catch (err) {
+      this.#loops.failed('sweep', err);
+    }
+  }
+
+  /** After a reconnect the engine first tells what was missed; deaths are judged by that. */
+  #readNodesSoon(): void {
+    clearTimeout(this.#gapTimer);
+    if (!this.#stopped) this.#gapTimer = setTimeout(() => void this.#readNodes(), REPLAY_PAUSE_MS);
+  }
+
+  /** One reading at a time; a request during one waits for the next. */
+  async #readNodes(): Promise<void> {
+    const before = this.#nodesRead;
+    const next = (async () => {
+      await before?.catch(() => undefined);
+      if (!this.#stopped) await sweepNodes(this.context);
+    })();
+    this.#nodesRead = next;
+    await next.catch((err: unknown) => this.context.log.warn({ err }, 'nodes cannot be read'));
+  }
+}

@@ -1,0 +1,256 @@
+// Keeps links as ordered: carrier that follows the nodes' life, drift repaired at once and within the budget, all of it reported.
+import type { Logger } from 'pino';
+import type { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
+import type { Cause } from '../machines/vocabulary/observation.ts';
+import { failureOf } from './host-actor-error.ts';
+import type { Seen } from './host-context.ts';
+import type { CarrierEvent, WireDrift } from './link-plane/find-drift.ts';
+import type { WireState } from './link-plane/wire.ts';
+import type { NodeStates } from './node-states.ts';
+import type { ObjectQueue } from './object-queue.ts';
+import { objectKey } from './order-object.ts';
+import type { OutcomeLedger } from './outcome-ledger.ts';
+import { judgeRepair } from './repair-budget.ts';
+import type { LinkEnsureOrder, Wanted } from './wanted.ts';
+import type { Wired, WireRoom } from './wire-room.ts';
+import { heldNodes, nodesOfLink } from './wire-of-order.ts';
+
+type Carrier = { readonly a: boolean; readonly b: boolean };
+type Reported = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[] };
+
+export type LinkKeeperContext = {
+  readonly ledger: OutcomeLedger;
+  readonly wanted: Wanted;
+  readonly states: NodeStates;
+  readonly wires: WireRoom;
+  readonly queue: ObjectQueue;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly report: (lab: LabId, seen: Seen) => void;
+};
+
+export class LinkKeeper {
+  readonly #context: LinkKeeperContext;
+  readonly #reported = new Map<string, Reported>();
+  /** Links whose repair waits for its turn; more drift of them is part of it. */
+  readonly #due = new Map<string, WireDrift>();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(context: LinkKeeperContext) {
+    this.#context = context;
+  }
+
+  /** What was read back of a joined link, as it is told to the supervisor; remembered, so that changes are known. */
+  joined(order: LinkEnsureOrder, state: WireState, cause: Cause): Seen {
+    const reported = this.#note(order, state);
+    return { type: 'link.joined', link: order.link, ...told(reported), mtu: order.plan.mtu, cause };
+  }
+
+  forget(lab: LabId, link: LinkId): void {
+    const key = objectKey({ lab, kind: 'link', id: link });
+    this.#reported.delete(key);
+    this.#cancel(key);
+  }
+
+  /** Brings carrier of the node's links in line with the state of its process, soon. */
+  refreshNode(lab: LabId, node: NodeId, cause: Cause): void {
+    void this.refreshNodeNow(lab, node, cause);
+  }
+
+  async refreshNodeNow(lab: LabId, node: NodeId, cause: Cause): Promise<void> {
+    const links = this.#context.wanted.linksOf(lab, node);
+    await Promise.all(links.map(({ link }) => this.#context.queue.run(objectKey({ lab, kind: 'link', id: link }), () => this.#refresh(lab, link, cause))));
+  }
+
+  /** Repairs what the link plane saw go. */
+  onDrift(lab: LabId, link: LinkId, drift: WireDrift): void {
+    const key = objectKey({ lab, kind: 'link', id: link });
+    if (this.#due.has(key) || this.#stopped) return;
+    this.#due.set(key, drift);
+    this.#schedule(lab, link, 0);
+  }
+
+  /** Reports a carrier that changed inside a node. */
+  onCarrier(lab: LabId, link: LinkId, event: CarrierEvent): void {
+    const key = objectKey({ lab, kind: 'link', id: link });
+    const order = this.#context.wanted.link(lab, link);
+    const before = this.#reported.get(key);
+    if (order === undefined || before === undefined) return;
+    const carrier = isPair(order) ? { ...before.carrier, [event.side]: event.carrier } : { a: event.carrier, b: event.carrier };
+    if (carrier.a === before.carrier.a && carrier.b === before.carrier.b) return;
+    this.#reported.set(key, { ...before, carrier });
+    this.#context.report(lab, { type: 'link.carrier', link, carrier });
+  }
+
+  /** Makes sure of a link at the start of this process, when nothing of it is known; a change is a repair. */
+  async makeSure(order: LinkEnsureOrder): Promise<void> {
+    const key = objectKey({ lab: order.lab, kind: 'link', id: order.link });
+    await this.#context.queue.run(key, async () => {
+      if (this.#context.wanted.link(order.lab, order.link)?.id !== order.id || this.#isAtRest(key, order)) return;
+      const startedAt = performance.now();
+      try {
+        const wired = await this.#context.wires.join(order);
+        if (wired.changed) this.#reportRepair(order, wired, { what: 'found broken at the start of the host-actor', startedAt });
+        else this.#reportIfChanged(order, wired.state, 'external');
+      } catch (err) {
+        this.#context.log.warn({ err, labId: order.lab, linkId: order.link }, 'link could not be made sure of');
+        this.#afterFailure(order, err);
+      }
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
+  async #refresh(lab: LabId, link: LinkId, cause: Cause): Promise<void> {
+    const order = this.#context.wanted.link(lab, link);
+    if (order === undefined || this.#isAtRest(objectKey({ lab, kind: 'link', id: link }), order) || this.#isOfRemovedNode(order)) return;
+    try {
+      const { state } = await this.#context.wires.join(order);
+      this.#reportIfChanged(order, state, cause);
+    } catch (err) {
+      this.#context.log.warn({ err, labId: lab, linkId: link }, 'carrier of link could not be brought in line');
+      this.#afterFailure(order, err);
+    }
+  }
+
+  #schedule(lab: LabId, link: LinkId, delayMs: number): void {
+    const key = objectKey({ lab, kind: 'link', id: link });
+    this.#cancelTimer(key);
+    const begin = (): void => {
+      this.#timers.delete(key);
+      void this.#context.queue.run(key, () => this.#repair(lab, link, key));
+    };
+    if (delayMs <= 0) begin();
+    else this.#timers.set(key, setTimeout(begin, delayMs));
+  }
+
+  async #repair(lab: LabId, link: LinkId, key: string): Promise<void> {
+    const drift = this.#due.get(key);
+    this.#due.delete(key);
+    const order = this.#context.wanted.link(lab, link);
+    if (this.#stopped || drift === undefined || order === undefined || this.#isAtRest(key, order) || this.#isOfRemovedNode(order)) return;
+    const { ledger, now } = this.#context;
+    const history = ledger.state.repairs.get(key) ?? [];
+    const verdict = judgeRepair(now(), history, order.budget);
+    if (verdict.kind === 'wait') {
+      this.#due.set(key, drift);
+      this.#schedule(lab, link, verdict.until - now());
+      return;
+    }
+    if (verdict.kind === 'spent') {
+      await this.#giveUp(order, { code: 'repair-budget-spent', message: `link ${link} was repaired ${verdict.count} times within ${order.budget.windowMs} ms and broke again: ${drift.what}` });
+      return;
+    }
+    // Counted before it is tried: a try that kills us counts too.
+    await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...verdict.history] }], 'written');
+    await this.#tryRepair(order, drift, history);
+  }
+
+  async #tryRepair(order: LinkEnsureOrder, drift: WireDrift, history: readonly number[]): Promise<void> {
+    const { wires, ledger, log, report } = this.#context;
+    const { lab, link } = order;
+    const startedAt = performance.now();
+    try {
+      const wired = await wires.join(order);
+      if (!wired.changed) {
+        await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
+        this.#reportIfChanged(order, wired.state, 'external');
+        return;
+      }
+      report(lab, { type: 'link.lost', link, what: wordsOf(drift) });
+      this.#reportRepair(order, wired, { what: wordsOf(drift), startedAt });
+      log.info({ labId: lab, linkId: link, what: drift.what, durationMs: performance.now() - startedAt }, 'link was repaired');
+    } catch (err) {
+      log.warn({ err, labId: lab, linkId: link, what: drift.what }, 'link could not be repaired');
+      report(lab, { type: 'link.lost', link, what: `${wordsOf(drift)}; ${failureOf(err).message}` });
+      this.#afterFailure(order, err);
+    }
+  }
+
+  /** Tries again as the budget allows; what cannot get better by itself is given up at once. */
+  #afterFailure(order: LinkEnsureOrder, error: unknown): void {
+    const failure = failureOf(error);
+    const key = objectKey({ lab: order.lab, kind: 'link', id: order.link });
+    // A namespace found by its process comes back with the process; its start joins the link again.
+    if (failure.code === 'container-not-running' || this.#stopped) return;
+    if (!failure.retryable) {
+      void this.#giveUp(order, failure);
+      return;
+    }
+    this.#due.set(key, { wireId: key, side: 'a', what: 'end-missing', detectedAt: this.#context.now(), found: 'sweep' });
+    this.#schedule(order.lab, order.link, Math.max(order.budget.backoffMs, 200));
+  }
+
+  async #giveUp(order: LinkEnsureOrder, failure: { code: string; message: string }): Promise<void> {
+    const { lab, link } = order;
+    await this.#context.ledger.append([{ r: 'rest', lab, kind: 'link', object: link, order: order.id, why: 'gave-up' }], 'written');
+    this.#context.report(lab, { type: 'link.gave-up', link, code: failure.code, message: failure.message });
+  }
+
+  #isAtRest(key: string, order: LinkEnsureOrder): boolean {
+    const rest = this.#context.ledger.state.rests.get(key);
+    return rest?.order === order.id && rest.why === 'gave-up';
+  }
+
+  /** A node that goes takes its ends of links along; that is no fault. */
+  #isOfRemovedNode(order: LinkEnsureOrder): boolean {
+    return nodesOfLink(order).some((node) => this.#context.wanted.node(order.lab, node)?.type === 'node.remove');
+  }
+
+  #reportRepair(order: LinkEnsureOrder, { state }: Wired, { what, startedAt }: { what: string; startedAt: number }): void {
+    const reported = this.#note(order, state);
+    this.#context.report(order.lab, { type: 'link.repaired', link: order.link, what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...told(reported) });
+  }
+
+  #reportIfChanged(order: LinkEnsureOrder, state: WireState, cause: Cause): void {
+    const before = this.#reported.get(objectKey({ lab: order.lab, kind: 'link', id: order.link }));
+    const seen = this.joined(order, state, cause);
+    const after = this.#reported.get(objectKey({ lab: order.lab, kind: 'link', id: order.link }));
+    if (JSON.stringify(before) !== JSON.stringify(after)) this.#context.report(order.lab, seen);
+  }
+
+  #note(order: LinkEnsureOrder, state: WireState): Reported {
+    const { states } = this.#context;
+    const reported = { carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => states.isAway(order.lab, node)) };
+    this.#reported.set(objectKey({ lab: order.lab, kind: 'link', id: order.link }), reported);
+    return reported;
+  }
+
+  #cancel(key: string): void {
+    this.#due.delete(key);
+    this.#cancelTimer(key);
+  }
+
+  #cancelTimer(key: string): void {
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+  }
+}
+
+function told(reported: Reported) {
+  return { adminUp: reported.adminUp, carrier: { ...reported.carrier }, held: [...reported.held] };
+}
+
+/** Whether both ends of the link have a host end of their own. */
+function isPair(order: LinkEnsureOrder): boolean {
+  const pair = ['node', 'node-bridge'];
+  return pair.includes(order.a.end.at) && pair.includes(order.b.end.at);
+}
+
+/** A device that lives in the node only (macvlan, dummy) has no end on the host whose carrier could be read. */
+function carrierOf(order: LinkEnsureOrder, state: WireState): Carrier {
+  const [first, second] = state.ends;
+  if (first === undefined) return { a: true, b: true };
+  if (!isPair(order) || second === undefined) return { a: first.carrier, b: first.carrier };
+  const sideA = state.ends.find((end) => end.side === 'a');
+  const sideB = state.ends.find((end) => end.side === 'b');
+  return { a: sideA?.carrier ?? false, b: sideB?.carrier ?? false };
+}
+
+function wordsOf(drift: WireDrift): string {
+  return `${drift.what} at end ${drift.side}`;
+}

@@ -1,0 +1,105 @@
+// The host-actor process: keeps this host as it was last ordered, with or without NATS; ends on a signal and leaves all running.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { connectNats } from '../nats/connect.ts';
+import { readCredentials } from '../nats/credentials.ts';
+import { publishReports } from '../nats/report-queue.ts';
+import { inboxPrefixOf } from '../nats/roles.ts';
+import { consumeOrders } from '../nats/work-queue.ts';
+import type { HostActorConfig } from './config.ts';
+import { readConfig } from './config.ts';
+import { readFingerprint } from './fingerprint/read-fingerprint.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { HostActor } from './host-actor.ts';
+import { makeHostSight } from './host-sight.ts';
+import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
+import { makeMgmtHands } from './mgmt-hands.ts';
+import { makeDockerProvider } from './providers/docker/docker-provider.ts';
+import { serveRpc } from './rpc.ts';
+
+const CONNECT_AGAIN_MS = 500;
+const END_WITHIN_MS = 5_000;
+
+const config = await readConfig(process.env);
+const log = pino({ level: config.logLevel, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
+const provider = makeDockerProvider({ hostId: config.host });
+const actor = new HostActor({
+  hands: {
+    host: config.host,
+    provider,
+    plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log }),
+    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile }),
+    sight: makeHostSight(),
+  },
+  ledgerDir: config.ledgerDir,
+  log,
+  sweepEveryMs: config.sweepEveryMs,
+});
+const ending = new AbortController();
+process.once('SIGTERM', () => ending.abort());
+process.once('SIGINT', () => ending.abort());
+
+await actor.open();
+// What was ordered is kept whether NATS answers or not.
+const keeping = actor.start().catch((err: unknown) => log.error({ err }, 'host-actor could not begin to keep its orders'));
+void provider.removeStrayProbes().catch((err: unknown) => log.debug({ err }, 'probes of an earlier run could not be removed'));
+const nc = await connect(config, ending.signal);
+const leave = nc === undefined ? async () => {} : await serve(nc);
+await untilAborted(ending.signal);
+log.info('host-actor ends, nodes and links stay');
+await Promise.race([leave().then(() => keeping).then(() => actor.stop()), delay(END_WITHIN_MS)]);
+await nc?.close();
+process.exit(0);
+
+async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
+  const facts = { version: await readVersion(), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
+  let fingerprint: unknown;
+  const askFingerprint = async () => {
+    fingerprint = { probes: await readFingerprint({ stateDir: config.stateDir }) };
+    return fingerprint;
+  };
+  const stopBeating = startHeartbeat(connection, { host: config.host, facts, status: () => actor.status(), fingerprint: () => fingerprint, log });
+  actor.connect((reports, id) => publishReports(connection, config.host, reports, id));
+  const consuming = consumeOrders(connection, config.host, {
+    schema: z.unknown(),
+    handle: (orders) => actor.accept(orders),
+    onProblem: (err) => log.warn({ err }, 'queue of orders complained'),
+  });
+  serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint });
+  log.info({ ...facts, natsUrl: config.natsUrl }, 'host-actor takes orders');
+  return async () => {
+    stopBeating();
+    await consuming.stop();
+  };
+}
+
+async function connect(to: HostActorConfig, signal: AbortSignal): Promise<NatsConnection | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await connectNats({
+        url: to.natsUrl,
+        credentials: await readCredentials(to.credentialsPath),
+        inboxPrefix: inboxPrefixOf({ role: 'host', hostId: to.host }),
+        name: `labwright host-actor ${to.host}`,
+      });
+    } catch (err) {
+      log.warn({ err }, 'NATS does not answer, orders are kept without it');
+      await delay(CONNECT_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+async function readVersion(): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,37 @@
+// The management side of a real host: networks in the kernel and the engine, node files in the state folder, the host's hosts file.
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import type { HostId } from '../machines/vocabulary/ids.ts';
+import type { MgmtHands } from './hands.ts';
+import { removeHostHostsBlock, writeHostHostsBlock } from './mgmt-network/host-hosts-block.ts';
+import { MgmtNetworks } from './mgmt-network/mgmt-networks.ts';
+import { removeNodeFiles, rewriteHostsFiles, writeHostsFile, writeResolvConf } from './mgmt-network/node-files.ts';
+import { watchMgmtNetworks } from './mgmt-network/watch-mgmt-networks.ts';
+
+export type MgmtHandsOptions = {
+  readonly host: HostId;
+  readonly stateDir: string;
+  /** The host's own hosts file. */
+  readonly hostsFile: string;
+};
+
+/** Nothing is touched before the first call. */
+export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
+  const { stateDir, hostsFile } = options;
+  const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine: new Docker({ socketPath: '/var/run/docker.sock', host: undefined }) });
+  return {
+    ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
+    remove: (lab, how) => networks.remove(lab, how),
+    repair: () => networks.repair(),
+    watch: ({ signal, onDrift, onError }) => watchMgmtNetworks({ shell: networks.shell, check: (at) => networks.check(at), onDrift, onError, signal }),
+    writeNodeFiles: async (lab, node, entries, dns) => {
+      const [hosts, resolvConf] = await Promise.all([writeHostsFile(stateDir, lab, node, entries), writeResolvConf(stateDir, lab, node, dns)]);
+      return { hosts, resolvConf };
+    },
+    rewriteHostsFiles: (lab, nodes, entries) => rewriteHostsFiles(stateDir, lab, nodes, () => entries),
+    removeNodeFiles: (lab, node) => removeNodeFiles(stateDir, lab, node),
+    writeHostsBlock: (lab, entries) => writeHostHostsBlock(lab, entries, hostsFile),
+    removeHostsBlock: (lab) => removeHostHostsBlock(lab, hostsFile),
+    close: () => networks.close(),
+  };
+}

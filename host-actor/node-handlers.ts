@@ -1,0 +1,130 @@
+// Orders about nodes: prepare, start, stop, remove, exec; for containers of ours, and for what is only looked at.
+import { dirname } from 'node:path';
+import type { ExecResult } from '../machines/vocabulary/observation.ts';
+import type { Order } from '../machines/vocabulary/effect.ts';
+import { crashPoint } from './crash-point.ts';
+import { HostActorError } from './host-actor-error.ts';
+import type { HostContext, Seen } from './host-context.ts';
+import { isLive } from './node-states.ts';
+import { keyOf } from './node-placement.ts';
+import { isProviderError } from './providers/provider-error.ts';
+import { prepareContainer, startContainer } from './start-node.ts';
+import type { NodeOrder } from './wire-of-order.ts';
+
+type OrderOf<T extends Order['type']> = Extract<Order, { type: T }>;
+
+/** Commands of a lab file may install software or wait for peers. */
+const EXEC_TIMEOUT_MS = 600_000;
+
+export async function prepareNode(context: HostContext, order: OrderOf<'node.prepare'>): Promise<Seen> {
+  if (order.node.runtime !== 'container') return { type: 'node.prepared', ...nodeOf(order), ...(await readOther(context, order)) };
+  const { runtimeId } = await prepareContainer(context, order);
+  return { type: 'node.prepared', ...nodeOf(order), runtimeId };
+}
+
+export async function startNode(context: HostContext, order: OrderOf<'node.start'>): Promise<Seen> {
+  if (order.node.runtime !== 'container') {
+    return { type: 'node.started', ...nodeOf(order), ...(await readOther(context, order)), startedAt: context.now(), cause: 'order' };
+  }
+  const wasAway = context.states.isAway(order.lab, order.node.id);
+  const node = await startContainer(context, order);
+  crashPoint('after-start-before-answer');
+  if (wasAway || node.wiring !== 'before-start') context.links.refreshNode(order.lab, order.node.id, 'order');
+  const startedAt = node.startedAt ?? context.now();
+  return { type: 'node.started', ...nodeOf(order), runtimeId: node.runtimeId, ...(node.pid > 0 ? { pid: node.pid } : {}), startedAt, cause: 'order' };
+}
+
+export async function stopNode(context: HostContext, order: OrderOf<'node.stop'>): Promise<Seen> {
+  const stopped = { type: 'node.stopped' as const, ...nodeOf(order) };
+  if (order.node.runtime !== 'container') return stopped;
+  const found = await context.hands.provider.inspect(keyOf(order));
+  if (found.found !== 'ours') return stopped;
+  const after = isLive(found.node) ? await context.hands.provider.ensureStopped(found.node.runtimeId, { graceMs: order.graceMs }) : found;
+  context.states.noteDown(order.lab, order.node.id);
+  if (after.found === 'ours') context.states.note(after.node);
+  await context.links.refreshNodeNow(order.lab, order.node.id, 'order');
+  return after.found === 'ours' && after.node.startedAt !== undefined ? { ...stopped, exitCode: after.node.exitCode } : stopped;
+}
+
+export async function removeNode(context: HostContext, order: OrderOf<'node.remove'>): Promise<Seen> {
+  const { lab, node } = order;
+  context.prepared.forget(lab, node.id);
+  if (node.runtime === 'container') {
+    await context.hands.provider.ensureRemoved(keyOf(order));
+    await context.wires.dropSandbox(order);
+    await context.hands.network.removeNodeFiles(lab, node.id);
+  }
+  context.states.forget(lab, node.id);
+  crashPoint('after-remove-before-answer');
+  return { type: 'node.removed', ...nodeOf(order) };
+}
+
+/** Runs the commands one after another. One that fails, or cannot be run, is a result and not a failure of the order. */
+export async function execInNode(context: HostContext, order: OrderOf<'node.exec'>): Promise<Seen> {
+  const results: ExecResult[] = [];
+  for (const [index, command] of order.commands.entries()) {
+    // What ran before a crash of ours does not run again.
+    const before = context.ledger.state.execs.get(order.id)?.get(index);
+    const result = before ?? (await runCommand(context, order, command));
+    if (before === undefined) await context.ledger.append([{ r: 'exec', lab: order.lab, id: order.id, index, result }], 'written');
+    results.push(result);
+    crashPoint('between-exec-commands');
+  }
+  return { type: 'node.exec-done', ...nodeOf(order), results };
+}
+
+async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, { command, target }: OrderOf<'node.exec'>['commands'][number]): Promise<ExecResult> {
+  const about = { command, target };
+  try {
+    const { exitCode, stdout, stderr } = target === 'host' || order.node.runtime === 'host'
+      ? await context.hands.sight.runCommand(command, { cwd: folderOf(order), timeoutMs: EXEC_TIMEOUT_MS })
+      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS });
+    return { ...about, exitCode, stdout, stderr };
+  } catch (error) {
+    if (!isProviderError(error, 'exec-unparsable', 'exec-timeout', 'not-running', 'container-absent')) throw error;
+    return { ...about, exitCode: -1, stdout: '', stderr: error.message };
+  }
+}
+
+/** Engine id of the node's container. @throws {HostActorError} `container-missing`. */
+export async function runtimeIdOf(context: HostContext, order: NodeOrder): Promise<string> {
+  const known = context.states.get(order.lab, order.node.id).runtimeId;
+  if (known !== undefined) return known;
+  if (order.node.runtime === 'ext-container') {
+    const other = await context.hands.sight.readContainer(order.node.containerName);
+    if (other !== undefined) return other.runtimeId;
+  }
+  const found = await context.hands.provider.inspect(keyOf(order));
+  if (found.found === 'ours') return found.node.runtimeId;
+  throw new HostActorError('container-missing', { message: `node ${order.node.id} has no container ${order.node.containerName}`, retryable: true });
+}
+
+/** What we do not make must be there. @throws {HostActorError} `bridge-missing`, `container-missing`, `container-not-running`, `not-supported-yet`. */
+async function readOther(context: HostContext, order: NodeOrder): Promise<{ runtimeId?: string; pid?: number }> {
+  const { runtime, containerName, id } = order.node;
+  switch (runtime) {
+    case 'host':
+    case 'container':
+      return {};
+    case 'bridge':
+      // A bridge inside another node (`br|node`) is made with its first link.
+      if (id.includes('|') || (await context.hands.sight.isBridge(containerName))) return {};
+      throw new HostActorError('bridge-missing', { message: `bridge ${containerName} of node ${id} is not on this host; make it: ip link add ${containerName} type bridge && ip link set ${containerName} up`, retryable: false });
+    case 'ext-container': {
+      const other = await context.hands.sight.readContainer(containerName);
+      if (other === undefined) throw new HostActorError('container-missing', { message: `node ${id}: there is no container ${containerName}; an ext-container is started by you before the lab`, retryable: true });
+      if (other.pid === 0) throw new HostActorError('container-not-running', { message: `node ${id}: container ${containerName} does not run; an ext-container is started by you`, retryable: true });
+      return { runtimeId: other.runtimeId, ...(order.type === 'node.start' ? { pid: other.pid } : {}) };
+    }
+    case 'ovs-bridge':
+      throw new HostActorError('not-supported-yet', { message: `node ${id}: kind ovs-bridge cannot be made yet`, retryable: false });
+  }
+}
+
+function nodeOf(order: NodeOrder) {
+  return { node: order.node.id, generation: order.plan.generation };
+}
+
+function folderOf(order: NodeOrder): string {
+  return order.context.topologyPath === undefined ? dirname(order.context.labDir) : dirname(order.context.topologyPath);
+}

@@ -1,0 +1,73 @@
+// The one way in which a node's container comes to be and to run, whatever the cause: order, repair or return of the host.
+import { crashPoint } from './crash-point.ts';
+import type { HostContext } from './host-context.ts';
+import { HostActorError } from './host-actor-error.ts';
+import { networkNotReady } from './network-room.ts';
+import { placementOf, sandboxOf } from './node-placement.ts';
+import type { PreparedNode } from './prepared-nodes.ts';
+import { isProviderError } from './providers/provider-error.ts';
+import type { CreatedNode, NodePlacement, ObservedNode } from './providers/provider.ts';
+import type { NodeOrder } from './wire-of-order.ts';
+
+/** Namespace, management interface, image and container, not started. Idempotent.
+ *  @throws {HostActorError} `network-not-ready`; {ProviderError}; {LinkPlaneError} */
+export async function prepareContainer(context: HostContext, order: NodeOrder): Promise<PreparedNode> {
+  const { lab, node, plan } = order;
+  const network = await context.networks.ready(lab).catch((error: unknown) => {
+    throw networkNotReady(lab, error);
+  });
+  const sandbox = sandboxOf(context, order, network);
+  const isOurs = 'netnsPath' in sandbox;
+  // Both run to their end also when one fails: what is under way must not meet the next order of this node.
+  const [wired, created] = await Promise.allSettled([isOurs ? context.wires.ensureSandbox(order) : undefined, create(context, order, sandbox)]);
+  if (wired.status === 'rejected') throw wired.reason;
+  if (created.status === 'rejected') throw created.reason;
+  for (const warning of wired.value?.warnings ?? []) context.log.warn({ labId: lab, nodeId: node.id, warning }, 'node was made with a limit');
+  const before = context.states.get(lab, node.id);
+  // Neighbours of a node that died keep without carrier while its container is made anew.
+  if (created.value.outcome === 'reused' || before.process !== 'down') context.states.note(created.value.node);
+  const prepared = { generation: plan.generation, runtimeId: created.value.node.runtimeId, sandbox };
+  context.prepared.set(lab, node.id, prepared);
+  return prepared;
+}
+
+/** Makes the node's process run; a process that ended at once is no error, the node read back says so.
+ *  @throws {ProviderError} and those of `prepareContainer` */
+export async function startContainer(context: HostContext, order: NodeOrder): Promise<ObservedNode> {
+  const { lab, node, plan } = order;
+  const known = context.prepared.get(lab, node.id, plan.generation);
+  const prepared = known ?? (await prepareContainer(context, order));
+  crashPoint('after-create-before-start');
+  try {
+    return await start(context, order, prepared);
+  } catch (error) {
+    if (known === undefined || !isProviderError(error, 'container-absent', 'sandbox-missing', 'sandbox-mismatch')) throw error;
+    context.prepared.forget(lab, node.id);
+    return await start(context, order, await prepareContainer(context, order));
+  }
+}
+
+async function start(context: HostContext, order: NodeOrder, prepared: PreparedNode): Promise<ObservedNode> {
+  const { node } = await context.hands.provider.ensureStarted(prepared.runtimeId, prepared.sandbox);
+  context.states.note(node);
+  context.networks.scheduleHostsBlock(order.lab);
+  return node;
+}
+
+async function create(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<CreatedNode> {
+  const { node, lab } = order;
+  const entries = context.wanted.network(lab)?.hosts ?? [];
+  const files = 'netnsPath' in sandbox ? await context.hands.network.writeNodeFiles(lab, node.id, entries, node.dns) : undefined;
+  const placement = placementOf(context, order, { sandbox, files });
+  const { image, imagePullPolicy } = node;
+  if (image === undefined) throw new HostActorError('config-invalid', { message: `node ${node.id} has no image`, retryable: false });
+  if (imagePullPolicy === 'always') await context.hands.provider.ensureImage(image, imagePullPolicy);
+  try {
+    return await context.hands.provider.ensureCreated(node, placement);
+  } catch (error) {
+    // Nearly always the image is there; asking first would cost a call for each node.
+    if (!isProviderError(error, 'image-absent') || imagePullPolicy === 'always') throw error;
+    await context.hands.provider.ensureImage(image, imagePullPolicy);
+    return await context.hands.provider.ensureCreated(node, placement);
+  }
+}

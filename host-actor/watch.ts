@@ -1,0 +1,161 @@
+// Joins the three watches (engine, link plane, management networks) to those who act on what they see.
+import type { Logger } from 'pino';
+import { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
+import type { HostContext } from './host-context.ts';
+import { reportSeen } from './host-context.ts';
+import type { WireDrift } from './link-plane/find-drift.ts';
+import type { NodeKeeper } from './node-keeper.ts';
+import { nodeKey } from './node-states.ts';
+import type { NodeEvent, WatchItem } from './providers/provider.ts';
+import type { RecentEvents } from './recent-events.ts';
+import { judgeRepair } from './repair-budget.ts';
+
+export type WatchContext = HostContext & {
+  readonly nodes: NodeKeeper;
+  readonly recent: RecentEvents;
+  /** Events may have been missed: everything is to be read. */
+  readonly onGap: (what: 'engine') => void;
+};
+
+/** Repairs of a management interface; the same as for links. */
+const MGMT_WIRE_BUDGET = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
+
+export class Watches {
+  readonly #context: WatchContext;
+  readonly #log: Logger;
+  readonly #stop = new AbortController();
+  readonly #mgmtRepairs = new Map<string, readonly number[]>();
+  #wires: { sweep: () => Promise<void> } | undefined;
+  #engineConnected = false;
+
+  constructor(context: WatchContext) {
+    this.#context = context;
+    this.#log = context.log;
+  }
+
+  get engineConnected(): boolean {
+    return this.#engineConnected;
+  }
+
+  /** Takes over what the engine remembers from while no process of ours was there. */
+  async catchUp(): Promise<void> {
+    const cursor = this.#context.ledger.state.engineSeen;
+    if (cursor === undefined) return;
+    for (const event of await this.#context.hands.provider.readEventsSince(cursor, this.#context.hands.host)) this.#takeEvent(event, 'past');
+  }
+
+  /** Watches the engine from the last event taken on; goes on over its restarts until `stop`. */
+  watchEngine(): void {
+    const since = this.#context.ledger.state.engineSeen;
+    const { provider, host } = this.#context.hands;
+    void provider
+      .watchEvents({ hostId: host, ...(since === undefined ? {} : { since }), signal: this.#stop.signal, onItem: (item) => this.#takeItem(item) })
+      .catch((err: unknown) => {
+        if (!this.#stop.signal.aborted) this.#log.error({ err }, 'engine is no longer watched');
+      });
+  }
+
+  /** Watches links and management networks; resolves when both listen. */
+  async watchKernel(): Promise<void> {
+    const { signal } = this.#stop;
+    this.#wires = await this.#context.hands.plane.watch(
+      {
+        onDrift: (drift) => this.#takeDrift(drift),
+        onCarrier: (event) => {
+          const object = objectOfWire(event.wireId);
+          if (object?.kind === 'link') this.#context.links.onCarrier(object.lab, object.link, event);
+        },
+      },
+      signal,
+    );
+    await this.#context.hands.network.watch({
+      signal,
+      onDrift: async () => this.#repairNetworks(),
+      onError: (err) => this.#log.warn({ err }, 'watch of management networks complained'),
+    });
+  }
+
+  /** Reads all links and management networks once, as if everything had been missed. */
+  async sweep(): Promise<void> {
+    await this.#wires?.sweep();
+    await this.#repairNetworks();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #takeItem(item: WatchItem): void {
+    switch (item.kind) {
+      case 'connected':
+        this.#engineConnected = true;
+        this.#context.onGap('engine');
+        return;
+      case 'disconnected':
+        this.#engineConnected = false;
+        this.#log.warn({ reason: item.reason }, 'engine is not heard');
+        return;
+      case 'event':
+        this.#takeEvent(item.event, 'now');
+    }
+  }
+
+  #takeEvent(event: NodeEvent, when: 'past' | 'now'): void {
+    const { recent, out, nodes, wanted } = this.#context;
+    recent.note(event);
+    if (wanted.node(event.labId, event.nodeId) !== undefined) this.#reportEvent(event);
+    out.noteEngineCursor(event.cursor);
+    if (when === 'now') nodes.onEvent(event);
+  }
+
+  #reportEvent(event: NodeEvent): void {
+    const about = { node: event.nodeId, generation: event.generation };
+    if (event.action === 'health_status') {
+      const status = event.health;
+      if (status === 'starting' || status === 'healthy' || status === 'unhealthy') reportSeen(this.#context, event.labId, { type: 'node.health', ...about, status });
+      return;
+    }
+    this.#context.out.report(event.labId, {
+      type: 'node.engine', at: event.at, ...about, runtimeId: event.runtimeId, action: event.action, ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
+    });
+  }
+
+  #takeDrift(drift: WireDrift): void {
+    const object = objectOfWire(drift.wireId);
+    if (object?.kind === 'link') this.#context.links.onDrift(object.lab, object.link, drift);
+    else if (object?.kind === 'node') void this.#repairMgmtWire(object.lab, object.node, drift);
+  }
+
+  async #repairMgmtWire(lab: LabId, node: NodeId, drift: WireDrift): Promise<void> {
+    const { queue, wanted, wires, now } = this.#context;
+    const key = nodeKey(lab, node);
+    await queue.run(key, async () => {
+      const order = wanted.node(lab, node);
+      if (order === undefined || order.type === 'node.remove') return;
+      const verdict = judgeRepair(now(), this.#mgmtRepairs.get(key) ?? [], MGMT_WIRE_BUDGET);
+      if (verdict.kind !== 'act') return;
+      const wired = await wires.ensureSandbox(order);
+      if (!wired.changed) return;
+      this.#mgmtRepairs.set(key, verdict.history);
+      reportSeen(this.#context, lab, { type: 'network.repaired', what: `management interface of node ${node}: ${drift.what}` });
+    }).catch((err: unknown) => this.#log.warn({ err, labId: lab, nodeId: node }, 'management interface could not be repaired'));
+  }
+
+  async #repairNetworks(): Promise<void> {
+    const labs = this.#context.wanted.networks().map(({ lab }) => lab);
+    for (const drift of await this.#context.hands.network.repair()) {
+      this.#log.info({ what: drift.what, detail: drift.detail }, 'management network was repaired');
+      for (const lab of labs) if (drift.labs.includes(lab)) reportSeen(this.#context, lab, { type: 'network.repaired', what: drift.detail });
+    }
+  }
+}
+
+type WireObject = { readonly kind: 'link'; readonly lab: LabId; readonly link: LinkId } | { readonly kind: 'node'; readonly lab: LabId; readonly node: NodeId };
+
+/** The object whose wire this is; ids of wires are keys of objects. */
+export function objectOfWire(wireId: string): WireObject | undefined {
+  const [lab, kind, id] = wireId.split('\t');
+  if (lab === undefined || id === undefined) return undefined;
+  if (kind === 'link') return { kind, lab: LabId.parse(lab), link: LinkId.parse(id) };
+  return kind === 'node' ? { kind, lab: LabId.parse(lab), node: NodeId.parse(id) } : undefined;
+}

@@ -1,0 +1,155 @@
+// Turns link orders and management leases into the wires that the link plane makes. Pure.
+import type { Attachment, Order } from '../machines/vocabulary/effect.ts';
+import type { NodeId } from '../machines/vocabulary/ids.ts';
+import type { LinkEnd } from '../machines/vocabulary/lab-spec.ts';
+import type { PortLease } from '../machines/vocabulary/lab-plan.ts';
+import { HostActorError } from './host-actor-error.ts';
+import type { CarrierWish, HostEnd, InnerEnd, NetnsRef, Wire } from './link-plane/wire.ts';
+import { objectKey } from './order-object.ts';
+import { interfaceMark } from './ownership-mark.ts';
+
+export type LinkOrder = Extract<Order, { type: 'link.ensure' | 'link.remove' }>;
+export type NodeOrder = Extract<Order, { type: 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec' }>;
+
+/** What differs between hosts and moments: where a namespace is found, and which nodes have no process. */
+export type WireSurroundings = {
+  netnsOf(attachment: Attachment): NetnsRef;
+  isAway(node: NodeId): boolean;
+};
+
+type Side = { readonly attachment: Attachment; readonly lease: PortLease };
+
+/** The wire of a link, with the carrier that each end shall have now.
+ *  @throws {HostActorError} `not-supported-yet` for a pair of ends that no wire of ours joins. */
+export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
+  const a: Side = { attachment: order.a, lease: order.plan.a };
+  const b: Side = { attachment: order.b, lease: order.plan.b };
+  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu };
+  if (isInner(order.a.end) && isInner(order.b.end)) {
+    return { ...base, kind: 'joined', a: joinedEnd(order, a, b, around), b: joinedEnd(order, b, a, around) };
+  }
+  const [near, far] = isInner(order.a.end) || !canBeNear(order.b.end) ? [a, b] : isInner(order.b.end) || !canBeNear(order.a.end) ? [b, a] : [a, b];
+  return { ...base, ...farPart(order, near, far, around) } as Wire;
+}
+
+/** Identity of a link's wire over all labs. */
+export function wireIdOfLink(order: LinkOrder): string {
+  return objectKey({ lab: order.lab, kind: 'link', id: order.link });
+}
+
+/** Identity of a node's management wire. */
+export function wireIdOfMgmt(order: NodeOrder): string {
+  return `${objectKey({ lab: order.lab, kind: 'node', id: order.node.id })}\teth0`;
+}
+
+/** The management interface of a node in a namespace of ours, or undefined where it has none.
+ *  @param bridgeRead - the bridge as it was read back, where the plan left its name to the engine */
+export function wireOfMgmt(order: NodeOrder, netns: NetnsRef | undefined, bridgeRead?: string): Wire | undefined {
+  const mgmt = order.plan.mgmt;
+  if (mgmt === undefined || netns === undefined) return undefined;
+  const { ipv4Gateway, ipv6Gateway, mtu, isolated } = order.context.mgmt;
+  const bridge = bridgeRead ?? order.context.mgmt.bridge;
+  const routes = [...(mgmt.ipv4 === undefined ? [] : [ipv4Gateway]), ...(mgmt.ipv6 === undefined ? [] : [ipv6Gateway])].flatMap((via) => (via === undefined ? [] : [{ to: 'default', via }]));
+  return {
+    kind: 'bridge',
+    id: wireIdOfMgmt(order),
+    mtu,
+    bridge,
+    isolated,
+    inner: { netns, interface: 'eth0', mac: mgmt.port.mac, addresses: [mgmt.ipv4, mgmt.ipv6].flatMap((address) => address ?? []), routes },
+    host: { device: mgmt.port.device, mark: interfaceMark(order.lab, order.node.id, 'eth0'), carrier: 'up' },
+  };
+}
+
+/** Nodes at the ends of a link whose process is away, so that the other end has no carrier. Sorted. */
+export function heldNodes(order: LinkOrder, isAway: (node: NodeId) => boolean): readonly NodeId[] {
+  return [...new Set([order.a.node, order.b.node].flatMap((node) => (node !== undefined && isAway(node) ? [node] : [])))].toSorted();
+}
+
+/** Nodes that a link touches. */
+export function nodesOfLink(order: LinkOrder): readonly NodeId[] {
+  const named = [order.a, order.b].flatMap(({ node, end }) => [node, 'node' in end ? end.node : undefined, 'inside' in end ? end.inside : undefined]);
+  return [...new Set(named.flatMap((node) => node ?? []))];
+}
+
+/** Ends with a device inside a namespace that is joined to its opposite by redirect. */
+function isInner(end: LinkEnd): end is Extract<LinkEnd, { at: 'node' | 'node-bridge' }> {
+  return end.at === 'node' || end.at === 'node-bridge';
+}
+
+/** Ends that can stand where a node's interface stands: a plain interface or a bridge port in the host's namespace. */
+function canBeNear(end: LinkEnd): boolean {
+  return isInner(end) || end.at === 'host' || end.at === 'bridge';
+}
+
+function adminOf(order: LinkOrder): CarrierWish {
+  return order.type === 'link.ensure' ? order.admin : 'down';
+}
+
+function joinedEnd(order: LinkOrder, own: Side, other: Side, around: WireSurroundings) {
+  const away = other.attachment.node !== undefined && around.isAway(other.attachment.node);
+  return { inner: innerEnd(own, around), host: hostEnd(order, own, away ? 'down' : adminOf(order)), actionIndex: own.lease.index };
+}
+
+function hostEnd(order: LinkOrder, side: Side, carrier: CarrierWish, device = side.lease.device): HostEnd {
+  return { device, mark: markOf(order, side), carrier };
+}
+
+function markOf(order: LinkOrder, { attachment }: Side): string {
+  const { end } = attachment;
+  const owner = 'node' in end ? end.node : attachment.node;
+  return interfaceMark(order.lab, owner ?? 'host', 'interface' in end ? end.interface : end.at);
+}
+
+function innerEnd({ attachment, lease }: Side, around: WireSurroundings): InnerEnd {
+  const { end } = attachment;
+  const netns = around.netnsOf(attachment);
+  switch (end.at) {
+    case 'node':
+      return { netns, interface: end.interface, mac: end.mac ?? lease.mac, addresses: [end.ipv4, end.ipv6].flatMap((address) => address ?? []) };
+    case 'node-bridge':
+      return { netns, interface: end.interface, mac: lease.mac, bridge: end.bridge };
+    case 'host':
+      return { netns: 'host', interface: end.interface, mac: end.mac ?? lease.mac };
+    case 'bridge':
+      return { netns: 'host', interface: end.interface, mac: lease.mac, bridge: end.bridge };
+    case 'mgmt-net':
+    case 'macvlan':
+    case 'dummy':
+    case 'vxlan':
+      throw new HostActorError('not-supported-yet', { message: `a link end of kind ${end.at} cannot stand at the place of a node's interface`, retryable: false });
+  }
+}
+
+/** The part of a wire that depends on what its far end is plugged into. */
+function farPart(order: LinkOrder, near: Side, far: Side, around: WireSurroundings) {
+  const { end } = far.attachment;
+  const inner = innerEnd(near, around);
+  const carrier = adminOf(order);
+  switch (end.at) {
+    case 'bridge':
+      return { kind: 'bridge' as const, inner, bridge: end.bridge, host: hostEnd(order, near, carrier, end.interface) };
+    case 'mgmt-net':
+      return { kind: 'bridge' as const, inner, bridge: mgmtBridgeOf(order), host: hostEnd(order, near, carrier, end.interface), ...macOf(end.mac) };
+    case 'host':
+      return { kind: 'host' as const, inner, host: hostEnd(order, near, carrier, end.interface), ...macOf(end.mac) };
+    case 'macvlan':
+      return { kind: 'macvlan' as const, inner, parent: end.parent, mode: end.mode, mark: markOf(order, near) };
+    case 'dummy':
+      return { kind: 'dummy' as const, inner, mark: markOf(order, near) };
+    case 'vxlan':
+      if (end.stitch) throw new HostActorError('not-supported-yet', { message: `link ${order.link}: vxlan-stitch cannot be made yet`, retryable: false });
+      return { kind: 'vxlan' as const, inner, host: hostEnd(order, near, carrier), remote: end.remote, vni: end.vni, udpPort: end.udpPort };
+    case 'node':
+    case 'node-bridge':
+      throw new HostActorError('not-supported-yet', { message: `link ${order.link} joins ends that no wire joins`, retryable: false });
+  }
+}
+
+function mgmtBridgeOf(order: LinkOrder): string {
+  return order.type === 'link.ensure' ? order.mgmtBridge : '';
+}
+
+function macOf(mac: string | undefined): { readonly mac?: string } {
+  return mac === undefined ? {} : { mac };
+}

@@ -1,0 +1,170 @@
+// The one way to the link plane: single wishes go in, few batches come out.
+import type { LabId } from '../machines/vocabulary/ids.ts';
+import type { Attachment } from '../machines/vocabulary/effect.ts';
+import type { Outcome } from './batch-collector.ts';
+import { BatchCollector } from './batch-collector.ts';
+import type { Hands } from './hands.ts';
+import { HostActorError } from './host-actor-error.ts';
+import type { NamespaceOrder } from './link-plane/namespaces.ts';
+import type { NetnsRef, Wire, WireState } from './link-plane/wire.ts';
+import type { NodeStates } from './node-states.ts';
+import { namespaceMark } from './ownership-mark.ts';
+import type { Wanted } from './wanted.ts';
+import { wireOfLink, wireOfMgmt } from './wire-of-order.ts';
+import type { LinkOrder, NodeOrder } from './wire-of-order.ts';
+
+export type Wired = { readonly state: WireState; readonly changed: boolean; readonly warnings: readonly string[] };
+
+type Job =
+  | { readonly kind: 'sandbox'; readonly order: NodeOrder }
+  | { readonly kind: 'join'; readonly order: LinkOrder }
+  | { readonly kind: 'part'; readonly order: LinkOrder }
+  | { readonly kind: 'drop-sandbox'; readonly order: NodeOrder };
+
+const NO_WIRE: Wired = { state: { id: '', joined: true, up: true, ends: [], faults: [] }, changed: false, warnings: [] };
+
+export class WireRoom {
+  readonly #hands: Hands;
+  readonly #states: NodeStates;
+  readonly #wanted: Wanted;
+  readonly #collector: BatchCollector<Job, Wired>;
+
+  constructor(context: { hands: Hands; states: NodeStates; wanted: Wanted }) {
+    this.#hands = context.hands;
+    this.#states = context.states;
+    this.#wanted = context.wanted;
+    this.#collector = new BatchCollector((jobs) => this.#run(jobs));
+  }
+
+  /** The node's namespace with its management interface. @throws {LinkPlaneError} */
+  ensureSandbox(order: NodeOrder): Promise<Wired> {
+    return this.#collector.submit({ kind: 'sandbox', order });
+  }
+
+  /** The link as ordered, with the carrier that fits the nodes' state at this moment. @throws {LinkPlaneError} */
+  join(order: LinkOrder): Promise<Wired> {
+    return this.#collector.submit({ kind: 'join', order });
+  }
+
+  /** Removes the link's devices; absent is success. */
+  part(order: LinkOrder): Promise<Wired> {
+    return this.#collector.submit({ kind: 'part', order });
+  }
+
+  /** Removes the node's management interface and its namespace, where the namespace is its own. */
+  dropSandbox(order: NodeOrder): Promise<Wired> {
+    return this.#collector.submit({ kind: 'drop-sandbox', order });
+  }
+
+  /** The wire of a link as it is wanted at this moment. */
+  async wireOf(order: LinkOrder): Promise<Wire> {
+    const places = await this.#placesOf(order);
+    return wireOfLink(order, { netnsOf: (attachment) => places.get(attachment) ?? 'host', isAway: (node) => this.#states.isAway(order.lab, node) });
+  }
+
+  /** Wires are ordered away before others are ordered in: a recreated node must not meet its old self. */
+  async #run(jobs: readonly Job[]): Promise<readonly Outcome<Wired>[]> {
+    const outcomes = new Map<Job, Outcome<Wired>>();
+    await this.#remove(jobs.filter((job) => job.kind === 'part' || job.kind === 'drop-sandbox'), outcomes);
+    await this.#make(jobs.filter((job) => job.kind === 'sandbox' || job.kind === 'join'), outcomes);
+    return jobs.map((job) => outcomes.get(job) ?? { ok: true, value: NO_WIRE });
+  }
+
+  async #remove(jobs: readonly Job[], outcomes: Map<Job, Outcome<Wired>>): Promise<void> {
+    if (jobs.length === 0) return;
+    try {
+      const wires: Wire[] = [];
+      for (const job of jobs) {
+        const wire = await this.#removedWire(job);
+        if (wire !== undefined) wires.push(wire);
+      }
+      if (wires.length > 0) await this.#hands.plane.removeWiresAsGiven(wires);
+      const names = jobs.flatMap(({ kind, order }) => (kind === 'drop-sandbox' && order.netns !== undefined && order.node.network.mode !== 'node' ? [order.netns] : []));
+      if (names.length > 0) await this.#hands.plane.namespaces.remove([...new Set(names)]);
+    } catch (error) {
+      for (const job of jobs) outcomes.set(job, { ok: false, error });
+    }
+  }
+
+  /** The namespaces of a wire do not matter when it goes; a pair of ends that was never made has no wire. */
+  async #removedWire(job: Job): Promise<Wire | undefined> {
+    if ('node' in job.order) return wireOfMgmt(job.order, job.order.netns === undefined ? undefined : { name: job.order.netns }, this.#bridgeOf(job.order.lab));
+    const { order } = job;
+    try {
+      return wireOfLink(order, { netnsOf: placeByName, isAway: () => false });
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #make(jobs: readonly Job[], outcomes: Map<Job, Outcome<Wired>>): Promise<void> {
+    if (jobs.length === 0) return;
+    const wires = new Map<string, Wire>();
+    const wireOfJob = new Map<Job, string>();
+    const namespaces = new Map<string, NamespaceOrder>();
+    for (const job of jobs) {
+      try {
+        if (!('node' in job.order)) this.#addNamespaces(job.order, namespaces);
+        const wire = 'node' in job.order ? this.#sandboxWire(job.order, namespaces) : await this.wireOf(job.order);
+        if (wire === undefined) continue;
+        wires.set(wire.id, wire);
+        wireOfJob.set(job, wire.id);
+      } catch (error) {
+        outcomes.set(job, { ok: false, error });
+      }
+    }
+    const report = await this.#hands.plane.ensureWires([...wires.values()], [...namespaces.values()]);
+    for (const job of jobs) {
+      if (outcomes.has(job)) continue;
+      const refused = 'node' in job.order && job.order.netns !== undefined ? report.namespaces.get(job.order.netns) : undefined;
+      const outcome = report.outcomes.get(wireOfJob.get(job) ?? '');
+      if (refused !== undefined) outcomes.set(job, { ok: false, error: refused });
+      else if (outcome === undefined) outcomes.set(job, { ok: true, value: NO_WIRE });
+      else outcomes.set(job, outcome.ok ? { ok: true, value: outcome } : { ok: false, error: outcome.error });
+    }
+  }
+
+  #sandboxWire(order: NodeOrder, namespaces: Map<string, NamespaceOrder>): Wire | undefined {
+    if (order.netns === undefined) return undefined;
+    namespaces.set(order.netns, { name: order.netns, mark: namespaceMark(order.lab) });
+    return wireOfMgmt(order, { name: order.netns }, this.#bridgeOf(order.lab));
+  }
+
+  /** A link need not wait for the rest of a node's preparation: its namespaces are made with it, if their nodes are wanted. */
+  #addNamespaces(order: LinkOrder, namespaces: Map<string, NamespaceOrder>): void {
+    for (const { netns, node } of [order.a, order.b]) {
+      const owner = node === undefined ? undefined : this.#wanted.node(order.lab, node);
+      if (netns !== undefined && owner !== undefined && owner.type !== 'node.remove') namespaces.set(netns, { name: netns, mark: namespaceMark(order.lab) });
+    }
+  }
+
+  /** The bridge as the network room read it back; the plan may leave its name to the engine. */
+  #bridgeOf(lab: LabId): string | undefined {
+    return this.bridges.get(lab);
+  }
+
+  /** Bridge of each lab's management network, as it was read back. */
+  readonly bridges = new Map<LabId, string>();
+
+  async #placesOf(order: LinkOrder): Promise<ReadonlyMap<Attachment, NetnsRef>> {
+    const places = new Map<Attachment, NetnsRef>();
+    for (const attachment of [order.a, order.b]) places.set(attachment, await this.#placeOf(order.lab, attachment));
+    return places;
+  }
+
+  /** Where the engine made the namespace it is found by the process; it changes with each start. */
+  async #placeOf(lab: LabId, attachment: Attachment): Promise<NetnsRef> {
+    const { node, container } = attachment;
+    const seen = node === undefined ? undefined : this.#states.get(lab, node);
+    const byProcess = container !== undefined || (seen?.wiring !== undefined && seen.wiring !== 'before-start');
+    if (!byProcess) return placeByName(attachment);
+    const ours = node !== undefined && this.#wanted.node(lab, node)?.node.runtime === 'container';
+    const pid = ours ? seen?.pid : container === undefined ? undefined : (await this.#hands.sight.readContainer(container))?.pid;
+    if (pid !== undefined && pid > 0) return { path: `/proc/${pid}/ns/net` };
+    throw new HostActorError('container-not-running', { message: `container ${container ?? node ?? ''} does not run, so it has no network namespace to put an interface into`, retryable: true });
+  }
+}
+
+function placeByName(attachment: Attachment): NetnsRef {
+  return attachment.netns === undefined ? 'host' : { name: attachment.netns };
+}
