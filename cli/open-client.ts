@@ -18,18 +18,22 @@ const ROLE: Role = { role: 'operator' };
 
 export const homeDir = (): string => resolveHome(process.env, process.getuid?.() ?? 1);
 
+/** `known`: only where one ran before; a machine on which none ever ran has no labs. */
+export type StartWhen = 'always' | 'known' | 'never';
+
 /**
- * Connects to the controller of this user. @param options.start - starts an embedded one when none answers.
- * @throws {CliError} unreachable: none runs, or it does not answer.
+ * Connects to the controller of this user. @param options.start - whether to start an embedded one when none answers.
+ * @throws {CliError} unreachable: `never-started` or `no-controller`.
  */
-export async function openSession(options: { start: boolean; terminal: Terminal }): Promise<Session> {
+export async function openSession(options: { start: StartWhen; terminal: Terminal }): Promise<Session> {
   const dir = stateDir(homeDir());
   const external = await readExternalNats(process.env);
   const known = external ? { url: external.url, credentials: external.credentials } : await readEndpoint(dir);
   const session = known ? await tryConnect(known) : null;
   if (session && (await answers(session))) return session;
   await session?.close();
-  if (!options.start) throw new CliError(EXIT.unreachable, 'no-controller', `no controller answers (state directory ${dir.home}): start it with \`labwright up\`, see \`labwright status\``);
+  if (!known && options.start !== 'always') throw new CliError(EXIT.unreachable, 'never-started', `no controller has run here yet (state directory ${dir.home}): \`labwright deploy\` or \`labwright up\` start one`);
+  if (options.start === 'never') throw new CliError(EXIT.unreachable, 'no-controller', `no controller answers (state directory ${dir.home}): start it with \`labwright up\`, see \`labwright status\``);
   options.terminal.log('INFO', 'Starting the controller', { home: dir.home });
   await ensureController({ home: dir.home, onProgress: (step) => options.terminal.log('DEBU', step) });
   const endpoint = external ?? (await readEndpoint(dir));

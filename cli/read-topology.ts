@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { text as readAll } from 'node:stream/consumers';
+import { buffer as readAll } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { renderIssue } from '../topology/issue.ts';
@@ -15,15 +15,23 @@ export type TopologyOptions = {
   readonly topo?: string | undefined;
   readonly name?: string | undefined;
   readonly vars?: string | undefined;
-  readonly nodeFilter?: string | undefined;
+  readonly nodeFilter?: readonly string[] | undefined;
+  /** Who deploys; the user behind sudo when absent. */
+  readonly owner?: string | undefined;
+  /** Where warnings go; `hidden` for commands that only need the lab's name. */
+  readonly warnings?: 'shown' | 'hidden';
 };
 
 const PATTERNS = ['.clab.yml', '.clab.yaml'];
 
+/** `text` as it was read, byte for byte; `path` is absent for standard input and URLs. */
+export type ReadTopology = { lab: LabSpec; text: Uint8Array; path: string | undefined };
+
 /** The resolved lab; warnings go to the log. @throws {CliError} usage: no file, several files, or a file with faults. */
-export async function readTopology(options: TopologyOptions, terminal: Terminal): Promise<{ lab: LabSpec; text: string }> {
+export async function readTopology(options: TopologyOptions, terminal: Terminal): Promise<ReadTopology> {
   const source = await findTopology(options.topo);
-  const text = await source.read();
+  const bytes = await source.read();
+  const text = new TextDecoder().decode(bytes);
   const result = readLab({
     text,
     path: source.path,
@@ -31,17 +39,20 @@ export async function readTopology(options: TopologyOptions, terminal: Terminal)
     env: process.env,
     vars: options.vars === undefined ? await implicitVars(source.path) : parse(await readFile(options.vars, 'utf8')),
     name: options.name,
-    nodeFilter: options.nodeFilter?.split(',').map((node) => node.trim()).filter(Boolean),
-    owner: process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'],
+    nodeFilter: options.nodeFilter,
+    owner: options.owner ?? process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'],
     readTextFile,
   });
   const file = source.path ?? options.topo ?? 'lab file';
-  for (const warning of result.warnings) terminal.log('WARN', renderIssue(warning, file));
+  const level = options.warnings === 'hidden' ? 'DEBU' : 'WARN';
+  for (const warning of result.warnings) terminal.log(level, renderIssue(warning, file));
   if ('faults' in result) {
-    throw new CliError(EXIT.usage, 'lab-file-invalid', `${file} cannot be used (${result.faults.length} faults, nothing was touched):\n${result.faults.map((fault) => renderIssue(fault, file)).join('\n')}`, { details: { faults: result.faults } });
+    throw new CliError(EXIT.usage, 'lab-file-invalid', `${file} cannot be used (${count(result.faults.length, 'fault')}, nothing was touched):\n${result.faults.map((fault) => renderIssue(fault, file)).join('\n')}`, { details: { faults: result.faults } });
   }
-  return { lab: result.lab, text };
+  return { lab: result.lab, text: bytes, path: source.path };
 }
+
+const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? '' : 's'}`;
 
 function readTextFile(path: string): string | undefined {
   try {
@@ -51,7 +62,7 @@ function readTextFile(path: string): string | undefined {
   }
 }
 
-type Source = { path?: string; folder: string; read(): Promise<string> };
+type Source = { path?: string; folder: string; read(): Promise<Uint8Array> };
 
 /** Where the lab file is. @throws {CliError} usage. */
 export async function findTopology(topo: string | undefined): Promise<Source> {
@@ -61,7 +72,7 @@ export async function findTopology(topo: string | undefined): Promise<Source> {
   const found = await stat(path).catch(() => null);
   if (!found) throw new CliError(EXIT.usage, 'topology-not-found', `there is no ${path}: give the lab file or its folder with -t`);
   const file = found.isDirectory() ? await topologyIn(path) : path;
-  return { path: file, folder: dirname(file), read: async () => await readFile(file, 'utf8') };
+  return { path: file, folder: dirname(file), read: async () => await readFile(file) };
 }
 
 async function topologyIn(folder: string): Promise<string> {
@@ -83,10 +94,10 @@ async function implicitVars(path: string | undefined): Promise<unknown> {
   return undefined;
 }
 
-async function download(url: string): Promise<string> {
+async function download(url: string): Promise<Uint8Array> {
   const reply = await fetch(url).catch((cause: unknown) => {
     throw new CliError(EXIT.usage, 'topology-not-found', `${url} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   });
   if (!reply.ok) throw new CliError(EXIT.usage, 'topology-not-found', `${url} cannot be read: HTTP ${reply.status}`);
-  return await reply.text();
+  return new Uint8Array(await reply.arrayBuffer());
 }

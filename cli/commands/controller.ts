@@ -1,0 +1,57 @@
+// up, down, status: the embedded controller of this machine.
+import { z } from 'zod';
+import { controllerStatus } from '../../controller/controller-status.ts';
+import { stopController } from '../../controller/down.ts';
+import { stateDir } from '../../controller/state-dir.ts';
+import { ensureController } from '../../controller/up.ts';
+import { command } from '../command-spec.ts';
+import { EXIT } from '../exit-code.ts';
+import { homeDir } from '../open-client.ts';
+import { renderStatus } from '../output/controller-status.ts';
+import { paintState } from '../output/print-nodes.ts';
+
+const nothing = z.object({});
+
+export const upCommand = command({
+  usage: 'up',
+  summary: 'start the controller; deploy does so by itself',
+  details: 'Where there is systemd, a unit is installed, so that labs come back after a reboot.',
+  examples: ['labwright up'],
+  schema: nothing,
+  run: async ({ terminal, globals }) => {
+    const status = await ensureController({
+      home: homeDir(), unit: 'install', onProgress: (step) => terminal.log('INFO', `Controller: ${step.replaceAll('-', ' ')}`),
+      ...(globals.timeout === undefined ? {} : { deadlineMs: globals.timeout }),
+    });
+    if (globals.json) terminal.out(JSON.stringify(status, undefined, 2));
+    else terminal.log('INFO', 'The controller runs', { home: status.home, nats: status.nats.url ?? '' });
+    return EXIT.ok;
+  },
+});
+
+export const downCommand = command({
+  usage: 'down',
+  summary: 'stop the controller; labs go on running, without supervision',
+  examples: ['labwright down'],
+  schema: nothing,
+  run: async ({ terminal, globals }) => {
+    const outcome = await stopController({ home: homeDir(), ...(globals.timeout === undefined ? {} : { deadlineMs: globals.timeout }) });
+    if (globals.json) terminal.out(JSON.stringify({ outcome }));
+    else terminal.log('INFO', outcome === 'nothing-ran' ? 'No controller ran' : 'The controller is stopped; labs go on running, without supervision');
+    return EXIT.ok;
+  },
+});
+
+export const statusCommand = command({
+  usage: 'status',
+  summary: 'show what of the controller runs, and what a power loss would cost',
+  details: 'Exit code 5 when the supervisor does not answer.',
+  examples: ['labwright status', 'labwright status --json'],
+  schema: nothing,
+  run: async ({ terminal, globals }) => {
+    const status = await controllerStatus(stateDir(homeDir()), globals.timeout);
+    if (globals.json) terminal.out(JSON.stringify(status, undefined, 2));
+    else terminal.out(renderStatus(status, { now: Date.now(), paintState: (state) => paintState(terminal, state) }));
+    return status.supervisorAnswers ? EXIT.ok : EXIT.unreachable;
+  },
+});

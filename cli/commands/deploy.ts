@@ -1,0 +1,104 @@
+// deploy (apply): a lab file becomes a supervised lab; on a running lab, the smallest change that makes it as written.
+import { z } from 'zod';
+import { randomUUID } from 'node:crypto';
+import { CommandId } from '../../machines/vocabulary/ids.ts';
+import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
+import { awaitLab, isSettled, verdict } from '../await-lab.ts';
+import { command } from '../command-spec.ts';
+import type { OptionSpec } from '../command-spec.ts';
+import { withSession } from '../context.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { backUpTopology, makeLabFolder, writeInventories } from '../lab-folder/lab-folder.ts';
+import type { Session } from '../open-client.ts';
+import { renderChangeSummary } from '../output/change-summary.ts';
+import { printNodes } from '../output/print-nodes.ts';
+import { labExists } from '../lab-exists.ts';
+import { printExecResults } from '../print-exec-results.ts';
+import { readTopology } from '../read-topology.ts';
+import { printPlan } from './plan.ts';
+
+export const DEPLOY_TIMEOUT_MS = 600_000;
+
+const Options = z.object({
+  reconfigure: z.boolean().default(false),
+  nodeFilter: z.array(z.string()).optional(),
+  takeOver: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  wait: z.enum(['running', 'none']).default('running'),
+  owner: z.string().optional(),
+  maxWorkers: z.string().optional(),
+  skipLabdirAcl: z.boolean().default(false),
+  skipPostDeploy: z.boolean().default(false),
+  exportTemplate: z.string().optional(),
+  graph: z.boolean().default(false),
+});
+export type DeployOptions = z.infer<typeof Options>;
+
+export const READ_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--node-filter <nodes>', text: 'only these nodes and the links between them, with commas', many: 'split' },
+  { flags: '--owner <user>', text: 'whom the lab belongs to; the user behind sudo when absent' },
+];
+
+export const deployCommand = command({
+  usage: 'deploy',
+  aliases: ['apply'],
+  summary: 'deploy a lab, or bring a running one to what its file says now',
+  details: 'Ends when all nodes run and all links are up (exit code 0), when something failed (3), or when --timeout is over (4).\nThe lab stays supervised afterwards.',
+  examples: ['labwright deploy -t lab.clab.yml', 'labwright deploy -t lab.clab.yml --dry-run', 'labwright apply -t labs/ --node-filter r1,r2 --timeout 5m'],
+  options: [
+    { flags: '-c, --reconfigure', text: 'recreate all nodes, with a fresh lab folder' },
+    ...READ_OPTIONS,
+    { flags: '--take-over', text: 'let this file replace the one that a lab of this name runs from' },
+    { flags: '--dry-run', text: 'print what would be done and why; touch nothing' },
+    { flags: '--wait <what>', text: 'what to wait for', choices: ['running', 'none'] },
+    { flags: '--max-workers <n>', text: 'not needed: taken and ignored' },
+    { flags: '--skip-labdir-acl', text: 'no access lists are set: taken and ignored' },
+    { flags: '--skip-post-deploy', text: 'not known: taken and ignored' },
+    { flags: '--export-template <file>', text: 'not known: taken and ignored' },
+    { flags: '-g, --graph', text: 'not known: taken and ignored' },
+  ],
+  schema: Options,
+  run: async (context, options) => await deploy(context, options),
+});
+
+/** Deploys what the global options name. */
+export async function deploy(context: Context, options: DeployOptions): Promise<ExitCode> {
+  const { terminal, globals } = context;
+  noteIgnored(context, options);
+  const { lab, text, path } = await readTopology({ ...globals, nodeFilter: options.nodeFilter, owner: options.owner }, terminal);
+  return await withSession(context, { start: 'always' }, async (session) => {
+    if (options.dryRun) return await printPlan(context, session, { lab, takeOver: options.takeOver, reconfigure: options.reconfigure });
+    await makeLabFolder(lab, { fresh: options.reconfigure && !(await labExists(session.ops, lab.id)) });
+    await backUpTopology(path, text);
+    return await carryOut(context, session, { lab, options });
+  });
+}
+
+async function carryOut(context: Context, { ops }: Session, { lab, options }: { lab: LabSpec; options: DeployOptions }): Promise<ExitCode> {
+  const { terminal, globals } = context;
+  const existed = await labExists(ops, lab.id);
+  terminal.log('INFO', existed ? 'Bringing lab to what its file says' : 'Deploying lab', { lab: lab.id, nodes: lab.nodes.length, links: lab.links.length });
+  const accepted = await ops.request('deploy', {
+    commandId: CommandId.parse(randomUUID()), spec: lab, takeOver: options.takeOver, reconfigure: options.reconfigure,
+  }, { lab: lab.id });
+  if (existed && !globals.json) terminal.out(renderChangeSummary('Apply summary', accepted.changes));
+  if (options.wait === 'none') {
+    terminal.log('INFO', 'Not waiting; the lab is being worked on', { lab: lab.id });
+    return EXIT.ok;
+  }
+  const followed = await awaitLab(ops, lab.id, { n: accepted.n, until: isSettled, timeoutMs: globals.timeout ?? DEPLOY_TIMEOUT_MS, terminal });
+  if (accepted.outcome === 'accepted') await printExecResults(ops, lab, { after: accepted.n - 1, terminal });
+  await writeInventories(lab, followed.view);
+  if (globals.json) terminal.out(JSON.stringify({ changes: accepted.changes, lab: followed.view }, undefined, 2));
+  else printNodes([followed.view], terminal);
+  return verdict(followed, terminal, 'running');
+}
+
+function noteIgnored({ terminal }: Context, options: DeployOptions): void {
+  if (options.maxWorkers !== undefined) terminal.log('INFO', '--max-workers is ignored: nothing here needs a limit');
+  if (options.skipPostDeploy) terminal.log('INFO', '--skip-post-deploy is ignored: there are no such steps');
+  if (options.exportTemplate !== undefined) terminal.log('WARN', '--export-template is ignored: topology-data.json has one form');
+  if (options.graph) terminal.log('WARN', '--graph is ignored: there is no graph yet');
+}

@@ -1,0 +1,61 @@
+// topology-data.json: the lab with its addresses, for scripts that were written for the field's tools.
+import { join } from 'node:path';
+import type { LabSpec, LinkEnd, LinkSpec } from '../../machines/vocabulary/lab-spec.ts';
+import type { LabView, LinkView, NodeView } from '../../machines/vocabulary/lab-view.ts';
+import { addressOf } from '../output/node-table.ts';
+
+export function renderTopologyData(lab: LabSpec, view: LabView): string {
+  const links = new Map(view.links.map((link) => [link.link, link]));
+  const data = {
+    name: lab.id,
+    type: 'clab',
+    clab: { config: { prefix: lab.prefix ?? 'clab', mgmt: mgmtData(lab) } },
+    'ssh-pub-keys': [],
+    nodes: Object.fromEntries(view.nodes.map((node, index) => [node.node, nodeData(lab, node, index)])),
+    links: lab.links.map((link) => linkData(link, links.get(link.id))),
+  };
+  return `${JSON.stringify(data, undefined, 2)}\n`;
+}
+
+function mgmtData({ mgmt }: LabSpec): Record<string, unknown> {
+  return {
+    network: mgmt.network, bridge: mgmt.bridge, 'ipv4-subnet': mgmt.ipv4Subnet, 'ipv4-gw': mgmt.ipv4Gateway, 'ipv4-range': mgmt.ipv4Range,
+    'ipv6-subnet': mgmt.ipv6Subnet, 'ipv6-gw': mgmt.ipv6Gateway, 'ipv6-range': mgmt.ipv6Range, mtu: mgmt.mtu, 'external-access': mgmt.externalAccess,
+  };
+}
+
+function nodeData(lab: LabSpec, node: NodeView, index: number): Record<string, unknown> {
+  return {
+    index: String(index),
+    shortname: node.node,
+    longname: node.containerName,
+    fqdn: `${node.node}.${lab.id}.io`,
+    group: node.group ?? '',
+    labdir: join(lab.labDir, node.node),
+    kind: node.kind,
+    image: node.image ?? '',
+    'mgmt-net': lab.mgmt.network,
+    'mgmt-intf': 'eth0',
+    ...address('ipv4', node.ipv4),
+    ...address('ipv6', node.ipv6),
+    labels: node.labels,
+    'port-bindings': node.ports.map((port) => ({ 'host-ip': port.hostIp ?? '', 'host-port': port.hostPort, port: port.containerPort, protocol: port.protocol })),
+  };
+}
+
+function address(family: 'ipv4' | 'ipv6', cidr: string | undefined): Record<string, unknown> {
+  return {
+    [`mgmt-${family}-address`]: cidr === undefined ? '' : addressOf(cidr),
+    [`mgmt-${family}-prefix-length`]: Number(cidr?.split('/')[1] ?? 0),
+  };
+}
+
+function linkData(link: LinkSpec, view: LinkView | undefined): Record<string, unknown> {
+  return { endpoints: { a: end(link.a, view?.a.mac, 'z'), z: end(link.b, view?.b.mac, 'a') } };
+}
+
+function end(at: LinkEnd, mac: string | undefined, peer: string): Record<string, unknown> {
+  const where = 'node' in at ? at.node : at.at;
+  const plug = 'interface' in at ? at.interface : at.at === 'macvlan' ? at.parent : '';
+  return { node: where, interface: plug, mac: mac ?? '', peer };
+}

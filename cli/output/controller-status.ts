@@ -1,0 +1,35 @@
+// The controller as a table of its processes, with what holds for all of it below.
+import type { ControllerStatus, ProcessStatus } from '../../controller/controller-status.ts';
+import { Status } from '../../nats/ops-contract.ts';
+import { renderDuration } from '../parse-duration.ts';
+import { renderTable } from './table.ts';
+
+export type StatusOptions = { readonly now: number; readonly paintState: (state: string) => string };
+
+export function renderStatus(status: ControllerStatus, options: StatusOptions): string {
+  const rows = [status.parent, ...status.processes].map((process) => row(process, options));
+  const said = Status.safeParse(status.supervisor);
+  return [
+    renderTable(['Process', 'State', 'Pid', 'For', 'Restarts', 'CPU', 'Memory', 'Version'], rows),
+    `state directory  ${status.home}`,
+    `NATS             ${status.nats.kind}${status.nats.url === undefined ? '' : ` at ${status.nats.url}`}${status.nats.version === undefined ? '' : `, version ${status.nats.version}`}${status.nats.fault === undefined ? '' : `: ${status.nats.fault}`}`,
+    `durability       ${status.nats.durability}`,
+    `supervisor       ${status.supervisorAnswers ? 'answers' : 'does not answer: start it with `labwright up`'}`,
+    ...(said.success ? [`labs             ${said.data.labs}`, ...said.data.hosts.map((host) => `host             ${host.host} ${host.state}`)] : []),
+    `starts at boot   ${status.startsAtBoot === 'systemd' ? 'yes, by systemd' : 'no'}`,
+    ...failures(status),
+  ].join('\n');
+}
+
+function row(process: ProcessStatus, { now, paintState }: StatusOptions): string[] {
+  return [
+    process.name, paintState(process.state), process.pid === undefined ? '-' : String(process.pid),
+    process.sinceMs === undefined ? '-' : renderDuration(now - process.sinceMs), String(process.restarts),
+    process.cpuSeconds === undefined ? '-' : `${process.cpuSeconds.toFixed(1)} s`, process.rssMiB === undefined ? '-' : `${Math.round(process.rssMiB)} MiB`,
+    process.version ?? '-',
+  ];
+}
+
+function failures(status: ControllerStatus): string[] {
+  return [status.parent, ...status.processes].flatMap((process) => (process.failure === undefined ? [] : [`last failure of ${process.name}: ${JSON.stringify(process.failure)}`]));
+}
