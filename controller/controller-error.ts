@@ -2,6 +2,7 @@
 
 export type ControllerErrorCode =
   | 'bad-state-file'
+  | 'copied-identity'
   | 'empty-secret'
   | 'lock-tool-missing'
   | 'locked-by-stranger'
@@ -9,6 +10,7 @@ export type ControllerErrorCode =
   | 'nats-server-too-old'
   | 'no-free-port'
   | 'external-nats-incomplete'
+  | 'other-nats-in-use'
   | 'parent-died'
   | 'process-failed'
   | 'not-ready'

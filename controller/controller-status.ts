@@ -9,7 +9,7 @@ import type { ProcessFailure, ProcessState } from './process-record.ts';
 import { NATS_SERVER, SYNC_INTERVAL } from './nats-server-spec.ts';
 import { processRecordPath } from './state-dir.ts';
 import type { StateDir } from './state-dir.ts';
-import { UNIT_PATH } from './systemd-unit.ts';
+import { hasSystemd, UNIT_PATH } from './systemd-unit.ts';
 
 export type ProcessStatus = {
   readonly name: string;
@@ -44,6 +44,8 @@ export type ControllerStatus = {
   /** What the supervisor itself says about its status, undecoded by this room. */
   readonly supervisor?: unknown;
   readonly startsAtBoot: 'systemd' | 'no';
+  /** How to have it start at boot, where it does not. */
+  readonly bootHint?: string;
 };
 
 const DURABILITY = {
@@ -74,9 +76,14 @@ export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promis
     },
     supervisorAnswers: answer.supervisorAnswers,
     ...(answer.supervisor === undefined ? {} : { supervisor: answer.supervisor }),
-    startsAtBoot: unit ? 'systemd' : 'no',
+    ...(unit ? { startsAtBoot: 'systemd' } : { startsAtBoot: 'no', bootHint: bootHint(dir, await hasSystemd()) }),
   };
 };
+
+const bootHint = (dir: StateDir, systemd: boolean): string =>
+  systemd
+    ? 'run `labwright up` as root, which installs a systemd unit'
+    : `there is no systemd here: have your init run \`LABWRIGHT_HOME=${dir.home} labwright up\` at boot (for example by an @reboot line of cron)`;
 
 /** Status of one process from its record, corrected by what the kernel shows. */
 export const readProcessStatus = async (name: string, recordPath: string): Promise<ProcessStatus> => {

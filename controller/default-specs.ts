@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import { readExternalNats, writeEndpoint } from './endpoint.ts';
-import { ensureHostIdentity } from './host-identity.ts';
+import { ensureHostIdentity, readMachineId } from './host-identity.ts';
 import { natsServerSpec } from './nats-server-spec.ts';
 import type { ProcessSpec } from './process-spec.ts';
 import { roomSpec } from './room-spec.ts';
@@ -21,7 +21,7 @@ export type DefaultSpecsOptions = {
  *  @throws {ControllerError} `external-nats-incomplete`, `empty-secret`, `bad-state-file`. */
 export const makeDefaultSpecs = async (options: DefaultSpecsOptions): Promise<ProcessSpec[]> => {
   const { dir, env, version, mains = {} } = options;
-  const { hostId } = await ensureHostIdentity(dir, hostname());
+  const { hostId } = await ensureHostIdentity(dir, { hostname: hostname(), machineId: await readMachineId() });
   const external = await readExternalNats(env);
   if (external !== undefined) await writeEndpoint(dir, { kind: 'external', ...external, hostId });
   const room = (name: 'supervisor' | 'host-actor'): ProcessSpec =>

@@ -11,15 +11,35 @@ export type HostIdentity = {
   readonly machineId?: string;
 };
 
+export type Machine = {
+  readonly hostname: string;
+  /** Undefined where the machine has none. */
+  readonly machineId: string | undefined;
+};
+
 /** The identity in this state directory, made at the first call. The caller holds the parent's lock.
- *  @throws {ControllerError} `bad-state-file` (not retryable): a damaged identity is never replaced, for placements hang on it. */
-export const ensureHostIdentity = async (dir: StateDir, hostname: string): Promise<HostIdentity> => {
-  const text = await readFile(dir.hostIdentity, 'utf8').catch(() => undefined);
-  if (text !== undefined) return parseHostIdentity(text, dir.hostIdentity);
-  const machineId = await readMachineId();
+ *  @throws {ControllerError} `bad-state-file`: a damaged identity is never replaced, for placements hang on it;
+ *  `copied-identity`: it was made on another machine (neither is retryable). */
+export const ensureHostIdentity = async (dir: StateDir, machine: Machine): Promise<HostIdentity> => {
+  const { hostname, machineId } = machine;
+  const text = await readFile(dir.hostIdentity, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text !== undefined) return refuseCopy(parseHostIdentity(text, dir.hostIdentity), machineId, dir.hostIdentity);
   const identity: HostIdentity = { hostId: nameHost(hostname, randomBytes(3).toString('hex')), ...(machineId === undefined ? {} : { machineId }) };
   await writeAtomically(dir.hostIdentity, `${JSON.stringify(identity, undefined, 2)}\n`, 0o600);
   return identity;
+};
+
+const refuseCopy = (identity: HostIdentity, machineId: string | undefined, path: string): HostIdentity => {
+  if (identity.machineId === undefined || machineId === undefined || identity.machineId === machineId) return identity;
+  throw new ControllerError(
+    'copied-identity',
+    `${path} (host ${identity.hostId}) was made on the machine with id ${identity.machineId}; this one is ${machineId}. Two hosts must not share one identity. ` +
+      'If this disk is a copy, remove that file and the directory credentials beside it: this becomes a new host. If it is the same machine, installed anew, write the new id into the file.',
+    { details: { path, made: identity.machineId, here: machineId } },
+  );
 };
 
 /** The identity in this text. @throws {ControllerError} `bad-state-file`. */

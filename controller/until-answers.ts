@@ -56,6 +56,28 @@ export const untilAnswers = async (options: UntilAnswersOptions): Promise<'answe
   }
 };
 
+/** Waits until the supervisor lists this host; false when it does not in the time, or when it lists no hosts at all. */
+export const untilHostJoined = async (dir: StateDir, endAt: number): Promise<boolean> => {
+  const endpoint = await readEndpoint(dir);
+  if (endpoint === undefined) return false;
+  while (performance.now() < endAt) {
+    const hosts = hostsIn((await askSupervisor(endpoint, ASK_MS)).supervisor);
+    if (hosts === undefined) return false;
+    if (hosts.includes(endpoint.hostId)) return true;
+    await delay(POLL_MS);
+  }
+  return false;
+};
+
+/** Ids of the joined hosts in the answer to `status`. */
+const hostsIn = (answer: unknown): string[] | undefined => {
+  if (typeof answer !== 'object' || answer === null || !('hosts' in answer) || !Array.isArray(answer.hosts)) return undefined;
+  const hosts: readonly unknown[] = answer.hosts;
+  return hosts.flatMap((one) =>
+    typeof one === 'object' && one !== null && 'host' in one && typeof one.host === 'string' && 'state' in one && one.state === 'joined' ? [one.host] : [],
+  );
+};
+
 const ask = async (endpoint: Endpoint | undefined) => (endpoint === undefined ? undefined : askSupervisor(endpoint, ASK_MS));
 
 const parentDied = async ({ dir, started }: UntilAnswersOptions, exit: number | null): Promise<ControllerError> => {

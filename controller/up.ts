@@ -1,7 +1,9 @@
 // Makes the controller run: starts the parent when none lives, wakes what was given up, waits until all answers.
 import { controllerStatus } from './controller-status.ts';
 import type { ControllerStatus } from './controller-status.ts';
+import { ControllerError } from './controller-error.ts';
 import { isGoneWithin } from './end-process.ts';
+import { readEndpoint, readExternalNats } from './endpoint.ts';
 import { readLivingParent } from './parent-record.ts';
 import { signalProcess } from './process-identity.ts';
 import { readVersion } from './read-version.ts';
@@ -9,9 +11,9 @@ import { parentCommand, startParent } from './start-parent.ts';
 import { stateDir } from './state-dir.ts';
 import type { StateDir } from './state-dir.ts';
 import { hasSystemd, isUnitActive } from './systemd-unit.ts';
-import { untilAnswers } from './until-answers.ts';
+import { untilAnswers, untilHostJoined } from './until-answers.ts';
 
-export type UpStep = 'runs-already' | 'parent-replaced' | 'parent-started' | 'unit-started' | 'nats-answers' | 'supervisor-answers';
+export type UpStep = 'runs-already' | 'parent-replaced' | 'parent-started' | 'unit-started' | 'nats-answers' | 'supervisor-answers' | 'host-joined';
 
 export type UpOptions = {
   readonly home: string;
@@ -30,12 +32,13 @@ const RELEASE_MS = 20_000;
 
 /** Returns when NATS and the supervisor answer. Idempotent: what runs is left alone, only what was given up is tried again.
  *  @throws {ControllerError} `parent-died`, `process-failed` (with the last lines of its log), `not-ready` (deadline; retryable),
- *  `systemd-failed`. */
+ *  `systemd-failed`, `other-nats-in-use`, `external-nats-incomplete`, `empty-secret`. */
 export const ensureController = async (options: UpOptions): Promise<ControllerStatus> => {
   const dir = stateDir(options.home);
   const report = options.onProgress ?? ((): void => undefined);
   const unit = options.unit ?? 'keep';
   const sinceMs = Date.now();
+  await refuseOtherNats(dir, options.env ?? process.env);
   const endAt = performance.now() + (options.deadlineMs ?? DEADLINE_MS);
   let kept = await keepOrRelease(dir, unit, report);
   for (;;) {
@@ -49,7 +52,20 @@ export const ensureController = async (options: UpOptions): Promise<ControllerSt
     kept = false;
   }
   report('supervisor-answers');
+  // A deploy waits for the host by itself; a person who asked for the controller wants to see it whole.
+  if (unit === 'install' && (await untilHostJoined(dir, endAt))) report('host-joined');
   return controllerStatus(dir);
+};
+
+const refuseOtherNats = async (dir: StateDir, env: NodeJS.ProcessEnv): Promise<void> => {
+  const wanted = await readExternalNats(env);
+  if (wanted === undefined || (await readLivingParent(dir)) === undefined) return;
+  const used = await readEndpoint(dir);
+  if (used === undefined || used.url === wanted.url) return;
+  throw new ControllerError(
+    'other-nats-in-use',
+    `The running controller uses the ${used.kind} NATS at ${used.url}, LABWRIGHT_NATS_URL names ${wanted.url}. Run \`labwright down\` first: each NATS has labs of its own.`,
+  );
 };
 
 /** True when a living parent is to be kept; one that is to give way has gone, and its processes go on for the next one. */

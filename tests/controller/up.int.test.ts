@@ -11,6 +11,7 @@ import type { ControllerStatus } from '../../controller/controller-status.ts';
 import { stopController } from '../../controller/down.ts';
 import { readEndpoint } from '../../controller/endpoint.ts';
 import { findLockHolders } from '../../controller/file-lock.ts';
+import { ensureHostIdentity } from '../../controller/host-identity.ts';
 import { isAlive, readProcessIdentity } from '../../controller/process-identity.ts';
 import { stateDir } from '../../controller/state-dir.ts';
 import { ensureController } from '../../controller/up.ts';
@@ -173,7 +174,7 @@ describe('secrets', () => {
     const empty = join(home, 'empty.nk');
     await writeFile(empty, '\n');
     const env = { ...process.env, LABWRIGHT_NATS_URL: 'nats://127.0.0.1:4', LABWRIGHT_NATS_CREDS: empty };
-    await expect(up({ env })).rejects.toMatchObject({ code: 'parent-died', message: expect.stringContaining('no authentication') });
+    await expect(up({ env })).rejects.toMatchObject({ code: 'empty-secret', message: expect.stringContaining('no authentication') });
     expect((await controllerStatus(stateDir(home))).processes.every((one) => one.pid === undefined)).toBe(true);
   });
 
@@ -203,11 +204,28 @@ describe('external NATS', () => {
   });
 });
 
+describe('a controller that runs with one NATS', () => {
+  it('is not silently used when the environment names another one', async () => {
+    const running = await up();
+    const env = { ...process.env, LABWRIGHT_NATS_URL: 'nats://127.0.0.1:4', LABWRIGHT_NATS_CREDS: stateDir(home).credentialsDir };
+    await expect(up({ env })).rejects.toMatchObject({ code: 'other-nats-in-use', message: expect.stringContaining('labwright down') });
+    expect((await up()).processes.map((one) => one.pid)).toEqual(running.processes.map((one) => one.pid));
+  });
+});
+
 describe('host identity', () => {
   it('R06: stays the same over restarts', async () => {
     const first = (await up()).hostId;
     await stopController({ home });
     expect((await up()).hostId).toBe(first);
     expect(first).toMatch(/-[0-9a-f]{6}$/);
+  });
+
+  it('R06: is refused on another machine to which the disk was copied', async () => {
+    const dir = stateDir(home);
+    const here = { hostname: 'h', machineId: 'a'.repeat(32) };
+    const { hostId } = await ensureHostIdentity(dir, here);
+    expect((await ensureHostIdentity(dir, { ...here, hostname: 'renamed' })).hostId).toBe(hostId);
+    await expect(ensureHostIdentity(dir, { ...here, machineId: 'b'.repeat(32) })).rejects.toMatchObject({ code: 'copied-identity', message: expect.stringContaining(hostId) });
   });
 });

@@ -31,7 +31,7 @@ export const engineProbe: ProbeSpec = {
 
 const noRuntime = {
   costs: 'Containers get the engine\'s empty network and are wired after their start: slower, and a `docker restart` breaks links until they are repaired.',
-  remedy: 'Run ./setup, which registers the runtime `labwright` in daemon.json and reloads dockerd without a restart.',
+  remedy: 'Run ./setup/setup.sh, which registers the runtime `labwright` in daemon.json and reloads dockerd without a restart.',
 };
 
 export const runtimeProbe: ProbeSpec = {

@@ -6,7 +6,7 @@ import { renderFingerprintTable, summariseFingerprint } from '../../../host-acto
 const probes: readonly Probe[] = [
   { id: 'engine', title: 'Container engine', status: 'ok', found: 'engine 20.10.24, API 1.41' },
   { id: 'netem', title: 'netem', status: 'missing', found: 'Specified qdisc kind is unknown.', costs: 'Delay is refused.', remedy: 'modprobe sch_netem' },
-  { id: 'nats', title: 'NATS server', status: 'too-old', found: '2.9.10; 2.10.0 is needed', costs: 'It is not used.', remedy: 'Run ./setup.' },
+  { id: 'nats', title: 'NATS server', status: 'too-old', found: '2.9.10; 2.10.0 is needed', costs: 'It is not used.', remedy: 'Run ./setup/setup.sh.' },
 ];
 
 describe('renderFingerprintTable', () => {
@@ -18,7 +18,7 @@ describe('renderFingerprintTable', () => {
       '                           remedy: modprobe sch_netem',
       'too old  NATS server       2.9.10; 2.10.0 is needed',
       '                           costs:  It is not used.',
-      '                           remedy: Run ./setup.',
+      '                           remedy: Run ./setup/setup.sh.',
     ]);
   });
 
