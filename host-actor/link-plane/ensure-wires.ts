@@ -4,6 +4,7 @@ import { wireState } from './assess-ports.ts';
 import { hostPortsOf, innerEndsOf } from './host-ports.ts';
 import { runInnerBatches, type InnerBatch } from './inner-batches.ts';
 import type { KernelState } from './kernel-state.ts';
+import type { InnerStore } from './inner-store.ts';
 import { isEmptyPlan, planWire, type InnerWork, type WirePlan } from './plan-wires.ts';
 import { NETNS_DIR, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
@@ -17,25 +18,39 @@ export type EnsureInput = {
   readonly wires: readonly Wire[];
   /** Lines to run besides in a namespace, in the same process as the rest there. */
   readonly extraInner?: readonly InnerBatch[];
-  /** Lines that put back what was last read of an inner end that is made again. */
-  readonly restoreInner?: (work: InnerWork) => readonly BatchLine[];
+  /** Knows what was last read of inner ends, for those that are made again. */
+  readonly inner: Pick<InnerStore, 'bornWith' | 'restoreLinesFor'>;
+  /** Redirects that an event said are gone, whatever the read shows. */
+  readonly lostRedirects: ReadonlySet<string>;
 };
 
-export type EnsureResult = { readonly outcomes: ReadonlyMap<string, WireOutcome>; /** Batch lines run; 0 when all was there. */ readonly linesRun: number };
+export type EnsureResult = {
+  readonly outcomes: ReadonlyMap<string, WireOutcome>;
+  /** What was read last. */
+  readonly kernel: KernelState;
+  /** When that read began (epoch ms). */
+  readonly readAt: number;
+  /** Batch lines run; 0 when all was there. */
+  readonly linesRun: number;
+};
 
 type Progress = { linesRun: number; aborted: string | undefined; changed: Set<string>; errors: Map<string, LineFailure>; warnings: Map<string, string[]> };
 
 /** What reads back wrong gets another round: a line that cannot be parsed (a namespace or bridge that vanished this moment) ends a
  *  batch, and the action of a device just removed may live on for a moment under the index that its successor uses. */
 const MAX_ROUNDS = 3;
+/** A device that went while we worked: the next round sees what is left. */
+const VANISHED = /Cannot find device|does not exist|No such device/;
 
 /** Brings all wires about; idempotent. Callers hold the wires' locks and have checked every word. */
 export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<EnsureResult> {
   const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(), errors: new Map(), warnings: new Map() };
   const missing = new Map<string, string>();
   const refused = new Map<string, WirePlan>();
+  let readAt = Date.now();
   let state = await readKernelState(run, input.wires);
   let extra = input.extraInner ?? [];
+  let lost = input.lostRedirects;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const plans: WirePlan[] = [];
     const absent = await absentNamespaces(input.wires);
@@ -43,7 +58,7 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
       if (progress.errors.has(wire.id)) continue;
       const gone = innerEndsOf(wire).map(({ inner }) => netnsWord(inner.netns)).find((word) => word !== undefined && absent.has(word));
       if (gone !== undefined) missing.set(wire.id, gone);
-      const plan = planWire(wire, state);
+      const plan = planWire(wire, state, { bornWith: input.inner.bornWith, isRedirectLost: (port) => lost.has(port.mark) });
       if (plan.refusal) refused.set(wire.id, plan);
       else if (gone === undefined && !isEmptyPlan(plan)) plans.push(plan);
     }
@@ -51,10 +66,13 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
     progress.aborted = undefined;
     await runPlans(run, plans, { ...input, extraInner: extra }, state, progress);
     extra = [];
-    if (plans.length > 0) state = await readKernelState(run, input.wires);
+    lost = new Set();
+    if (plans.length === 0) break;
+    readAt = Date.now();
+    state = await readKernelState(run, input.wires);
   }
   const outcomes = new Map(input.wires.map((wire): [string, WireOutcome] => [wire.id, outcomeOf(wire, state, progress, missing.get(wire.id), refused.get(wire.id))]));
-  return { outcomes, linesRun: progress.linesRun };
+  return { outcomes, kernel: state, readAt, linesRun: progress.linesRun };
 }
 
 async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, state: KernelState, progress: Progress): Promise<void> {
@@ -62,7 +80,7 @@ async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureI
   const batch = async (tool: 'ip' | 'tc', lines: readonly BatchLine[]): Promise<void> => {
     const result = await runBatch(run, tool, lines);
     progress.linesRun += lines.length;
-    for (const failure of result.failures) if (!progress.errors.has(failure.owner)) progress.errors.set(failure.owner, failure);
+    for (const failure of result.failures) if (!progress.errors.has(failure.owner) && !VANISHED.test(failure.reason)) progress.errors.set(failure.owner, failure);
     progress.aborted ??= result.aborted;
   };
   for (const plan of plans) progress.changed.add(plan.wireId);
@@ -83,7 +101,7 @@ async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureI
     byNetns.set(netns, [...(byNetns.get(netns) ?? []), ...lines]);
   };
   for (const { netns, lines } of input.extraInner ?? []) add(netns, lines);
-  for (const one of work) add(netnsKey(one.port.inner.netns), [...one.lines, ...(input.restoreInner?.(one) ?? [])]);
+  for (const one of work) add(netnsKey(one.port.inner.netns), [...one.lines, ...restoreWork(one, input)]);
   const here = byNetns.get('') ?? [];
   byNetns.delete('');
   const batches = [...byNetns].map(([netns, lines]) => ({ netns, lines }));
@@ -93,6 +111,10 @@ async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureI
     const warnings = progress.warnings.get(failure.owner) ?? [];
     progress.warnings.set(failure.owner, [...warnings, innerWarning(work.find((one) => one.wireId === failure.owner), failure)]);
   }
+}
+
+function restoreWork({ wireId, port, remade }: InnerWork, { inner }: EnsureInput): readonly BatchLine[] {
+  return remade ? inner.restoreLinesFor(port).map((text) => ({ owner: wireId, text })) : [];
 }
 
 /** Where a name was taken between our read and our making, the mark of the next line landed on a device that is not ours. */

@@ -3,13 +3,11 @@
 export type KeyedLock = {
   /** Runs the work once nothing else holds any of the keys; taking all keys at once is why two callers cannot wait for each other. */
   readonly hold: <T>(keys: readonly string[], work: () => Promise<T>) => Promise<T>;
-  readonly isHeld: (key: string) => boolean;
 };
 
 export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>();
   return {
-    isHeld: (key) => tails.has(key),
     hold: (keys, work) => {
       const before = Promise.allSettled(keys.flatMap((key) => tails.get(key) ?? []));
       const result = before.then(work);

@@ -2,11 +2,11 @@
 import { deviceOf, portFaults, REFUSALS, REMAKE } from './assess-ports.ts';
 import { hostPortsOf, type HostPort } from './host-ports.ts';
 import type { KernelState } from './kernel-state.ts';
-import { addPortLine, finishPortLine, innerBridgeLine, innerSetupLines, isolateLine, markLine, rebindLine, redirectLine } from './render-lines.ts';
+import { addPortLine, finishPortLine, innerBridgeLine, innerSetupLines, isolateLine, markLine, rebindLine, redirectLine, type BornWith } from './render-lines.ts';
 import type { BatchLine } from './run-batch.ts';
 import type { Wire, WireFault, WireFaultKind, WireSide } from './wire.ts';
 
-export type InnerWork = { readonly wireId: string; readonly side: WireSide; readonly port: HostPort; readonly lines: readonly BatchLine[] };
+export type InnerWork = { readonly wireId: string; readonly side: WireSide; readonly port: HostPort; readonly remade: boolean; readonly lines: readonly BatchLine[] };
 
 /** What one wire needs. Phases run one after another over all wires: removals, `make`, then `redirect` beside `inner`, then `raise`. */
 export type WirePlan = {
@@ -22,10 +22,15 @@ export type WirePlan = {
 
 type PortCase = { readonly port: HostPort; readonly kinds: ReadonlySet<WireFaultKind>; readonly remade: boolean; readonly actionExists: boolean; readonly current?: string };
 
+/** What is known besides the read: what an inner end that is made again had, and which redirects an event said are gone. */
+export type PlanHints = { readonly bornWith: (port: HostPort) => BornWith; readonly isRedirectLost: (port: HostPort) => boolean };
+
+const NO_HINTS: PlanHints = { bornWith: () => ({}), isRedirectLost: () => false };
+
 /** Lines for one wire; all lists are empty when nothing differs. */
-export function planWire(wire: Wire, state: KernelState): WirePlan {
+export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_HINTS): WirePlan {
   const ports = hostPortsOf(wire);
-  const faults = ports.flatMap((port) => portFaults(port, state));
+  const faults = ports.flatMap((port) => [...portFaults(port, state), ...lostFault(port, hints)]);
   const refusal = faults.find((fault) => REFUSALS.has(fault.kind));
   const empty = { wireId: wire.id, remove: [], make: [], redirect: [], inner: [], raise: [] };
   if (refusal) return { ...empty, refusal };
@@ -36,7 +41,7 @@ export function planWire(wire: Wire, state: KernelState): WirePlan {
   return {
     wireId: wire.id,
     remove: cases.flatMap(({ port, kinds, current }) => ([...kinds].some((kind) => REMAKE.has(kind)) ? [current ?? port.device] : [])),
-    make: cases.flatMap((one) => makeLines(one, anyRemade).map(own)),
+    make: cases.flatMap((one) => makeLines(one, anyRemade, hints.bornWith).map(own)),
     redirect: cases.flatMap((one) => redirectLines(one, anyRemade).map(own)),
     inner: cases.flatMap((one) => innerWork(one, wire.id)),
     raise: cases.flatMap((one) => raiseLines(one, anyRemade).map(own)),
@@ -48,6 +53,10 @@ export function isEmptyPlan(plan: WirePlan): boolean {
   return plan.remove.length + plan.make.length + plan.redirect.length + plan.inner.length + plan.raise.length === 0;
 }
 
+function lostFault(port: HostPort, hints: PlanHints): readonly WireFault[] {
+  return port.redirect && hints.isRedirectLost(port) ? [{ side: port.side, kind: 'redirect-missing' }] : [];
+}
+
 function portCase(port: HostPort, faults: readonly WireFault[], state: KernelState): PortCase {
   const kinds = new Set(faults.filter((fault) => fault.side === port.side).map((fault) => fault.kind));
   const current = deviceOf(port, state)?.name;
@@ -56,8 +65,8 @@ function portCase(port: HostPort, faults: readonly WireFault[], state: KernelSta
   return { port, kinds, remade, actionExists, ...(current === undefined ? {} : { current }) };
 }
 
-function makeLines({ port, kinds, remade, current }: PortCase, anyRemade: boolean): readonly string[] {
-  if (remade) return [addPortLine(port), markLine(port.device, port.mark)];
+function makeLines({ port, kinds, remade, current }: PortCase, anyRemade: boolean, bornWith: (port: HostPort) => BornWith): readonly string[] {
+  if (remade) return [addPortLine(port, bornWith(port)), markLine(port.device, port.mark)];
   const device = current ?? port.device;
   const renamed = kinds.has('end-renamed');
   // The survivor loses carrier before its wire is joined again, so that its node sees one clean flap, after the join.
@@ -81,7 +90,7 @@ function innerWork({ port, kinds, remade }: PortCase, wireId: string): readonly 
   const made = [...(bridge === undefined ? [] : [own(bridge, true)]), ...innerSetupLines(port.inner).map((text) => own(text))];
   const mtu = [own(`link set dev ${port.inner.interface} mtu ${port.mtu}`)];
   const lines = remade ? made : kinds.has('wrong-mtu') ? mtu : [];
-  return remade || lines.length > 0 ? [{ wireId, side: port.side, port, lines }] : [];
+  return remade || lines.length > 0 ? [{ wireId, side: port.side, port, remade, lines }] : [];
 }
 
 function raiseLines({ port, kinds, remade }: PortCase, anyRemade: boolean): readonly string[] {

@@ -6,6 +6,9 @@ import type { InnerEnd, InnerRoute, NetnsRef } from './wire.ts';
 /** Preference of our redirects; probes sit below it. */
 const REDIRECT_PREF = 10;
 
+/** What the inner end had when it was last read, where that is to be put back. */
+export type BornWith = { readonly mac?: string; readonly mtu?: number };
+
 /** How a namespace is written after `netns` in a line and after `-n`; nothing for the plane's own. */
 export function netnsWord(ref: NetnsRef): string | undefined {
   if (ref === 'host') return undefined;
@@ -13,13 +16,14 @@ export function netnsWord(ref: NetnsRef): string | undefined {
 }
 
 /** Both ends of a veth. The inner end comes first: `up` works on the first device only, so it is up at birth, while the host end is down. */
-export function addPortLine(port: HostPort): string {
+export function addPortLine(port: HostPort, born: BornWith = {}): string {
   const netns = netnsWord(port.inner.netns);
+  const mac = born.mac ?? port.inner.mac;
   return words(
     `link add dev ${port.inner.interface}`,
     netns && `netns ${netns}`,
-    `up mtu ${port.mtu}`,
-    port.inner.mac && `address ${port.inner.mac}`,
+    `up mtu ${born.mtu ?? port.mtu}`,
+    mac && `address ${mac}`,
     `type veth peer name ${port.device} mtu ${port.mtu}`,
     port.mac && `address ${port.mac}`,
     `group ${HALF_MADE_GROUP}`,

@@ -17,9 +17,13 @@ const DEFAULT_DEADLINE_MS = 60_000;
 
 /** Where the plane's programs run: in a named or given namespace, or in our own. */
 export function toolRunnerIn(hostNetns: string | undefined): RunTool {
-  if (hostNetns === undefined) return runTool;
-  const path = hostNetns.includes('/') ? hostNetns : `/run/netns/${hostNetns}`;
-  return (call) => runTool({ ...call, program: 'nsenter', args: [`--net=${path}`, call.program, ...call.args] });
+  return (call) => runTool({ ...call, ...commandIn(hostNetns, call.program, call.args) });
+}
+
+/** A program with its arguments as it is called to run in a namespace. */
+export function commandIn(netns: string | undefined, program: string, args: readonly string[]): { readonly program: string; readonly args: readonly string[] } {
+  if (netns === undefined) return { program, args };
+  return { program: 'nsenter', args: [`--net=${netns.includes('/') ? netns : `/run/netns/${netns}`}`, program, ...args] };
 }
 
 /** Runs a program and returns what it printed, whatever its exit code. node:child_process because a repair is three such

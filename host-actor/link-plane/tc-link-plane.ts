@@ -9,7 +9,10 @@ import type { DeviceRead } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { readAll, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
-import { toolRunnerIn } from './run-tool.ts';
+import { commandIn, toolRunnerIn } from './run-tool.ts';
+import { createInnerStore } from './inner-store.ts';
+import { watchWires, type Watch, type WatchListeners } from './watch-wires.ts';
+import { createWireRegistry } from './wire-registry.ts';
 import type { CarrierWish, Wire, WireSide, WireState } from './wire.ts';
 import type { WireOutcome } from './wire-outcome.ts';
 import { createNamespaces, type NamespaceOrder, type Namespaces } from './namespaces.ts';
@@ -51,15 +54,60 @@ export type TcLinkPlane = {
   readonly removeOrphans: (marks: readonly string[]) => Promise<void>;
   /** Raises or lowers host ends; a lowered one gives its node NO-CARRIER within a millisecond. */
   readonly setCarrier: (changes: readonly CarrierChange[]) => Promise<EnsureReport>;
+  /** Brings one wire back to what was ordered: both directions, then one flap of the neighbour's carrier. The same as ensuring it again.
+   *  @throws {LinkPlaneError} `unknown-wire`. */
+  readonly repairWire: (wireId: string) => Promise<WireOutcome>;
+  /** Reads MTU, MAC, addresses and routes of the wires' inner ends (all wires by default), to be put back when one is made again.
+   *  While the plane watches, it also does so by itself after each change of an address or interface inside a node. */
+  readonly snapshotInner: (wireIds?: readonly string[]) => Promise<void>;
+  /** Forgets what was read there, so that the next making is a fresh one (a wiped node). */
+  readonly forgetInner: (wireIds: readonly string[]) => Promise<void>;
+  /** Watches until the signal; resolves when it listens and everything was read once. */
+  readonly watch: (listeners: WatchListeners, signal: AbortSignal) => Promise<Pick<Watch, 'sweep'>>;
   readonly namespaces: Namespaces;
 };
 
 /** A plane that has done nothing yet. */
 export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
+  const { log } = options;
   const run = toolRunnerIn(options.hostNetns);
   const lock = createKeyedLock();
-  const known = new Map<string, Wire>();
+  const registry = createWireRegistry();
+  const known = registry.wires;
+  const changedAt = new Map<string, number>();
+  const inner = createInnerStore(run, `${options.stateDir}/inner`);
   const namespaces = createNamespaces(namespaceMarksIn(`${options.stateDir}/netns`));
+
+  const changing = new Set<string>();
+  const watches = new Set<Watch>();
+
+  /** Holds the wires for a change; what is seen of them meanwhile is our own doing up to the change's last read. */
+  const change = <T extends { readonly readAt: number }>(wireIds: readonly string[], work: () => Promise<T>): Promise<T> =>
+    lock.hold(wireIds, async () => {
+      for (const id of wireIds) changing.add(id);
+      let readAt = 0;
+      try {
+        const result = await work();
+        readAt = result.readAt;
+        return result;
+      } finally {
+        for (const id of wireIds) changing.delete(id);
+        for (const watching of watches) watching.settled(wireIds, readAt);
+      }
+    });
+
+  const ensureUsable = async (wires: readonly Wire[], namespaceOrders: readonly NamespaceOrder[]): Promise<EnsureReport & { readonly readAt: number }> => {
+    for (const wire of wires) registry.put(wire);
+    const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
+    const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
+    const lostRedirects = new Set(wires.flatMap(hostPortsOf).flatMap((port) => (registry.takeRedirectLost(port) ? [port.mark] : [])));
+    const result = await ensureJoined(run, { wires, extraInner, inner, lostRedirects });
+    await namespaces.noteLoopbacksUp(ensured.loopbackDown);
+    registry.noteRead(wires, result.kernel);
+    const now = Date.now();
+    for (const [wireId, outcome] of result.outcomes) if (!outcome.ok || outcome.changed) changedAt.set(wireId, now);
+    return { outcomes: result.outcomes, namespaces: ensured.failed, linesRun: result.linesRun + ensured.made.length, readAt: result.readAt };
+  };
 
   const ensureWires: TcLinkPlane['ensureWires'] = async (wires, namespaceOrders = []) => {
     const refused = new Map<string, WireOutcome>();
@@ -68,23 +116,25 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       if (error) refused.set(wire.id, { ok: false, error });
     }
     const usable = wires.filter((wire) => !refused.has(wire.id));
-    return lock.hold(usable.map((wire) => wire.id), async () => {
-      for (const wire of usable) known.set(wire.id, wire);
-      const ensured = await namespaces.ensure(namespaceOrders);
-      const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
-      const result = await ensureJoined(run, { wires: usable, extraInner });
-      await namespaces.noteLoopbacksUp(ensured.loopbackDown);
-      return { outcomes: new Map([...refused, ...result.outcomes]), namespaces: ensured.failed, linesRun: result.linesRun + ensured.made.length };
-    });
+    const report = await change(idsOf(usable), () => ensureUsable(usable, namespaceOrders));
+    return { ...report, outcomes: new Map([...refused, ...report.outcomes]) };
   };
 
-  const removeWiresAsGiven = async (wires: readonly Wire[]): Promise<void> => {
-    await lock.hold(wires.map((wire) => wire.id), async () => {
-      for (const wire of wires) known.delete(wire.id);
+  const removeWiresAsGiven = (wires: readonly Wire[]): Promise<void> =>
+    lock.hold(idsOf(wires), async () => {
+      for (const wire of wires) {
+        registry.drop(wire.id);
+        changedAt.delete(wire.id);
+      }
       const state = await readAll(run);
       const ports = wires.flatMap(hostPortsOf);
       await removeDevices(run, ports.flatMap((port) => deviceOf(port, state) ?? []), state.devices.values());
+      await inner.forget(wires);
     });
+
+  const snapshotInner = async (wireIds: readonly string[] = [...known.keys()]): Promise<void> => {
+    const wires = wireIds.flatMap((id) => known.get(id) ?? []);
+    await lock.hold(idsOf(wires), () => inner.snapshot(wires.filter((wire) => known.has(wire.id))));
   };
 
   return {
@@ -109,9 +159,42 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       });
       await removeDevices(run, devices, state.devices.values());
     },
-    setCarrier: (changes) => ensureWires(applyCarrier(known, changes)),
+    setCarrier: (changes) => change([...new Set(changes.map(({ wireId }) => wireId))], () => ensureUsable(applyCarrier(known, changes), [])),
+    repairWire: async (wireId) => {
+      const wire = known.get(wireId);
+      const outcome = wire && (await ensureWires([wire])).outcomes.get(wireId);
+      if (!outcome) throw unknownWire(wireId);
+      return outcome;
+    },
+    snapshotInner,
+    forgetInner: (wireIds) => inner.forget(wireIds.flatMap((id) => known.get(id) ?? [])),
+    watch: async (listeners, signal) => {
+      const watching = await watchWires({
+        ...listeners,
+        signal,
+        registry,
+        inHost: (program, args) => commandIn(options.hostNetns, program, args),
+        read: (wires) => readKernelState(run, wires),
+        isBusy: (wireId) => changing.has(wireId),
+        lastChange: (wireId) => changedAt.get(wireId) ?? 0,
+        onInner: (wireIds) => void snapshotInner(wireIds).catch((err: unknown) => log.warn({ err }, 'inner ends could not be read')),
+        onGap: (reason) => log.warn({ reason }, 'link events may have been missed, all wires are read'),
+      });
+      watches.add(watching);
+      signal.addEventListener('abort', () => watches.delete(watching), { once: true });
+      await snapshotInner();
+      return { sweep: watching.sweep };
+    },
     namespaces,
   };
+}
+
+function idsOf(wires: readonly Wire[]): readonly string[] {
+  return wires.map((wire) => wire.id);
+}
+
+function unknownWire(wireId: string): LinkPlaneError {
+  return new LinkPlaneError('unknown-wire', `wire ${wireId} has not been ordered`, { wireId });
 }
 
 function refuse(wire: Wire): LinkPlaneError | undefined {
@@ -127,7 +210,7 @@ function applyCarrier(known: ReadonlyMap<string, Wire>, changes: readonly Carrie
   const changed = new Map<string, Wire>();
   for (const { wireId, side, carrier } of changes) {
     const wire = changed.get(wireId) ?? known.get(wireId);
-    if (!wire) throw new LinkPlaneError('unknown-wire', `carrier of wire ${wireId} cannot be set: no such wire has been ordered`, { wireId });
+    if (!wire) throw unknownWire(wireId);
     changed.set(wireId, withCarrier(wire, side, carrier));
   }
   return [...changed.values()];

@@ -1,0 +1,118 @@
+// Keeps the state last read of each inner end, in memory and in a file each, so that it can be put back after a restart of ours too.
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { hostPortsOf, type HostPort } from './host-ports.ts';
+import { INNER_STATE_QUERY, InnerState, parseInnerStates, restoreLines } from './inner-state.ts';
+import { netnsWord, type BornWith } from './render-lines.ts';
+import type { RunTool } from './run-tool.ts';
+import type { Wire } from './wire.ts';
+
+const InnerRecord = z.object({ ordered: z.object({ mtu: z.number(), mac: z.string().optional() }), state: InnerState });
+type InnerRecord = z.infer<typeof InnerRecord>;
+
+export type InnerStore = {
+  /** Reads the inner ends of the wires and remembers those that are there. The caller holds the wires' locks. */
+  readonly snapshot: (wires: readonly Wire[]) => Promise<void>;
+  /** Brings what a former run of ours remembered into memory. */
+  readonly load: (wires: readonly Wire[]) => Promise<void>;
+  /** MAC and MTU to be born with; those ordered win when the order has changed since they were read. */
+  readonly bornWith: (port: HostPort) => BornWith;
+  readonly restoreLinesFor: (port: HostPort) => readonly string[];
+  readonly forget: (wires: readonly Wire[]) => Promise<void>;
+};
+
+/** A store with its files under the folder. */
+export function createInnerStore(run: RunTool, folder: string): InnerStore {
+  const states = new Map<string, InnerRecord>();
+  const loaded = new Set<string>();
+  const fileOf = (port: HostPort): string => join(folder, `${encodeURIComponent(port.mark)}.json`);
+  const remember = async (port: HostPort, state: InnerState): Promise<void> => {
+    const record = { ordered: orderedOf(port), state };
+    const text = JSON.stringify(record);
+    if (JSON.stringify(states.get(port.mark)) === text) return;
+    states.set(port.mark, record);
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${fileOf(port)}.new`, text);
+    await rename(`${fileOf(port)}.new`, fileOf(port));
+  };
+  return {
+    snapshot: async (wires) => {
+      const byNetns = Map.groupBy(innerPorts(wires), ({ inner }) => netnsWord(inner.netns) ?? '');
+      const read = await readInnerStates(run, [...byNetns.keys()]);
+      for (const [netns, ports] of byNetns) {
+        const found = read.get(netns);
+        for (const port of ports) {
+          const state = found?.get(port.inner.interface);
+          loaded.add(port.mark);
+          if (state) await remember(port, state);
+        }
+      }
+    },
+    load: async (wires) => {
+      const missing = innerPorts(wires).filter((port) => !loaded.has(port.mark));
+      const files = missing.length === 0 ? new Set<string>() : new Set(await readdir(folder).catch(() => []));
+      await Promise.all(
+        missing.map(async (port) => {
+          const record = files.has(basename(fileOf(port))) ? await readRecord(fileOf(port)) : undefined;
+          if (loaded.has(port.mark)) return;
+          loaded.add(port.mark);
+          if (record) states.set(port.mark, record);
+        }),
+      );
+    },
+    bornWith: (port) => {
+      const record = states.get(port.mark);
+      if (!record || JSON.stringify(record.ordered) !== JSON.stringify(orderedOf(port))) return {};
+      return { mtu: record.state.mtu, ...(record.state.mac === undefined ? {} : { mac: record.state.mac }) };
+    },
+    restoreLinesFor: (port) => {
+      const state = states.get(port.mark)?.state;
+      return state === undefined ? [] : restoreLines(port.inner.interface, state);
+    },
+    forget: async (wires) => {
+      // A file of a former run counts too.
+      const files = new Set(await readdir(folder).catch(() => []));
+      for (const port of innerPorts(wires)) {
+        loaded.delete(port.mark);
+        states.delete(port.mark);
+        if (files.has(basename(fileOf(port)))) await rm(fileOf(port), { force: true });
+      }
+    },
+  };
+}
+
+function orderedOf({ mtu, inner }: HostPort): InnerRecord['ordered'] {
+  return inner.mac === undefined ? { mtu } : { mtu, mac: inner.mac };
+}
+
+/** An end in the host's own namespace belongs to people; nothing of it is put back. */
+function innerPorts(wires: readonly Wire[]): readonly HostPort[] {
+  return wires.flatMap(hostPortsOf).filter((port) => port.inner.netns !== 'host');
+}
+
+const SECTION = '@@labwright ';
+
+/** One ip for each namespace, started by one shell; a namespace that is gone answers nothing. */
+async function readInnerStates(run: RunTool, netnsWords: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, InnerState>>> {
+  if (netnsWords.length === 0) return new Map();
+  const query = INNER_STATE_QUERY.join('\n');
+  const script = netnsWords.map((netns, index) => `echo '${SECTION}${index}'\nip -n ${netns} -j -force -batch - 2>/dev/null <<'END_OF_BATCH'\n${query}\nEND_OF_BATCH\n`).join('');
+  const { stdout } = await run({ program: 'sh', args: [], stdin: script });
+  const sections = stdout.split(SECTION).slice(1);
+  return new Map(
+    sections.flatMap((section) => {
+      const newline = section.indexOf('\n');
+      const netns = netnsWords[Number(section.slice(0, newline))];
+      return netns === undefined ? [] : [[netns, parseInnerStates(section.slice(newline + 1))] as const];
+    }),
+  );
+}
+
+async function readRecord(path: string): Promise<InnerRecord | undefined> {
+  try {
+    return InnerRecord.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+// Remembers the ordered wires and what was last seen of their host ends, and finds an end by whatever an event names it by.
+import { deviceOf } from './assess-ports.ts';
+import { hostPortsOf, type HostPort } from './host-ports.ts';
+import type { KernelState } from './kernel-state.ts';
+import type { Wire } from './wire.ts';
+
+/** Last seen of a host end; absent from the registry = not there. */
+export type SeenEnd = { readonly ifindex: number; readonly adminUp: boolean; readonly carrier: boolean; readonly netnsId?: number; readonly peerIfindex?: number };
+
+export type WireRegistry = {
+  readonly wires: ReadonlyMap<string, Wire>;
+  readonly put: (wire: Wire) => void;
+  readonly drop: (wireId: string) => void;
+  readonly portOfDevice: (device: string) => HostPort | undefined;
+  readonly portOfIfindex: (ifindex: number) => HostPort | undefined;
+  /** The end whose inner device has this index in the namespace of this id. */
+  readonly portOfInner: (netnsId: number, ifindex: number) => HostPort | undefined;
+  readonly seen: (port: HostPort) => SeenEnd | undefined;
+  readonly note: (port: HostPort, seen: SeenEnd | undefined) => void;
+  /** An event said that the redirect of this end was taken away. The kernel frees its action a moment later, so that a read right
+   *  after the event still shows it: what the event said counts until the end is mended. */
+  readonly noteRedirectLost: (port: HostPort) => void;
+  readonly takeRedirectLost: (port: HostPort) => boolean;
+  /** Takes over what was read of these wires. */
+  readonly noteRead: (wires: readonly Wire[], state: KernelState) => void;
+};
+
+export function createWireRegistry(): WireRegistry {
+  const wires = new Map<string, Wire>();
+  const byDevice = new Map<string, HostPort>();
+  const byIfindex = new Map<number, HostPort>();
+  const byInner = new Map<string, HostPort>();
+  const seenEnds = new Map<string, SeenEnd>();
+  const lostRedirects = new Set<string>();
+  const innerKey = (netnsId: number, ifindex: number): string => `${netnsId}/${ifindex}`;
+
+  const note = (port: HostPort, seen: SeenEnd | undefined): void => {
+    const before = seenEnds.get(port.mark);
+    if (before && byIfindex.get(before.ifindex)?.mark === port.mark) byIfindex.delete(before.ifindex);
+    if (before?.netnsId !== undefined && before.peerIfindex !== undefined) byInner.delete(innerKey(before.netnsId, before.peerIfindex));
+    if (!seen) {
+      seenEnds.delete(port.mark);
+      return;
+    }
+    seenEnds.set(port.mark, seen);
+    byIfindex.set(seen.ifindex, port);
+    if (seen.netnsId !== undefined && seen.peerIfindex !== undefined) byInner.set(innerKey(seen.netnsId, seen.peerIfindex), port);
+  };
+  const drop = (wireId: string): void => {
+    const wire = wires.get(wireId);
+    if (!wire) return;
+    wires.delete(wireId);
+    for (const port of hostPortsOf(wire)) {
+      note(port, undefined);
+      lostRedirects.delete(port.mark);
+      if (byDevice.get(port.device)?.wireId === wireId) byDevice.delete(port.device);
+    }
+  };
+  const put = (wire: Wire): void => {
+    const before = wires.get(wire.id);
+    const lost = before ? hostPortsOf(before).filter((port) => lostRedirects.has(port.mark)) : [];
+    const kept = before ? new Map(hostPortsOf(before).map((port) => [port.mark, seenEnds.get(port.mark)])) : undefined;
+    drop(wire.id);
+    wires.set(wire.id, wire);
+    for (const port of lost) lostRedirects.add(port.mark);
+    for (const port of hostPortsOf(wire)) {
+      byDevice.set(port.device, port);
+      const seen = kept?.get(port.mark);
+      if (seen) note(port, seen);
+    }
+  };
+  return {
+    wires,
+    put,
+    drop,
+    note,
+    portOfDevice: (device) => byDevice.get(device),
+    portOfIfindex: (ifindex) => byIfindex.get(ifindex),
+    portOfInner: (netnsId, ifindex) => byInner.get(innerKey(netnsId, ifindex)),
+    seen: (port) => seenEnds.get(port.mark),
+    noteRedirectLost: (port) => void lostRedirects.add(port.mark),
+    takeRedirectLost: (port) => lostRedirects.delete(port.mark),
+    noteRead: (read, state) => {
+      for (const port of read.filter((wire) => wires.has(wire.id)).flatMap(hostPortsOf)) {
+        const device = deviceOf(port, state);
+        note(port, device);
+      }
+    },
+  };
+}
