@@ -2,14 +2,16 @@
 import { ProviderError } from '../provider-error.ts';
 import type { InspectedNode, ObservedNode, Sandbox, StartedNode, VerbOptions } from '../provider.ts';
 import { sandboxRuntime } from './container-config.ts';
+import { ownershipMark } from './container-labels.ts';
 import type { EngineClient } from './engine-client.ts';
 import { defaultDeadlineMs, engineStatus, engineText } from './engine-client.ts';
 import { inspectById } from './owned-containers.ts';
-import { checkJoinedSandbox, writeSandboxLookup } from './sandbox-lookup.ts';
+import type { SandboxLookups } from './sandbox-lookups.ts';
+import { checkJoinedSandbox } from './sandbox-lookups.ts';
 
 /** Starts the container in its namespace. A process that ended at once is no error here: the node read back says `exited`.
  *  @throws {ProviderError} `container-absent`, `sandbox-missing`, `sandbox-mismatch`, `command-not-found`, `privileged-not-possible`, `start-failed`, and those of the client. */
-export async function ensureStarted(engine: EngineClient, sandboxDir: string, runtimeId: string, sandbox: Sandbox, options: VerbOptions = {}): Promise<StartedNode> {
+export async function ensureStarted(engine: EngineClient, lookups: SandboxLookups, runtimeId: string, sandbox: Sandbox, options: VerbOptions = {}): Promise<StartedNode> {
   const before = await requireOurs(engine, runtimeId, options);
   if (before.status === 'running') return { outcome: 'was-running', node: before };
   if (before.status === 'paused') {
@@ -17,7 +19,7 @@ export async function ensureStarted(engine: EngineClient, sandboxDir: string, ru
     return { outcome: 'was-running', node: await requireOurs(engine, runtimeId, options) };
   }
   const netnsPath = before.wiring === 'before-start' && 'netnsPath' in sandbox ? sandbox.netnsPath : undefined;
-  if (netnsPath !== undefined) await writeSandboxLookup(sandboxDir, runtimeId, netnsPath);
+  if (netnsPath !== undefined) await lookups.write(runtimeId, netnsPath, ownershipMark(before));
   await start(engine, before, options);
   const node = await requireOurs(engine, runtimeId, options);
   if (netnsPath !== undefined && node.pid !== 0) await rejectWrongSandbox(engine, node, netnsPath, options);

@@ -12,7 +12,7 @@ import { ensureRemoved } from './ensure-removed.ts';
 import { execInNode } from './exec.ts';
 import { readLogTail } from './log-tail.ts';
 import { inspectNode, listOwned } from './owned-containers.ts';
-import { defaultSandboxDir } from './sandbox-lookup.ts';
+import { SandboxLookups } from './sandbox-lookups.ts';
 import { SharedTasks } from './shared-tasks.ts';
 
 export interface DockerProviderOptions {
@@ -36,8 +36,8 @@ export interface DockerProvider extends NodeProvider {
 /** The provider; nothing is asked of the engine before the first verb. */
 export function makeDockerProvider(settings: DockerProviderOptions): DockerProvider {
   const engine = new EngineClient(settings);
-  const sandboxDir = settings.sandboxDir ?? defaultSandboxDir;
-  const imageContext = { engine, sandboxDir, hostId: settings.hostId };
+  const lookups = new SandboxLookups(settings.sandboxDir);
+  const imageContext = { engine, lookups, hostId: settings.hostId };
   const images = new SharedTasks<ImageReady, ImageProgress>();
   const traits = new TraitsCache(engine);
 
@@ -49,11 +49,11 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     removeStrayProbes: (options) => removeStrayProbes(imageContext, options),
     ensureCreated: async (spec, placement, options) => {
       const missingCapabilities = settings.missingCapabilities ?? (await readMissingCapabilities());
-      return ensureCreated({ engine, sandboxDir, missingCapabilities, traits: await traits.read(options) }, spec, placement, options);
+      return ensureCreated({ engine, lookups, missingCapabilities, traits: await traits.read(options) }, spec, placement, options);
     },
-    ensureStarted: (runtimeId, sandbox, options) => ensureStarted(engine, sandboxDir, runtimeId, sandbox, options),
+    ensureStarted: (runtimeId, sandbox, options) => ensureStarted(engine, lookups, runtimeId, sandbox, options),
     ensureStopped: (runtimeId, options) => ensureStopped(engine, runtimeId, options),
-    ensureRemoved: (key, options) => ensureRemoved(engine, sandboxDir, key, options),
+    ensureRemoved: (key, options) => ensureRemoved(engine, lookups, key, options),
     kill: (runtimeId, signal, options) => kill(engine, runtimeId, signal, options),
     inspect: (key, options) => inspectNode(engine, key, options),
     listOwned: (filter, options) => listOwned(engine, filter, options),

@@ -1,9 +1,10 @@
 // Makes a node's container exist, not started: reuses the right one, replaces an old one, never touches a foreign one.
 import { access } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
 import { ProviderError, isProviderError } from '../provider-error.ts';
-import type { CreatedNode, NodePlacement, ObservedNode, VerbOptions } from '../provider.ts';
+import type { CreatedNode, InspectedNode, NodePlacement, ObservedNode, VerbOptions } from '../provider.ts';
 import { impossibleCapabilities } from './capabilities.ts';
 import type { EngineTraits } from './container-config.ts';
 import { renderCreateRequest } from './container-config.ts';
@@ -12,12 +13,13 @@ import type { EngineClient } from './engine-client.ts';
 import { defaultDeadlineMs, engineStatus, engineText } from './engine-client.ts';
 import { inspectById, inspectNode, listOwned } from './owned-containers.ts';
 import { removeContainer } from './ensure-removed.ts';
+import type { SandboxLookups } from './sandbox-lookups.ts';
 
 export interface CreateContext {
   readonly engine: EngineClient;
   readonly traits: EngineTraits;
   readonly missingCapabilities: readonly string[];
-  readonly sandboxDir: string;
+  readonly lookups: SandboxLookups;
 }
 
 /** @throws {ProviderError} `name-invalid`, `name-taken`, `newer-generation`, `image-absent`, `bind-source-missing`, `privileged-not-possible`, `capability-not-possible`, `spec-invalid`, and those of the client. */
@@ -37,7 +39,7 @@ export async function ensureCreated(context: CreateContext, spec: NodeSpec, plac
 async function reuseOrCreate(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions): Promise<CreatedNode> {
   const owned = await listOwned(context.engine, placement, options);
   const { keep, outdated } = sortOwned(owned, spec, placement);
-  for (const node of outdated) await removeContainer(context.engine, context.sandboxDir, node.runtimeId, options);
+  for (const node of outdated) await removeContainer(context.engine, context.lookups, node.runtimeId, options);
   if (keep !== undefined) return { outcome: 'reused', node: await restoreName(context.engine, keep, placement, options) };
   const node = await create(context, spec, placement, options);
   return { outcome: outdated.length === 0 ? 'created' : 'recreated', node };
@@ -110,7 +112,7 @@ async function create(context: CreateContext, spec: NodeSpec, placement: NodePla
     throw await explainCreateError(context.engine, error, spec, placement, options);
   });
   if (isCancelled(options)) {
-    await removeContainer(context.engine, context.sandboxDir, made.id, {});
+    await removeContainer(context.engine, context.lookups, made.id, {});
     throw cancelled(placement);
   }
   const back = await inspectById(context.engine, made.id, options);
@@ -138,10 +140,20 @@ async function explainCreateError(engine: EngineClient, error: unknown, spec: No
 }
 
 async function nameTaken(engine: EngineClient, placement: NodePlacement, options: VerbOptions): Promise<ProviderError> {
-  const holder = await inspectNode(engine, placement, options);
+  const holder = await inspectHolder(engine, placement, options);
   if (holder.found === 'foreign') {
     const { name, runtimeId, image } = holder.holder;
     return new ProviderError('name-taken', `container name ${name} is taken by a container that is not ours (id ${runtimeId.slice(0, 12)}, image ${image}); remove or rename it, or set another lab name or prefix`, { details: { runtimeId, image } });
   }
   return new ProviderError('name-taken', `container name ${placement.containerName} was taken while the container was made; try again`, { retryable: true });
+}
+
+/** The engine reserves a name some time before it shows the container that gets it. */
+async function inspectHolder(engine: EngineClient, placement: NodePlacement, options: VerbOptions): Promise<InspectedNode> {
+  for (let attempt = 0; attempt < 40; attempt += 1) {
+    const holder = await inspectNode(engine, placement, options);
+    if (holder.found !== 'absent') return holder;
+    await delay(50);
+  }
+  return { found: 'absent' };
 }

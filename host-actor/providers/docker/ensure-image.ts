@@ -10,11 +10,12 @@ import type { EngineClient } from './engine-client.ts';
 import { engineStatus, engineText } from './engine-client.ts';
 import { removeContainer } from './ensure-removed.ts';
 import { pullImage } from './pull-image.ts';
+import type { SandboxLookups } from './sandbox-lookups.ts';
 import { readLines } from './stream-frames.ts';
 
 export interface ImageContext {
   readonly engine: EngineClient;
-  readonly sandboxDir: string;
+  readonly lookups: SandboxLookups;
   readonly hostId: HostId;
 }
 
@@ -55,7 +56,7 @@ export async function removeStrayProbes(context: ImageContext, options: VerbOpti
   );
   // An image made by `docker commit` passes the label on, so the name has to be one of ours too.
   const ours = strays.filter((entry) => entry.Names.some((name) => name.startsWith('/labwright-probe-')));
-  for (const { Id } of ours) await removeContainer(context.engine, context.sandboxDir, Id, options);
+  for (const { Id } of ours) await removeContainer(context.engine, context.lookups, Id, options);
 }
 
 /** Size, and a container that can be made from it: engines have called archives loaded of which only a stub was there. */
@@ -68,7 +69,7 @@ async function proveImage(context: ImageContext, image: string, options: VerbOpt
     const made = await context.engine.call({ what: `proving image ${image}`, ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }) }, (docker, abortSignal) =>
       docker.createContainer({ name, Image: image, Cmd: ['true'], NetworkDisabled: true, Labels: { [ownLabel.probe]: context.hostId }, abortSignal }),
     );
-    await removeContainer(context.engine, context.sandboxDir, made.id, {});
+    await removeContainer(context.engine, context.lookups, made.id, {});
   } catch (error) {
     if (engineStatus(error) === undefined) throw error;
     throw await broken(context, image, `no container can be made from it: ${engineText(error)}`, error, options);

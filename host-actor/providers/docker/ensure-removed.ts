@@ -2,20 +2,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProviderError } from '../provider-error.ts';
 import type { NodeKey, VerbOptions } from '../provider.ts';
+import { ownershipMark } from './container-labels.ts';
 import type { EngineClient } from './engine-client.ts';
 import { engineStatus } from './engine-client.ts';
 import { inspectContainer, listOwned } from './owned-containers.ts';
-import { removeSandboxLookup } from './sandbox-lookup.ts';
+import type { SandboxLookups } from './sandbox-lookups.ts';
 
 /** Removes every container of this node, whatever its name or generation; what only shares the name is left alone. */
-export async function ensureRemoved(engine: EngineClient, sandboxDir: string, key: NodeKey, options: VerbOptions = {}): Promise<{ removed: readonly string[] }> {
+export async function ensureRemoved(engine: EngineClient, lookups: SandboxLookups, key: NodeKey, options: VerbOptions = {}): Promise<{ removed: readonly string[] }> {
   const owned = await listOwned(engine, key, options);
-  await Promise.all(owned.map((node) => removeContainer(engine, sandboxDir, node.runtimeId, options)));
+  await Promise.all(owned.map((node) => removeContainer(engine, lookups, node.runtimeId, options)));
+  await lookups.removeOf(ownershipMark(key));
   return { removed: owned.map((node) => node.runtimeId) };
 }
 
 /** Kills and removes one container by id; returns once it is gone. Absent is success. The caller has checked that it is ours. */
-export async function removeContainer(engine: EngineClient, sandboxDir: string, runtimeId: string, options: VerbOptions = {}): Promise<void> {
+export async function removeContainer(engine: EngineClient, lookups: SandboxLookups, runtimeId: string, options: VerbOptions = {}): Promise<void> {
   try {
     await engine.call({ what: `removing container ${runtimeId}`, ...options }, (docker, abortSignal) =>
       // The client passes the signal on although its types do not say so.
@@ -25,7 +27,7 @@ export async function removeContainer(engine: EngineClient, sandboxDir: string, 
     if (engineStatus(error) === 409) await untilGone(engine, runtimeId, options);
     else if (engineStatus(error) !== 404) throw error;
   }
-  await removeSandboxLookup(sandboxDir, runtimeId);
+  await lookups.remove(runtimeId);
 }
 
 function withSignal<T extends object>(options: T, abortSignal: AbortSignal): T {

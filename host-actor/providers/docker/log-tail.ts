@@ -1,4 +1,6 @@
 // Last words of a node: the end of its log, running or dead.
+import { Readable } from 'node:stream';
+import type Docker from 'dockerode';
 import type { LogTail, VerbOptions } from '../provider.ts';
 import { requireOurs } from './container-life.ts';
 import type { EngineClient } from './engine-client.ts';
@@ -13,11 +15,23 @@ export async function readLogTail(engine: EngineClient, runtimeId: string, optio
   const node = await requireOurs(engine, runtimeId, options);
   const answer = await engine.call({ what: `reading the log of container ${node.name}`, ...options }, (docker, abortSignal) =>
     // One line more than wanted tells whether lines were left out.
-    docker.getContainer(runtimeId).logs({ stdout: true, stderr: true, follow: false, tail: options.lines + 1, abortSignal }),
+    readRawLog(docker, runtimeId, options.lines + 1, abortSignal),
   );
-  const all = splitLines(Buffer.from(answer), node.tty);
+  const all = splitLines(answer, node.tty);
   const kept = withinBytes(all.slice(-options.lines), options.maxBytes ?? defaultMaxBytes);
   return { lines: kept, truncated: kept.length < all.length };
+}
+
+/** As a stream: the client's own call parses a log that happens to be JSON (a number is enough) and gives that instead. */
+async function readRawLog(docker: Docker, runtimeId: string, tail: number, abortSignal: AbortSignal): Promise<Buffer> {
+  const statusCodes = { 200: true, 404: 'no such container', 500: 'server error' };
+  const request = { path: `/containers/${runtimeId}/logs?`, method: 'GET', isStream: true, statusCodes, options: { stdout: true, stderr: true, tail }, abortSignal };
+  const stream = await new Promise<unknown>((resolve, reject) => {
+    docker.modem.dial(request, (error: unknown, answer: unknown) => (error === null ? resolve(answer) : reject(error)));
+  });
+  const chunks: Buffer[] = [];
+  if (stream instanceof Readable) for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
 }
 
 interface Line {

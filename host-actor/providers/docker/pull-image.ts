@@ -26,7 +26,7 @@ export async function pullImage(engine: EngineClient, image: string, options: Pu
   } catch (error) {
     if (isProviderError(error, 'cancelled', 'engine-unreachable', 'image-pull-failed')) throw error;
     if (isProviderError(error, 'engine-timeout')) throw pullFailed(image, `not done within ${Math.round(deadlineMs / 1000)} s`, true, error);
-    throw pullFailed(image, engineText(error), engineStatus(error) !== 404, error);
+    throw pullFailed(image, engineText(error), engineStatus(error) !== 404 && !isFinal(engineText(error)), error);
   }
 }
 
@@ -42,12 +42,17 @@ async function followPull(image: string, lines: AsyncIterable<string>, onProgres
   for await (const text of lines) {
     const line = pullLine.safeParse(parseJson(text)).data;
     if (line === undefined) continue;
-    if (line.error !== undefined) throw pullFailed(image, line.error, !/not found|manifest unknown|denied/.test(line.error));
+    if (line.error !== undefined) throw pullFailed(image, line.error, !isFinal(line.error));
     const { current, total } = line.progressDetail ?? {};
     // Unpacking counts the same bytes a second time.
     if (line.id !== undefined && total !== undefined && line.status === 'Downloading') layers.set(line.id, { current: current ?? 0, total });
     onProgress?.({ image, status: line.status ?? '', ...sumLayers(layers) });
   }
+}
+
+/** The registry has answered, and will answer the same again. */
+function isFinal(text: string): boolean {
+  return /not found|manifest unknown|denied|unauthorized/.test(text);
 }
 
 function sumLayers(layers: ReadonlyMap<string, { current: number; total: number }>): { currentBytes: number; totalBytes: number } {

@@ -1,5 +1,6 @@
 // An engine that is frozen, gone, or booted before us: our calls end, and no node runs before we say so.
 import { setTimeout as delay } from 'node:timers/promises';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeDockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
 import type { DockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
@@ -84,5 +85,24 @@ describe('docker provider and its engine', () => {
     const nobody = makeDockerProvider({ hostId: lab.hostId, socketPath: '/tmp/tprov-no-such.sock' });
     await expect(nobody.engineInfo()).rejects.toMatchObject({ code: 'engine-unreachable', retryable: true });
     await expect(nobody.ensureCreated(spec, await lab.place('r3'))).rejects.toMatchObject({ code: 'engine-unreachable' });
+  });
+
+  it('makes nodes to be wired after the start where the engine takes no runtime of ours', async () => {
+    const bare = await PrivateEngine.start('bare');
+    try {
+      await bare.importShell('tprov-shell:1');
+      const own = makeDockerProvider({ hostId: lab.hostId, socketPath: bare.socketPath });
+      expect(await own.engineInfo()).toMatchObject({ joinsNamespaces: false });
+      const placement = await lab.place('r4');
+      const { node } = await own.ensureCreated(spec, placement);
+      expect(node.wiring).toBe('after-start');
+      const started = await own.ensureStarted(node.runtimeId, placement.sandbox);
+      const { stdout } = await execa('nsenter', ['-t', String(started.node.pid), '-n', 'ip', '-o', 'link']);
+      expect(stdout.split('\n').map((line) => line.split(': ')[1])).toEqual(['lo']);
+      expect(await own.ensureCreated(spec, placement)).toMatchObject({ outcome: 'reused', node: { pid: started.node.pid } });
+      await own.ensureRemoved(placement);
+    } finally {
+      await bare.remove();
+    }
   });
 });

@@ -1,5 +1,5 @@
 // Images on a real engine: present, pulled with progress, cancelled in the middle, loaded from whole and damaged archives.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -31,6 +31,9 @@ afterEach(async () => {
 });
 
 const probes = async () => (await execa('docker', ['ps', '-aq', '--filter', `label=labwright.probe=${lab.hostId}`])).stdout;
+
+/** Layers that the engine is in the middle of fetching. */
+const halfLayers = async () => (await readdir(join((await provider.engineInfo()).dataDir, 'tmp'))).filter((name) => name.startsWith('GetImageBlob'));
 
 describe('images', () => {
   it('pulls an absent image once for all who want it, with progress, and proves it', async () => {
@@ -64,19 +67,25 @@ describe('images', () => {
     ]);
     await eventually(() => registry.stalled.length > 0, { what: 'a layer half-way' });
     one.abort();
-    expect(registry.stalled[0]?.destroyed).toBe(false);
     other.abort();
     for (const outcome of await pulls) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
-    await eventually(() => registry.stalled.every((response) => response.destroyed), { what: 'end of the transfer' });
     expect(await provider.hasImage(image)).toBe(false);
     expect(await probes()).toBe('');
+    await eventually(async () => (await halfLayers()).length === 0, { what: 'removal of the half layer' });
+    // Some engines keep the connection for a while; but what comes over it is for nobody, and a new pull begins anew.
+    registry.finishStalled();
+    expect(await provider.hasImage(image)).toBe(false);
+    registry.stallLayer = false;
+    made.push(image);
+    expect(await provider.ensureImage(image, 'if-not-present')).toMatchObject({ outcome: 'pulled' });
+    expect(registry.layerRequests).toBe(2);
   });
 
   it('ends a pull that stalls at its deadline', async () => {
     registry.stallLayer = true;
     const image = registry.image('tprov/small:1');
     await expect(provider.ensureImage(image, 'if-not-present', { deadlineMs: 500 })).rejects.toMatchObject({ code: 'image-pull-failed', retryable: true });
-    await eventually(() => registry.stalled.every((response) => response.destroyed), { what: 'end of the transfer' });
+    await eventually(async () => (await halfLayers()).length === 0, { what: 'removal of the half layer' });
   });
 
   it('D08: an archive with a damaged layer, a cut one, and one without the image all end as errors', async () => {

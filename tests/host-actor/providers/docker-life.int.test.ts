@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeDockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
 import type { DockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
-import { defaultSandboxDir } from '../../../host-actor/providers/docker/sandbox-lookup.ts';
+import { defaultSandboxDir } from '../../../host-actor/providers/docker/sandbox-lookups.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TestLab, buildSpec, image } from './test-nodes.ts';
 
@@ -73,6 +73,16 @@ describe('docker provider', () => {
     expect(await readdir(defaultSandboxDir)).not.toContain(node.runtimeId);
   });
 
+  it('removes what a container that a person removed has left', async () => {
+    const { node, placement } = await lab.run(provider, 'r1');
+    await execa('docker', ['rm', '-f', node.runtimeId]);
+    expect(await readdir(defaultSandboxDir)).toContain(node.runtimeId);
+    const { node: neighbour } = await lab.run(provider, 'r10');
+    expect(await makeDockerProvider({ hostId: lab.hostId }).ensureRemoved(placement)).toEqual({ removed: [] });
+    expect(await readdir(defaultSandboxDir)).not.toContain(node.runtimeId);
+    expect(await readdir(defaultSandboxDir)).toContain(neighbour.runtimeId);
+  });
+
   it('replaces a container of an older generation or of another spec', async () => {
     const { node, placement } = await lab.run(provider, 'r1');
     const newer = await provider.ensureCreated(buildSpec(), { ...placement, generation: 2 });
@@ -94,6 +104,16 @@ describe('docker provider', () => {
     const log = await provider.logTail(node.runtimeId, { lines: 10 });
     expect(log).toEqual({ lines: [{ stream: 'stdout', text: 'to-out' }, { stream: 'stdout', text: 'to-err' }], truncated: false });
     expect(await provider.logTail(node.runtimeId, { lines: 1 })).toEqual({ lines: [{ stream: 'stdout', text: 'to-err' }], truncated: true });
+  });
+
+  it('reads a log as it is, also one that happens to be JSON, and bounds it', async () => {
+    const { node } = await lab.run(provider, 'r1', { cmd: ['sh', '-c', 'echo 42'] });
+    await eventually(async () => (await provider.listOwned({ hostId: lab.hostId }))[0]?.status === 'exited');
+    expect(await provider.logTail(node.runtimeId, { lines: 5 })).toEqual({ lines: [{ stream: 'stdout', text: '42' }], truncated: false });
+    const { node: wordy } = await lab.run(provider, 'r2', { cmd: ['sh', '-c', 'for i in 1 2 3 4 5; do printf "%01000d\\n" $i; done'] });
+    await eventually(async () => (await provider.listOwned({ hostId: lab.hostId, nodeId: wordy.nodeId }))[0]?.status === 'exited');
+    const bounded = await provider.logTail(wordy.runtimeId, { lines: 5, maxBytes: 2_500 });
+    expect(bounded).toMatchObject({ truncated: true, lines: [{ text: expect.stringMatching(/^0+4$/) }, { text: expect.stringMatching(/^0+5$/) }] });
   });
 
   it('names a command that the image does not have', async () => {

@@ -38,9 +38,9 @@ describe('limits of a node', () => {
       tmpfs: ['/scratch:size=1m'],
       user: '0',
     });
-    const format = '{{.HostConfig.CpuQuota}} {{.HostConfig.CpusetCpus}} {{.HostConfig.Memory}} {{.HostConfig.ShmSize}} {{.HostConfig.CgroupParent}} {{.HostConfig.Dns}} {{.HostConfig.PortBindings}} {{index .Config.Labels "colour"}} {{index .Config.Labels "clab-node-name"}}';
+    const format = '{{.HostConfig.CpuQuota}} {{.HostConfig.CpusetCpus}} {{.HostConfig.Memory}} {{.HostConfig.ShmSize}} {{.HostConfig.CgroupParent}} {{.HostConfig.Dns}} {{json .HostConfig.PortBindings}} {{index .Config.Labels "colour"}} {{index .Config.Labels "clab-node-name"}}';
     const { stdout } = await execa('docker', ['inspect', node.runtimeId, '-f', format]);
-    expect(stdout).toBe('150000 0 1000000000 134217728 tprov-parent [192.0.2.53] map[80/tcp:[{ 18099}]] blue r1');
+    expect(stdout).toBe('150000 0 1000000000 134217728 tprov-parent [192.0.2.53] {"80/tcp":[{"HostIp":"","HostPort":"18099"}]} blue r1');
     expect((await provider.exec(node.runtimeId, 'cat /proc/mounts')).stdout).toMatch(/ \/scratch tmpfs .*size=1024k/);
     // The port is ours to publish: the engine itself listens nowhere.
     expect((await execa('ss', ['-Hlnt', 'sport', '=', ':18099'])).stdout).toBe('');

@@ -26,10 +26,10 @@ export class PrivateEngine {
     this.socketPath = join(dir, 'engine.sock');
   }
 
-  /** Starts an engine with its own directories; it knows our runtime where the host's engine does. */
-  static async start(): Promise<PrivateEngine> {
+  /** Starts an engine with its own directories; it knows our runtime where the host's engine does, unless it is to be a bare one. */
+  static async start(kind: 'like-the-host' | 'bare' = 'like-the-host'): Promise<PrivateEngine> {
     const { stdout } = await execa('docker', ['info', '-f', '{{.Runtimes.labwright.path}}'], { reject: false });
-    const engine = new PrivateEngine(await mkdtemp(join(tmpdir(), 'tprov-engine-')), stdout.startsWith('/') ? stdout : '');
+    const engine = new PrivateEngine(await mkdtemp(join(tmpdir(), 'tprov-engine-')), kind === 'like-the-host' && stdout.startsWith('/') ? stdout : '');
     await engine.boot();
     return engine;
   }

@@ -63,6 +63,7 @@ export function buildPlacement(overrides: Partial<NodePlacement> = {}): NodePlac
 export class TestLab {
   readonly labId: LabId;
   readonly hostId: HostId;
+  readonly #placed: NodePlacement[] = [];
   readonly #namespaces: string[] = [];
   readonly #foreign: string[] = [];
 
@@ -84,7 +85,9 @@ export class TestLab {
   /** A placement in this lab, in a namespace of its own unless another sandbox is given. */
   async place(node: string, overrides: Partial<NodePlacement> = {}): Promise<NodePlacement> {
     const sandbox = overrides.sandbox ?? { netnsPath: await this.namespace(node) };
-    return buildPlacement({ labId: this.labId, hostId: this.hostId, nodeId: NodeId.parse(node), ...overrides, sandbox });
+    const placement = buildPlacement({ labId: this.labId, hostId: this.hostId, nodeId: NodeId.parse(node), ...overrides, sandbox });
+    this.#placed.push(placement);
+    return placement;
   }
 
   /** Creates and starts a node. */
@@ -104,7 +107,7 @@ export class TestLab {
 
   /** Removes what this run made: its own lab's containers, named strangers, namespaces. */
   async clear(provider: DockerProvider): Promise<void> {
-    for (const node of await provider.listOwned({ hostId: this.hostId })) await provider.ensureRemoved({ ...node, containerName: node.name });
+    for (const key of this.#placed.splice(0)) await provider.ensureRemoved(key);
     for (const id of this.#foreign.splice(0)) await execa('docker', ['rm', '-f', id], { reject: false });
     for (const name of this.#namespaces.splice(0)) await execa('ip', ['netns', 'del', name], { reject: false });
   }

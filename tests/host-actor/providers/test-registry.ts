@@ -14,6 +14,7 @@ export class TestRegistry {
   /** Answers that stopped half-way and wait for their client to leave. */
   readonly stalled: ServerResponse[] = [];
   stallLayer = false;
+  layerRequests = 0;
 
   private constructor(layer: Buffer) {
     this.#layer = layer;
@@ -44,26 +45,38 @@ export class TestRegistry {
     return `127.0.0.1:${port}/${name}`;
   }
 
+  /** Sends the second halves. */
+  finishStalled(): void {
+    for (const response of this.stalled.splice(0)) response.end(this.#layer.subarray(this.#layer.length / 2));
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #answer(url: string, response: ServerResponse): void {
-    if (url === '/v2/') return void response.end('{}');
+    if (url === '/v2/') return send(response, Buffer.from('{}'));
     if (url.includes('/absent/')) {
       response.statusCode = 404;
-      return void response.end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
+      return send(response, Buffer.from(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] })));
     }
     if (url.includes('/manifests/')) {
       response.setHeader('content-type', 'application/vnd.docker.distribution.manifest.v2+json');
       response.setHeader('docker-content-digest', digestOf(this.#manifest));
-      return void response.end(this.#manifest);
+      return send(response, this.#manifest);
     }
-    if (url.endsWith(digestOf(this.#config))) return void response.end(this.#config);
+    if (url.endsWith(digestOf(this.#config))) return send(response, this.#config);
+    this.layerRequests += 1;
+    if (!this.stallLayer) return send(response, this.#layer);
     response.setHeader('content-length', this.#layer.length);
-    if (!this.stallLayer) return void response.end(this.#layer);
     response.write(this.#layer.subarray(0, this.#layer.length / 2));
     this.stalled.push(response);
   }
+}
+
+/** With its length, which engines want to see in the answer to HEAD too. */
+function send(response: ServerResponse, content: Buffer): void {
+  response.setHeader('content-length', content.length);
+  response.end(content);
 }

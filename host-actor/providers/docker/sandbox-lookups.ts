@@ -1,0 +1,73 @@
+// Tells our OCI runtime which network namespace a container joins: one small file a container, named by its id.
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProviderError } from '../provider-error.ts';
+
+/** Where the runtime looks; it belongs to this boot of the host, as the namespaces do. */
+export const defaultSandboxDir = '/run/labwright/sandboxes';
+
+/** Files of two lines: the namespace's path, which the runtime reads, and whose node it is, which we read. */
+export class SandboxLookups {
+  readonly #dir: string;
+  /** Marks by file name; a container id is never used twice. */
+  readonly #marks = new Map<string, string>();
+
+  constructor(dir: string = defaultSandboxDir) {
+    this.#dir = dir;
+  }
+
+  /** Writes the look-up before a start. The namespace must exist: the runtime refuses anything else.
+   *  @throws {ProviderError} `sandbox-missing`. */
+  async write(runtimeId: string, netnsPath: string, mark: string): Promise<void> {
+    if ((await namespaceInode(netnsPath)) === undefined) {
+      throw new ProviderError('sandbox-missing', `container ${runtimeId} cannot start: its network namespace ${netnsPath} does not exist`, { retryable: true, details: { netnsPath } });
+    }
+    await mkdir(this.#dir, { recursive: true });
+    const path = join(this.#dir, runtimeId);
+    // Renamed into place, so that the runtime never reads half a path.
+    await writeFile(`${path}.new`, `${netnsPath}\n${mark}\n`);
+    await rename(`${path}.new`, path);
+    this.#marks.set(runtimeId, mark);
+  }
+
+  /** Absent is success. */
+  async remove(runtimeId: string): Promise<void> {
+    await rm(join(this.#dir, runtimeId), { force: true });
+    this.#marks.delete(runtimeId);
+  }
+
+  /** Removes all look-ups of a node, those of containers that a person removed included. */
+  async removeOf(mark: string): Promise<void> {
+    const names = await readdir(this.#dir).catch(() => []);
+    for (const name of names) {
+      if ((await this.#readMark(name)) === mark) await this.remove(name);
+    }
+  }
+
+  async #readMark(name: string): Promise<string> {
+    const known = this.#marks.get(name);
+    if (known !== undefined) return known;
+    const text = await readFile(join(this.#dir, name), 'utf8').catch(() => '');
+    const mark = text.split('\n')[1] ?? '';
+    // One that is being written has no mark yet.
+    if (mark !== '') this.#marks.set(name, mark);
+    return mark;
+  }
+}
+
+/** Throws unless the process lives in the namespace; a process that has ended already proves nothing and passes.
+ *  @throws {ProviderError} `sandbox-mismatch`. */
+export async function checkJoinedSandbox(pid: number, netnsPath: string): Promise<void> {
+  const [joined, wanted] = [await namespaceInode(`/proc/${pid}/ns/net`), await namespaceInode(netnsPath)];
+  if (joined === undefined || joined === wanted) return;
+  throw new ProviderError('sandbox-mismatch', `process ${pid} runs in another network namespace than ${netnsPath}; the engine did not carry out the runtime's change`, { details: { pid, netnsPath } });
+}
+
+async function namespaceInode(path: string): Promise<string | undefined> {
+  try {
+    const found = await stat(path);
+    return `${found.dev}:${found.ino}`;
+  } catch {
+    return undefined;
+  }
+}
