@@ -1,6 +1,6 @@
 // version: what is installed, in the three lines that scripts look for.
 import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
@@ -30,8 +30,12 @@ export const versionCommand = command({
   },
 });
 
-/** Commit and its time in a clone; `none` and the package's own time elsewhere. */
+const BuildInfo = z.object({ commit: z.string(), date: z.string() });
+
+/** Commit and its time: as a package was built, or as a clone stands; `none` and the time of package.json elsewhere. */
 async function readOrigin(): Promise<{ commit: string; date: string }> {
+  const built = await readFile(join(ROOT, 'build-info.json'), 'utf8').catch(() => undefined);
+  if (built !== undefined) return BuildInfo.parse(JSON.parse(built));
   const ask = promisify(execFile);
   const isClone = await stat(join(ROOT, '.git')).then(() => true, () => false);
   const shown = isClone ? await ask('git', ['-C', ROOT, 'show', '-s', '--format=%h %cI', 'HEAD']).catch(() => undefined) : undefined;
