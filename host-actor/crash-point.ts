@@ -1,6 +1,5 @@
-// Named moments at which a test may have this process killed without warning; in ordinary life they do nothing.
-
-const seen = new Map<string, number>();
+// The moments of the host-actor at which a test can have it killed.
+import { crashPoint as crash } from '../nats/crash-point.ts';
 
 /** Every moment of the host-actor that a test can name. */
 export const CRASH_POINTS = [
@@ -17,18 +16,4 @@ export const CRASH_POINTS = [
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
-/**
- * Kills the own process with SIGKILL when `LABWRIGHT_CRASH_AT` names this moment: `NAME`, or `NAME:3` for the third time
- * that it is reached. Several names are separated by commas.
- */
-export function crashPoint(name: CrashPoint): void {
-  const wanted = process.env['LABWRIGHT_CRASH_AT'];
-  if (wanted === undefined || wanted === '') return;
-  const count = (seen.get(name) ?? 0) + 1;
-  seen.set(name, count);
-  const hit = wanted.split(',').some((entry) => {
-    const [point, nth] = entry.split(':');
-    return point === name && count === Number(nth ?? '1');
-  });
-  if (hit) process.kill(process.pid, 'SIGKILL');
-}
+export const crashPoint = (name: CrashPoint): void => crash(name);

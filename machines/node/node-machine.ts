@@ -15,6 +15,8 @@ export type NodeContext = {
   health: 'none' | 'starting' | 'healthy' | 'unhealthy';
   repairs: number;
   execFailures: number;
+  /** The steps run again after the host made the container anew: what they find done already is no failure. */
+  rerun: boolean;
   /** Failed tries of the present order since it last succeeded. */
   attempts: number;
   failure: Failure | null;
@@ -73,12 +75,13 @@ const base = setup({
       pid: ({ event }) => (event.type === 'started' ? event.pid : null),
       startedAt: ({ event }) => (event.type === 'started' ? event.at : null),
       repairs: ({ context, event }) => context.repairs + (event.type === 'started' && event.repaired ? 1 : 0),
+      rerun: ({ context, event }) => context.rerun || (event.type === 'started' && event.repaired),
       attempts: 0,
       failure: null,
       health: 'none',
     }),
     noteDown: assign({ pid: null, startedAt: null, health: 'none' }),
-    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0 }),
+    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0, rerun: false }),
     noteFailure: assign({
       failure: ({ context, event }) => ('failure' in event ? event.failure : context.failure),
       attempts: ({ context }) => context.attempts + 1,
@@ -89,7 +92,7 @@ const base = setup({
     advance: assign({ step: ({ context }) => context.step + 1 }),
     noteExec: assign({
       execFailures: ({ context, event }) =>
-        context.execFailures + (event.type === 'executed' ? event.results.filter((result) => result.exitCode !== 0).length : 0),
+        context.execFailures + (event.type === 'executed' && !context.rerun ? event.results.filter((result) => result.exitCode !== 0).length : 0),
     }),
     noteHealth: assign({ health: ({ context, event }) => (event.type === 'health' ? event.status : context.health) }),
   },
@@ -126,7 +129,7 @@ export const nodeMachine = base.createMachine({
   id: 'node',
   context: {
     desired: 'absent', runtimeId: null, pid: null, startedAt: null, step: 0,
-    health: 'none', repairs: 0, execFailures: 0, attempts: 0, failure: null,
+    health: 'none', repairs: 0, execFailures: 0, rerun: false, attempts: 0, failure: null,
   },
   initial: 'absent',
   states: {

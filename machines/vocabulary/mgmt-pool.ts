@@ -7,8 +7,9 @@ export const DEFAULT_MGMT_IPV4_SUBNET = '172.20.20.0/24';
 export const DEFAULT_MGMT_IPV6_SUBNET = '3fff:172:20:20::/64';
 
 /**
- * `leases` = lower half of the pool, where our dynamic addresses come from (both ends included); `engineRange` = upper
- * half, what the engine gives to containers of other people, and what we take from its top only when our half is full.
+ * `leases` = lower part of the pool, where our dynamic addresses come from (both ends included); `engineRange` = upper
+ * part, what the engine gives to containers of other people, and what we take from its top only when ours is full. The
+ * parts are halves; of a pool beyond 2^32 addresses (IPv6) they are its first two blocks of 65,536.
  */
 export interface MgmtPool {
   readonly subnet: Subnet;
@@ -30,7 +31,7 @@ export function splitMgmtPool(wanted: { subnet: string; gateway?: string | undef
   const gateway = wanted.gateway === undefined ? { family: subnet.family, value: subnet.first + 1n } : parseIp(wanted.gateway);
   if (!pool || !gateway || !inSubnet(gateway, subnet) || pool.family !== subnet.family) return undefined;
   if (pool.first < subnet.first || pool.last > subnet.last) return undefined;
-  const engine = upperHalf(pool);
+  const engine = enginePart(pool);
   return {
     subnet,
     gateway: gateway.value,
@@ -41,6 +42,8 @@ export function splitMgmtPool(wanted: { subnet: string; gateway?: string | undef
   };
 }
 
+const BLOCK = 65_536n;
+
 /** Whether an address of the subnet may be given to a node: not the gateway, not the network or broadcast address. */
 export function usableInPool(value: bigint, pool: MgmtPool): boolean {
   if (value === pool.gateway) return false;
@@ -50,8 +53,10 @@ export function usableInPool(value: bigint, pool: MgmtPool): boolean {
   return !(edges && family === 4 && value === last);
 }
 
-function upperHalf(pool: Subnet): Subnet {
+function enginePart(pool: Subnet): Subnet {
   const size = pool.last - pool.first + 1n;
   if (size < 4n) return pool;
+  // Engine 20.10 cannot allocate from the upper half of a /64: "invalid bit range".
+  if (size > 1n << 32n) return { family: pool.family, prefixLength: 112, first: pool.first + BLOCK, last: pool.first + 2n * BLOCK - 1n };
   return { family: pool.family, prefixLength: pool.prefixLength + 1, first: pool.first + size / 2n, last: pool.last };
 }

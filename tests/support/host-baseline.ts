@@ -1,0 +1,40 @@
+// What stands on this host that a lab could leave behind, as text to compare: containers, networks, links, rules, namespaces, processes.
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const lines = async (file: string, args: string[]): Promise<string[]> =>
+  await run(file, args, { maxBuffer: 64 * 1024 * 1024 }).then(({ stdout }) => stdout.split('\n').filter(Boolean), () => [`${file} ${args.join(' ')}: not there`]);
+
+/** Counters and handles change by themselves and are left out. */
+const stable = (text: string): string => text.replaceAll(/packets \d+ bytes \d+|\[\d+:\d+\]| # handle \d+/g, '').trimEnd();
+
+export type Baseline = Record<string, string[]>;
+
+/** Reads the host; two readings are equal when a lab left nothing. */
+export async function readBaseline(): Promise<Baseline> {
+  const [containers, networks, links, qdiscs, actions, nft, iptables, ip6tables, netns, routes] = await Promise.all([
+    lines('docker', ['ps', '-a', '--format', '{{.Names}} {{.ID}}']), lines('docker', ['network', 'ls', '--format', '{{.Name}} {{.Driver}}']),
+    lines('ip', ['-o', 'link']), lines('tc', ['qdisc', 'show']), lines('tc', ['actions', 'ls', 'action', 'mirred']), lines('nft', ['list', 'ruleset']),
+    lines('iptables-save', []), lines('ip6tables-save', []), lines('ip', ['netns', 'list']), lines('ip', ['route', 'show', 'table', 'all']),
+  ]);
+  return {
+    containers, networks, qdiscs, netns, routes,
+    links: links.map((line) => line.replace(/^(\d+: )([^:@]+).*/, '$2')).toSorted(),
+    actions: actions.filter((line) => line.includes('mirred')),
+    nft: nft.map(stable), iptables: rules(iptables), ip6tables: rules(ip6tables),
+    processes: await ourProcesses(),
+    sandboxes: await readdir('/run/labwright/sandboxes').catch(() => []),
+  };
+}
+
+const rules = (save: string[]): string[] => save.filter((line) => !line.startsWith('#')).map(stable);
+
+/** Processes that a lab could have left: runtimes' shims, monitors, relays. */
+async function ourProcesses(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(pids.map(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim()));
+  return commands.filter((command) => /containerd-shim|labwright-runtime|host-actor\/main|supervisor\/main|controller\/main|nats-server|^ip .*monitor|^tc monitor|^nft .*monitor/.test(command))
+    .map((command) => command.replace(/-id [0-9a-f]+|\/tmp\/lw-[^\s]*/g, '')).toSorted();
+}

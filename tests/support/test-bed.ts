@@ -1,0 +1,91 @@
+// A whole product on this machine for end-to-end tests: an own controller in an own home, a client, and baselines of the host.
+import { readFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { stopController } from '../../controller/down.ts';
+import { findCredentials, readEndpoint } from '../../controller/endpoint.ts';
+import { readProcessRecord } from '../../controller/process-record.ts';
+import { processRecordPath, stateDir } from '../../controller/state-dir.ts';
+import { ensureController } from '../../controller/up.ts';
+import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
+import type { LabView } from '../../machines/vocabulary/lab-view.ts';
+import { connectNats } from '../../nats/connect.ts';
+import { readCredentials } from '../../nats/credentials.ts';
+import { createOpsClient } from '../../nats/ops-client.ts';
+import type { OpsClient } from '../../nats/ops-client.ts';
+import { inboxPrefixOf } from '../../nats/roles.ts';
+import { readLab } from '../../topology/read-lab.ts';
+import { command, lab } from './lab-builders.ts';
+import { eventually } from './eventually.ts';
+
+export type TestBed = {
+  readonly home: string;
+  readonly ops: OpsClient;
+  /** Process ids of the controller's children and of its parent, as their records say. */
+  pid(name: 'nats-server' | 'supervisor' | 'host-actor' | 'parent'): Promise<number>;
+  up(): Promise<void>;
+  down(): Promise<void>;
+  deploy(spec: LabSpec, options?: { reconfigure?: boolean }): Promise<void>;
+  destroy(name: string): Promise<void>;
+  view(name: string): Promise<LabView>;
+  /** Waits until the lab's state is one of these. */
+  settled(name: string, states?: readonly LabView['state'][], timeoutMs?: number): Promise<LabView>;
+  /** Destroys all labs, ends the controller, removes its home. */
+  close(): Promise<void>;
+};
+
+/** Starts a controller of its own. `env` reaches its processes. */
+export async function openTestBed(env: Record<string, string> = {}): Promise<TestBed> {
+  const home = await mkdtemp(join(tmpdir(), 'lw-bed-'));
+  const dir = stateDir(home);
+  const up = async () => void (await ensureController({ home, env: { ...process.env, ...env, LABWRIGHT_HOME: home } }));
+  await up();
+  const endpoint = await readEndpoint(dir);
+  if (!endpoint) throw new Error('the controller left no endpoint');
+  const role = { role: 'operator' } as const;
+  const nc = await connectNats({ url: endpoint.url, credentials: await readCredentials(await findCredentials(endpoint, role)), inboxPrefix: inboxPrefixOf(role), name: 'test bed' });
+  const ops = createOpsClient(nc);
+  let commands = 0;
+  const nextId = () => command(`bed-${process.pid}-${(commands += 1)}-${Date.now()}`);
+  const view = async (name: string) => await ops.request('inspect', {}, { lab: lab(name), timeoutMs: 5_000 });
+  const settled: TestBed['settled'] = async (name, states = ['running', 'degraded'], timeoutMs = 120_000) =>
+    await eventually(async () => {
+      const now = await view(name);
+      return states.includes(now.state) ? now : null;
+    }, { timeoutMs, what: `lab ${name} to be ${states.join(' or ')}`, everyMs: 50 });
+  const destroy = async (name: string) => {
+    await ops.request('destroy', { commandId: nextId(), cleanup: true, keepMgmtNet: false }, { lab: lab(name) });
+    await settled(name, ['destroyed']);
+  };
+  return {
+    home, ops, up, view, settled, destroy,
+    down: async () => void (await stopController({ home })),
+    pid: async (name) => {
+      const record = await readProcessRecord(name === 'parent' ? dir.parentRecord : processRecordPath(dir, name));
+      const pid = record?.identity?.pid;
+      if (pid === undefined) throw new Error(`no process id of ${name} is recorded`);
+      return pid;
+    },
+    deploy: async (spec, options = {}) => void (await ops.request('deploy', { commandId: nextId(), spec, takeOver: false, reconfigure: options.reconfigure ?? false }, { lab: spec.id, timeoutMs: 60_000 })),
+    async close() {
+      const { labs } = await ops.request('list', { destroyed: false });
+      await Promise.all(labs.map(async (one) => await destroy(one.lab)));
+      await nc.close();
+      await stopController({ home });
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Reads lab text as the command line does. @throws Error with all faults. */
+export function labFromText(text: string, path: string): LabSpec {
+  const result = readLab({ text, path: resolve(path), folder: dirname(resolve(path)), env: process.env });
+  if ('faults' in result) throw new Error(JSON.stringify(result.faults, undefined, 1));
+  return result.lab;
+}
+
+export async function labFromFile(path: string): Promise<LabSpec> {
+  return labFromText(await readFile(path, 'utf8'), path);
+}
+
