@@ -1,15 +1,17 @@
 // Typed client of the ops API: requests with checked answers, and a lab's state followed without a gap.
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { errors } from '@nats-io/transport-node';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
-import { Notice } from '../machines/vocabulary/lab-view.ts';
-import type { LabView } from '../machines/vocabulary/lab-view.ts';
+import type { LabView, Notice } from '../machines/vocabulary/lab-view.ts';
+import { serverFeatures } from './connect.ts';
+import { openNoticeInbox } from './notice-inbox.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
-import { noticeSubject, opsSubject } from './subjects.ts';
+import { opsSubject } from './subjects.ts';
 
 /** A refusal or accident on the other side, or no answer at all (`no-responders`, `timeout`, `connection-closed`: retryable). */
 export class OpsRequestError extends Error {
@@ -27,9 +29,16 @@ export class OpsRequestError extends Error {
 
 export type Watched = { readonly view: LabView; readonly notice?: Notice };
 
+export type RequestOptions = {
+  readonly lab?: LabId;
+  readonly timeoutMs?: number;
+  /** How long a request with a commandId is sent again while nobody answers; 10,000 by default. */
+  readonly patienceMs?: number;
+};
+
 export type OpsClient = {
   /** @throws {OpsRequestError} */
-  request<V extends OpsVerb>(verb: V, request: OpsRequest<V>, options?: { lab?: LabId; timeoutMs?: number }): Promise<OpsResponse<V>>;
+  request<V extends OpsVerb>(verb: V, request: OpsRequest<V>, options?: RequestOptions): Promise<OpsResponse<V>>;
   /** First the present state, then each change folded into it, in order and without a gap. Ends with the signal. */
   watch(lab: LabId, signal: AbortSignal): AsyncGenerator<Watched, void, void>;
   /** News of all labs as they come, with no state before them. */
@@ -37,6 +46,10 @@ export type OpsClient = {
 };
 
 const TIMEOUT_MS = 30_000;
+const PATIENCE_MS = 10_000;
+const RETRY_EVERY_MS = 200;
+/** Room that subject and headers take out of a message. */
+const ENVELOPE_BYTES = 4 * 1024;
 const PACK_ABOVE_BYTES = 256 * 1024;
 
 export function createOpsClient(nc: NatsConnection): OpsClient {
@@ -48,17 +61,38 @@ export function createOpsClient(nc: NatsConnection): OpsClient {
   return client;
 }
 
-async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: { lab?: LabId; timeoutMs?: number }): Promise<OpsResponse<V>> {
-  const text = JSON.stringify(request);
-  const body = text.length > PACK_ABOVE_BYTES ? gzipSync(text) : text;
-  const reply = await nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: options.timeoutMs ?? TIMEOUT_MS }).catch((cause: unknown) => {
-    throw new OpsRequestError(unanswered(verb, cause), { cause });
-  });
+async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<OpsResponse<V>> {
+  const reply = await send(nc, verb, request, options);
   const answer = readAnswer(verb, reply);
   const schema: z.ZodType<OpsResponse<V>> = OPS[verb].response as never;
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new OpsRequestError({ code: 'invalid-answer', message: `answer to ${verb} is not of its form (other version?): ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`, retryable: false, details: {} });
+}
+
+/** A request with a commandId is sent again while nobody answers: the supervisor may be coming back, and twice is as once. */
+async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<Msg> {
+  const text = JSON.stringify(request);
+  const body = text.length > PACK_ABOVE_BYTES ? gzipSync(text) : text;
+  checkSize(nc, verb, body);
+  let giveUpAt: number | undefined;
+  for (;;) {
+    try {
+      return await nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: options.timeoutMs ?? TIMEOUT_MS });
+    } catch (cause) {
+      giveUpAt ??= performance.now() + ('commandId' in request ? (options.patienceMs ?? PATIENCE_MS) : 0);
+      const failure = unanswered(verb, cause);
+      if (!failure.retryable || nc.isClosed() || performance.now() >= giveUpAt) throw new OpsRequestError(failure, { cause });
+      await delay(RETRY_EVERY_MS);
+    }
+  }
+}
+
+function checkSize(nc: NatsConnection, verb: OpsVerb, body: string | Uint8Array): void {
+  const bytes = Buffer.byteLength(body);
+  const { maxPayload } = serverFeatures(nc);
+  if (bytes <= maxPayload - ENVELOPE_BYTES) return;
+  throw new OpsRequestError({ code: 'too-large', message: `request to ${verb} has ${bytes} bytes compressed, the server takes ${maxPayload}: raise its max_payload`, retryable: false, details: { bytes, maxPayload } });
 }
 
 function readAnswer(verb: OpsVerb, reply: Msg): unknown {
@@ -69,40 +103,70 @@ function readAnswer(verb: OpsVerb, reply: Msg): unknown {
 }
 
 function unanswered(verb: OpsVerb, cause: unknown): OpsFailure {
-  const nobody = cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders());
-  const code = nobody ? 'no-responders' : cause instanceof errors.TimeoutError ? 'timeout' : 'connection-closed';
-  const why = { 'no-responders': 'no supervisor is there', timeout: 'the supervisor did not answer in time', 'connection-closed': cause instanceof Error ? cause.message : String(cause) }[code];
-  return { code, message: `${verb} was not answered: ${why}. See \`labwright status\``, retryable: true, details: {} };
+  const failure = (code: string, why: string, retryable: boolean): OpsFailure => ({ code, message: `${verb} was not answered: ${why}`, retryable, details: {} });
+  const inner = cause instanceof errors.RequestError ? cause.cause : cause;
+  if (inner instanceof errors.PermissionViolationError) return failure('forbidden', 'these credentials do not permit it', false);
+  if (cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders())) return failure('no-responders', 'no supervisor is there. See `labwright status`', true);
+  if (cause instanceof errors.TimeoutError) return failure('timeout', 'the supervisor did not answer in time. See `labwright status`', true);
+  return failure('connection-closed', `${cause instanceof Error ? cause.message : String(cause)}. See \`labwright status\``, true);
 }
 
+/** How long a watch believes silence before it asks for the state: the last notice before a silence leaves no gap behind. */
+const SILENCE_MS = 5_000;
+
 async function* watch(nc: NatsConnection, client: OpsClient, lab: LabId, signal: AbortSignal): AsyncGenerator<Watched, void, void> {
-  const live = notices(nc, signal, lab);
   // The subscription exists before the snapshot is asked for, so nothing falls between the two.
-  const first = live.next();
-  await nc.flush();
-  let view = await client.request('inspect', {}, { lab });
-  yield { view };
-  for (let next = await first; !next.done; next = await live.next()) {
-    const notice = next.value;
-    if (notice.n <= view.n) continue;
-    view = notice.n === view.n + 1 ? foldNotice(view, notice) : await client.request('inspect', {}, { lab });
-    yield { view, notice };
+  const inbox = openNoticeInbox(nc, signal, lab);
+  try {
+    await nc.flush();
+    let view = await client.request('inspect', {}, { lab });
+    yield { view };
+    for (;;) {
+      const next = await inbox.next(SILENCE_MS);
+      if (next === 'end') return;
+      if (next === 'silence') {
+        const now = await inspectPatiently(client, lab, signal);
+        if (now === undefined) return;
+        if (now.n === view.n) continue;
+        view = now;
+        yield { view };
+        continue;
+      }
+      // A pruned log begins again at 1; anything else that is not newer was in the snapshot.
+      if (next.n <= view.n && next.n !== 1) continue;
+      const now = next.n === view.n + 1 ? foldNotice(view, next) : await inspectPatiently(client, lab, signal);
+      if (now === undefined) return;
+      view = now;
+      yield { view, notice: next };
+    }
+  } finally {
+    inbox.close();
   }
 }
 
+/** The present state, however long the supervisor or the server is away; undefined when the watch ended meanwhile. */
+async function inspectPatiently(client: OpsClient, lab: LabId, signal: AbortSignal): Promise<LabView | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await client.request('inspect', {}, { lab, timeoutMs: 5_000 });
+    } catch (error) {
+      if (!(error instanceof OpsRequestError) || !error.retryable || error.code === 'connection-closed') throw error;
+      await delay(RETRY_EVERY_MS);
+    }
+  }
+  return undefined;
+}
+
 async function* notices(nc: NatsConnection, signal: AbortSignal, lab?: LabId): AsyncGenerator<Notice, void, void> {
-  if (signal.aborted) return;
-  const subscription = nc.subscribe(noticeSubject(lab));
-  const stop = () => subscription.unsubscribe();
-  signal.addEventListener('abort', stop, { once: true });
+  const inbox = openNoticeInbox(nc, signal, lab);
   try {
-    for await (const message of subscription) {
-      const parsed = Notice.safeParse(JSON.parse(bodyText(message.data)));
-      if (parsed.success) yield parsed.data;
+    for (;;) {
+      const next = await inbox.next(Number.POSITIVE_INFINITY);
+      if (next === 'end') return;
+      if (next !== 'silence') yield next;
     }
   } finally {
-    signal.removeEventListener('abort', stop);
-    subscription.unsubscribe();
+    inbox.close();
   }
 }
 

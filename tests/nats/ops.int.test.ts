@@ -1,0 +1,218 @@
+// The ops API between a real service and real clients: discovery, errors, retries, notices without a gap.
+import { Svcm } from '@nats-io/services';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CommandId, LabId } from '../../machines/vocabulary/ids.ts';
+import type { LabView, Notice } from '../../machines/vocabulary/lab-view.ts';
+import type { OpsClient, Watched } from '../../nats/ops-client.ts';
+import { createOpsClient } from '../../nats/ops-client.ts';
+import { OPS } from '../../nats/ops-contract.ts';
+import type { OpsFailure } from '../../nats/ops-contract.ts';
+import type { OpsHandler, OpsServing, ServeOps } from '../../nats/ops-services.ts';
+import { serveOps } from '../../nats/ops-services.ts';
+import { noticeSubject } from '../../nats/subjects.ts';
+import { eventually } from '../support/eventually.ts';
+import type { TestNats } from '../support/nats-server.ts';
+import { startNats } from '../support/nats-server.ts';
+
+const lab = LabId.parse('lab 1');
+const commandId = CommandId.parse('c1');
+
+class Refused extends Error {
+  readonly failure: OpsFailure;
+  constructor(failure: OpsFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+describe('ops API', () => {
+  let nats: TestNats;
+  let supervisor: NatsConnection;
+  let operator: OpsClient;
+  let viewer: OpsClient;
+  let viewerConnection: NatsConnection;
+  let serving: OpsServing;
+  let handlers: Record<keyof typeof OPS, OpsHandler>;
+  let problems: string[];
+
+  const serve = async (nc: NatsConnection): Promise<OpsServing> => {
+    const options: ServeOps = {
+      version: '1.2.3', handlers,
+      failureOf: (error) => (error instanceof Refused ? error.failure : { code: 'internal', message: String(error), retryable: false, details: {} }),
+      onProblem: ({ reason }) => problems.push(reason),
+    };
+    const service = await serveOps(nc, options);
+    await nc.flush();
+    return service;
+  };
+
+  beforeAll(async () => {
+    nats = await startNats();
+    supervisor = await nats.connect({ role: 'supervisor' });
+    operator = createOpsClient(await nats.connect({ role: 'operator' }));
+    viewerConnection = await nats.connect({ role: 'viewer' });
+    viewer = createOpsClient(viewerConnection);
+  });
+  afterAll(async () => await nats.stop());
+  beforeEach(async () => {
+    problems = [];
+    handlers = Object.fromEntries(Object.keys(OPS).map((verb) => [verb, async () => await Promise.reject(new Error(`no handler for ${verb}`))])) as unknown as typeof handlers;
+    serving = await serve(supervisor);
+  });
+  afterEach(async () => await serving.stop());
+
+  it('is discovered with all its verbs by the stock service protocol, also by a viewer', async () => {
+    // The pre-release types its own copy of the core package.
+    const client = new Svcm(viewerConnection as unknown as ConstructorParameters<typeof Svcm>[0]).client();
+    const pings = await collect(await client.ping('labwright'));
+    expect(pings).toMatchObject([{ name: 'labwright', version: '1.2.3' }]);
+    const [info] = await collect(await client.info('labwright'));
+    expect(info?.endpoints.map((endpoint) => endpoint.name).sort()).toEqual(Object.keys(OPS).sort());
+    expect(info?.endpoints.find((endpoint) => endpoint.name === 'destroy')?.subject).toBe('lw.v1.do.destroy.*');
+    const [stats] = await collect(await client.stats('labwright'));
+    expect(stats?.endpoints?.every((endpoint) => endpoint.num_errors === 0)).toBe(true);
+  });
+
+  it('hands request and lab to the handler, and its answer to the caller', async () => {
+    const asked: unknown[] = [];
+    handlers.destroy = async (at, request) => {
+      asked.push(at, request);
+      return { outcome: 'accepted', n: 7, repeated: false, changes: [] };
+    };
+    expect(await operator.request('destroy', { commandId, cleanup: true, keepMgmtNet: false }, { lab })).toMatchObject({ outcome: 'accepted', n: 7 });
+    expect(asked).toEqual([lab, { commandId, cleanup: true, keepMgmtNet: false }]);
+  });
+
+  it('S18: tells a refusal as an error with code, message and details, in headers too, and never as an answer', async () => {
+    handlers.inspect = async () => await Promise.reject(new Refused({ code: 'lab-not-found', message: 'there is no lab 1', retryable: false, details: { lab } }));
+    await expect(viewer.request('inspect', {}, { lab })).rejects.toMatchObject({ code: 'lab-not-found', message: 'there is no lab 1', retryable: false, details: { lab } });
+    const raw = await viewerConnection.request('lw.v1.read.inspect.lab=201', '{}', { timeout: 2_000 });
+    expect([raw.headers?.get('Nats-Service-Error-Code'), raw.headers?.get('Nats-Service-Error')]).toEqual(['400', 'lab-not-found']);
+    expect(raw.json()).toEqual({ error: { code: 'lab-not-found', message: 'there is no lab 1', retryable: false, details: { lab } } });
+  });
+
+  it('refuses a request that is not of its form with every fault, and what is no JSON', async () => {
+    const bad = await viewerConnection.request('lw.v1.read.history.lab', '{"after":-1,"limit":"x"}', { timeout: 2_000 });
+    expect(bad.json<{ error: OpsFailure }>().error).toMatchObject({ code: 'invalid-request', retryable: false, details: { issues: [expect.stringContaining('after'), expect.stringContaining('limit')] } });
+    expect((await viewerConnection.request('lw.v1.read.list._', 'not json', { timeout: 2_000 })).json<{ error: OpsFailure }>().error.code).toBe('invalid-request');
+  });
+
+  it('S18: reports an answer that is not of its form as an error of its own', async () => {
+    handlers.hosts = async () => ({ hosts: 'none' });
+    await expect(viewer.request('hosts', {})).rejects.toMatchObject({ code: 'invalid-answer' });
+  });
+
+  it('refuses a viewer each command at once', async () => {
+    await expect(viewer.request('destroy', { commandId, cleanup: false, keepMgmtNet: false }, { lab })).rejects.toMatchObject({ code: 'forbidden', retryable: false });
+    expect(problems).toEqual([]);
+  });
+
+  it('carries requests and answers that are larger than a message until they are compressed', async () => {
+    const text = 'x'.repeat(12_000_000);
+    handlers['node-exec'] = async (_, request: { argv: string[] }) => ({ results: [{ node: 'r1', containerName: 'c', lab, command: '', target: 'container', exitCode: 0, stdout: request.argv[0], stderr: '' }] });
+    const { results } = await operator.request('node-exec', { nodes: ['r1'] as never, argv: [text], timeoutMs: 1_000 }, { lab });
+    expect(results[0]?.stdout === text).toBe(true);
+  });
+
+  it('says within a moment that nobody is there, and sends a command again until somebody is', async () => {
+    await serving.stop();
+    await supervisor.flush();
+    await expect(viewer.request('hosts', {})).rejects.toMatchObject({ code: 'no-responders', retryable: true });
+    handlers.destroy = async () => ({ outcome: 'nothing', n: 1, repeated: false, changes: [] });
+    const asking = operator.request('destroy', { commandId, cleanup: false, keepMgmtNet: false }, { lab });
+    serving = await serve(supervisor);
+    expect(await asking).toMatchObject({ outcome: 'nothing' });
+  });
+
+  describe('watch', () => {
+    let view: LabView;
+    let inspected: number;
+    const publish = (n: number, news: string): void => {
+      const notice: Notice = { v: 1, lab, n, at: n, state: 'running', nodes: [], links: [], gone: [], news: [news], problems: [], deadlines: [] };
+      view = { ...view, n };
+      supervisor.publish(noticeSubject(lab), JSON.stringify(notice));
+    };
+
+    beforeEach(() => {
+      view = { lab, n: 3, state: 'running', labDir: '/x', mgmtNetwork: 'clab', nodes: [], links: [], problems: [], deadlines: [] };
+      inspected = 0;
+      handlers.inspect = async () => {
+        inspected += 1;
+        return view;
+      };
+    });
+
+    it('gives the present state first, then each change, dropping what the state holds already', async () => {
+      handlers.inspect = async () => {
+        // Told while the state is being asked for: it is in the state and comes as notice too.
+        publish(4, 'during');
+        return view;
+      };
+      const seen = await watching(viewer, async (watched) => {
+        await eventually(() => watched.length === 1);
+        publish(5, 'five');
+        publish(6, 'six');
+        await eventually(() => watched.length === 3);
+      });
+      expect(seen.map((one) => [one.view.n, one.notice?.news[0]])).toEqual([[4, undefined], [5, 'five'], [6, 'six']]);
+    });
+
+    it('asks for the state again when a notice is missing', async () => {
+      const seen = await watching(viewer, async (watched) => {
+        await eventually(() => watched.length === 1);
+        view = { ...view, n: 8 };
+        publish(9, 'after a gap');
+        await eventually(() => watched.length === 2);
+      });
+      expect(inspected).toBe(2);
+      expect(seen.map((one) => one.view.n)).toEqual([3, 9]);
+    });
+
+    it('finds the last change when its notice was lost and silence follows', async () => {
+      const seen = await watching(viewer, async (watched) => {
+        await eventually(() => watched.length === 1);
+        view = { ...view, n: 4, problems: ['lost notice'] };
+        await eventually(() => watched.length === 2, { timeoutMs: 15_000 });
+      });
+      expect(seen.map((one) => one.view.n)).toEqual([3, 4]);
+    });
+
+    it('goes on through a restart of the server and of the supervisor', async () => {
+      const seen = await watching(viewer, async (watched) => {
+        await eventually(() => watched.length === 1);
+        await nats.kill();
+        view = { ...view, n: 10 };
+        await nats.start();
+        await eventually(() => watched.at(-1)?.view.n === 10, { timeoutMs: 15_000 });
+        await serving.stop();
+        view = { ...view, n: 20 };
+        serving = await serve(supervisor);
+        publish(21, 'back');
+        await eventually(() => watched.at(-1)?.view.n === 21, { timeoutMs: 15_000 });
+      });
+      expect(seen[0]?.view.n).toBe(3);
+    });
+  });
+});
+
+async function watching(client: OpsClient, act: (watched: readonly Watched[]) => Promise<void>): Promise<readonly Watched[]> {
+  const watched: Watched[] = [];
+  const abort = new AbortController();
+  const following = (async () => {
+    for await (const one of client.watch(lab, abort.signal)) watched.push(one);
+  })();
+  try {
+    await Promise.race([act(watched), following]);
+  } finally {
+    abort.abort();
+    await following;
+  }
+  return watched;
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
