@@ -29,6 +29,11 @@ export function openBlobStore(nc: NatsConnection): BlobStore {
         throw new TransportError('nats-unavailable', { message: `blob ${sha256} (${bytes.length} bytes) could not be stored`, retryable: true, cause });
       }
     },
+    async remove(sha256) {
+      const bucket = await store();
+      const present = await bucket.info(sha256);
+      if (present !== null && !present.deleted) await bucket.delete(sha256);
+    },
     async get(sha256) {
       const blob = await (await store()).getBlob(sha256);
       if (blob !== null) return blob;

@@ -26,6 +26,8 @@ export interface BlobStore {
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   /** @throws {TransportError} `nats-refused` when the blob is not there. */
   get(sha256: string): Promise<Uint8Array>;
+  /** Absent is success. */
+  remove(sha256: string): Promise<void>;
 }
 
 const BlobReference = z.object({ sha256: z.string().length(64), bytes: z.number().int().nonnegative() });

@@ -30,10 +30,20 @@ export interface SnapshotStore<T> {
 export async function openSnapshots<T>(nc: NatsConnection, schema: z.ZodType<T>): Promise<SnapshotStore<T>> {
   const bucket = await new Kvm(nc).open(SNAPSHOT_BUCKET);
   const blobs = openBlobStore(nc);
-  const read = async (entry: KvEntry): Promise<T | null> => {
+  /** The blob that each lab's snapshot refers to: the next one takes its place. */
+  const blobOf = new Map<LabId, string>();
+  const put = async (lab: LabId, bytes: Uint8Array | string, blob: string | undefined): Promise<void> => {
+    await bucket.put(subjectToken(lab), bytes);
+    const previous = blobOf.get(lab);
+    if (blob === undefined) blobOf.delete(lab);
+    else blobOf.set(lab, blob);
+    if (previous !== undefined && previous !== blob) await blobs.remove(previous);
+  };
+  const read = async (lab: LabId, entry: KvEntry): Promise<T | null> => {
     try {
       const direct: unknown = JSON.parse(bodyText(entry.value));
       const reference = Reference.safeParse(direct);
+      if (reference.success) blobOf.set(lab, reference.data.blob);
       const value: unknown = reference.success ? JSON.parse(bodyText(await blobs.get(reference.data.blob))) : direct;
       const parsed = schema.safeParse(value);
       return parsed.success ? parsed.data : null;
@@ -45,26 +55,32 @@ export async function openSnapshots<T>(nc: NatsConnection, schema: z.ZodType<T>)
     async save(lab, snapshot) {
       const packed = await pack(JSON.stringify(snapshot), { level: 1 });
       if (packed.length <= serverFeatures(nc).maxPayload - ENVELOPE_BYTES) {
-        await bucket.put(subjectToken(lab), packed);
+        await put(lab, packed, undefined);
         return;
       }
       const blob = createHash('sha256').update(packed).digest('hex');
       await blobs.put(blob, packed);
-      await bucket.put(subjectToken(lab), JSON.stringify({ blob }));
+      await put(lab, JSON.stringify({ blob }), blob);
     },
     async load() {
       const labs = new Map<LabId, T>();
       if ((await bucket.status()).values === 0) return labs;
       const entries = await bucket.watch();
       for await (const entry of entries) {
-        const snapshot = entry.operation === 'PUT' ? await read(entry) : null;
-        if (snapshot !== null) labs.set(LabIdSchema.parse(fromSubjectToken(entry.key)), snapshot);
+        const lab = LabIdSchema.parse(fromSubjectToken(entry.key));
+        const snapshot = entry.operation === 'PUT' ? await read(lab, entry) : null;
+        if (snapshot !== null) labs.set(lab, snapshot);
         // The mark of the last present value; `isUpdate` is already true on it.
         if (entry.delta === 0) break;
       }
       entries.stop();
       return labs;
     },
-    remove: async (lab) => await bucket.purge(subjectToken(lab)),
+    async remove(lab) {
+      await bucket.purge(subjectToken(lab));
+      const blob = blobOf.get(lab);
+      blobOf.delete(lab);
+      if (blob !== undefined) await blobs.remove(blob);
+    },
   };
 }
