@@ -13,9 +13,9 @@ import type { Terminal } from './terminal.ts';
 export async function awaitLab(
   ops: OpsClient,
   lab: LabId,
-  options: { n: number; until: (view: LabView) => boolean; timeoutMs: number; terminal: Terminal },
+  options: { n: number; until: (view: LabView) => boolean; timeoutMs: number; terminal: Terminal; before?: LabView | undefined },
 ): Promise<Followed> {
-  const progress = openProgress(options.terminal);
+  const progress = openProgress(options.terminal, options.before);
   try {
     return await followLab(ops, lab, {
       until: (view) => view.n >= options.n && options.until(view),

@@ -1,17 +1,28 @@
 // All verbs, in the order in which help lists them.
 import type { CommandSpec } from './command-spec.ts';
+import { completionCommand } from './commands/completion.ts';
+import { downCommand, statusCommand, upCommand } from './commands/controller.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { destroyCommand } from './commands/destroy.ts';
-import { downCommand, statusCommand, upCommand } from './commands/controller.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { eventsCommand } from './commands/events.ts';
 import { execCommand } from './commands/exec.ts';
+import { generateCommand } from './commands/generate.ts';
+import { historyCommand } from './commands/history.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { restartCommand, retryCommand, startCommand, stopCommand } from './commands/lifecycle.ts';
+import { linkCommand } from './commands/link.ts';
 import { listCommand } from './commands/list.ts';
+import { nodeCommand } from './commands/node.ts';
 import { planCommand } from './commands/plan.ts';
+import { redeployCommand } from './commands/redeploy.ts';
+import { toolsCommand } from './commands/tools.ts';
 import { schemaCommand, validateCommand } from './commands/validate.ts';
 import { versionCommand } from './commands/version.ts';
 
 export const commands: readonly CommandSpec[] = [
-  deployCommand, planCommand, destroyCommand, listCommand, inspectCommand, execCommand, startCommand, stopCommand, restartCommand, retryCommand,
-  validateCommand, schemaCommand, upCommand, downCommand, statusCommand, versionCommand,
+  deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
+  nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand,
+  validateCommand, schemaCommand, generateCommand, toolsCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
+  completionCommand(() => commands),
 ];

@@ -11,8 +11,9 @@ export type Progress = {
   end(): void;
 };
 
-export function openProgress(terminal: Terminal): Progress {
-  return terminal.isInteractive ? liveProgress(terminal) : plainProgress(terminal);
+/** @param before - the lab as it was before the wish; what is as it was is not told. */
+export function openProgress(terminal: Terminal, before: LabView | undefined): Progress {
+  return terminal.isInteractive ? liveProgress(terminal) : plainProgress(terminal, before);
 }
 
 function liveProgress(terminal: Terminal): Progress {
@@ -36,19 +37,22 @@ function liveProgress(terminal: Terminal): Progress {
 }
 
 /** One record for each node and link when it comes up, fails or goes. */
-function plainProgress(terminal: Terminal): Progress {
-  let nodes = new Map<string, string>();
-  let links = new Map<string, string>();
+function plainProgress(terminal: Terminal, before: LabView | undefined): Progress {
+  let nodes = nodeStates(before);
+  let links = linkStates(before);
   return {
     show(view) {
       for (const node of view.nodes) if (nodes.get(node.node) !== node.state) logNode(terminal, node);
       for (const link of view.links) if (links.get(link.link) !== link.state) logLink(terminal, link);
-      nodes = new Map(view.nodes.map((node) => [node.node, node.state]));
-      links = new Map(view.links.map((link) => [link.link, link.state]));
+      nodes = nodeStates(view);
+      links = linkStates(view);
     },
     end: () => undefined,
   };
 }
+
+const nodeStates = (view: LabView | undefined): Map<string, string> => new Map((view?.nodes ?? []).map((node) => [node.node, node.state]));
+const linkStates = (view: LabView | undefined): Map<string, string> => new Map((view?.links ?? []).map((link) => [link.link, link.state]));
 
 function logNode(terminal: Terminal, node: NodeView): void {
   if (node.state === 'running') terminal.log('INFO', 'Node is running', { node: node.node, name: node.containerName });

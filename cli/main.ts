@@ -38,6 +38,8 @@ function explain(error: unknown): { code: string; message: string; exitCode: Exi
     return { code: error.code, message: error.message, exitCode, details: error.details };
   }
   if (error instanceof ControllerError) return { code: error.code, message: error.message, exitCode: EXIT.failed, details: error.details };
+  // Errors of other rooms and of the system name themselves and say all there is to say.
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return { code: error.code, message: error.message, exitCode: EXIT.failed, details: {} };
   return { code: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: EXIT.failed, details: {} };
 }
 

@@ -1,6 +1,7 @@
 // Finds the lab file that a command means, reads it with all it refers to, and says all that is wrong with it.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { buffer as readAll } from 'node:stream/consumers';
 import { parse } from 'yaml';
@@ -40,7 +41,7 @@ export async function readTopology(options: TopologyOptions, terminal: Terminal)
     vars: options.vars === undefined ? await implicitVars(source.path) : parse(await readFile(options.vars, 'utf8')),
     name: options.name,
     nodeFilter: options.nodeFilter,
-    owner: options.owner ?? process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'],
+    owner: options.owner ?? process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'] ?? userInfo().username,
     readTextFile,
   });
   const file = source.path ?? options.topo ?? 'lab file';

@@ -14,14 +14,14 @@ import { backUpTopology, makeLabFolder, writeInventories } from '../lab-folder/l
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary } from '../output/change-summary.ts';
 import { printNodes } from '../output/print-nodes.ts';
-import { labExists } from '../lab-exists.ts';
+import { inspectIfThere, labExists } from '../lab-exists.ts';
 import { printExecResults } from '../print-exec-results.ts';
 import { readTopology } from '../read-topology.ts';
 import { printPlan } from './plan.ts';
 
 export const DEPLOY_TIMEOUT_MS = 600_000;
 
-const Options = z.object({
+export const DeployOptions = z.object({
   reconfigure: z.boolean().default(false),
   nodeFilter: z.array(z.string()).optional(),
   takeOver: z.boolean().default(false),
@@ -34,7 +34,7 @@ const Options = z.object({
   exportTemplate: z.string().optional(),
   graph: z.boolean().default(false),
 });
-export type DeployOptions = z.infer<typeof Options>;
+export type DeployOptions = z.infer<typeof DeployOptions>;
 
 export const READ_OPTIONS: readonly OptionSpec[] = [
   { flags: '--node-filter <nodes>', text: 'only these nodes and the links between them, with commas', many: 'split' },
@@ -48,7 +48,7 @@ export const deployCommand = command({
   details: 'Ends when all nodes run and all links are up (exit code 0), when something failed (3), or when --timeout is over (4).\nThe lab stays supervised afterwards.',
   examples: ['labwright deploy -t lab.clab.yml', 'labwright deploy -t lab.clab.yml --dry-run', 'labwright apply -t labs/ --node-filter r1,r2 --timeout 5m'],
   options: [
-    { flags: '-c, --reconfigure', text: 'recreate all nodes, with a fresh lab folder' },
+    { flags: '-c, --reconfigure', text: 'recreate all nodes, whatever they are' },
     ...READ_OPTIONS,
     { flags: '--take-over', text: 'let this file replace the one that a lab of this name runs from' },
     { flags: '--dry-run', text: 'print what would be done and why; touch nothing' },
@@ -59,7 +59,7 @@ export const deployCommand = command({
     { flags: '--export-template <file>', text: 'not known: taken and ignored' },
     { flags: '-g, --graph', text: 'not known: taken and ignored' },
   ],
-  schema: Options,
+  schema: DeployOptions,
   run: async (context, options) => await deploy(context, options),
 });
 
@@ -78,7 +78,8 @@ export async function deploy(context: Context, options: DeployOptions): Promise<
 
 async function carryOut(context: Context, { ops }: Session, { lab, options }: { lab: LabSpec; options: DeployOptions }): Promise<ExitCode> {
   const { terminal, globals } = context;
-  const existed = await labExists(ops, lab.id);
+  const before = await inspectIfThere(ops, lab.id);
+  const existed = before !== undefined;
   terminal.log('INFO', existed ? 'Bringing lab to what its file says' : 'Deploying lab', { lab: lab.id, nodes: lab.nodes.length, links: lab.links.length });
   const accepted = await ops.request('deploy', {
     commandId: CommandId.parse(randomUUID()), spec: lab, takeOver: options.takeOver, reconfigure: options.reconfigure,
@@ -88,7 +89,7 @@ async function carryOut(context: Context, { ops }: Session, { lab, options }: { 
     terminal.log('INFO', 'Not waiting; the lab is being worked on', { lab: lab.id });
     return EXIT.ok;
   }
-  const followed = await awaitLab(ops, lab.id, { n: accepted.n, until: isSettled, timeoutMs: globals.timeout ?? DEPLOY_TIMEOUT_MS, terminal });
+  const followed = await awaitLab(ops, lab.id, { n: accepted.n, until: isSettled, timeoutMs: globals.timeout ?? DEPLOY_TIMEOUT_MS, terminal, before });
   if (accepted.outcome === 'accepted') await printExecResults(ops, lab, { after: accepted.n - 1, terminal });
   await writeInventories(lab, followed.view);
   if (globals.json) terminal.out(JSON.stringify({ changes: accepted.changes, lab: followed.view }, undefined, 2));

@@ -77,7 +77,7 @@ async function destroyLab({ terminal, globals }: Context, { ops }: Session, { la
   const accepted = await ops.request('destroy', { commandId: CommandId.parse(randomUUID()), cleanup: options.cleanup, keepMgmtNet: options.keepMgmtNet }, { lab }).catch(goneMeanwhile);
   if (accepted === undefined) return EXIT.ok;
   if (options.wait === 'none') return EXIT.ok;
-  const followed = await awaitLab(ops, lab, { n: accepted.n, until: isGone, timeoutMs: globals.timeout ?? DESTROY_TIMEOUT_MS, terminal });
+  const followed = await awaitLab(ops, lab, { n: accepted.n, until: isGone, timeoutMs: globals.timeout ?? DESTROY_TIMEOUT_MS, terminal, before: view });
   if (!followed.reached) {
     const left = [...followed.view.nodes.map((node) => `node ${node.node} (${node.state})`), ...followed.view.links.map((link) => `link ${link.link} (${link.state})`)];
     terminal.log('ERRO', `lab ${lab} is not gone yet; it is being worked on. Left: ${left.join(', ') || 'the management network'}${followed.view.problems.map((problem) => `\n  ${problem}`).join('')}`);

@@ -51,7 +51,7 @@ export async function actOnNodes(context: Context, { ops }: Session, wish: { vie
   const before = new Map(view.nodes.map((node) => [node.node, node]));
   const accepted = await ops.request(`node-${action}`, { commandId: CommandId.parse(randomUUID()), nodes: [first, ...rest] }, { lab: view.lab });
   const followed = await awaitLab(ops, view.lab, {
-    n: accepted.n, timeoutMs: globals.timeout ?? TIMEOUT_MS, terminal,
+    n: accepted.n, timeoutMs: globals.timeout ?? TIMEOUT_MS, terminal, before: view,
     until: (now) => nodes.every((id) => isDone(now.nodes.find((node) => node.node === id), action, accepted.outcome === 'nothing' ? undefined : before.get(id))),
   });
   if (globals.json) terminal.out(JSON.stringify(followed.view, undefined, 2));
@@ -86,7 +86,7 @@ export const retryCommand = command({
     const view = await ops.request('inspect', {}, { lab });
     const links = options.link.map((text) => view.links.find((link) => link.link === text || link.a.label === text || link.b.label === text)?.link ?? missingLink(view, text));
     const accepted = await ops.request('retry', { commandId: CommandId.parse(randomUUID()), nodes: options.node, links }, { lab });
-    const followed = await awaitLab(ops, lab, { n: accepted.n, until: (now) => isSettled(now) && !isBusy(now), timeoutMs: context.globals.timeout ?? TIMEOUT_MS, terminal: context.terminal });
+    const followed = await awaitLab(ops, lab, { n: accepted.n, until: (now) => isSettled(now) && !isBusy(now), timeoutMs: context.globals.timeout ?? TIMEOUT_MS, terminal: context.terminal, before: view });
     if (context.globals.json) context.terminal.out(JSON.stringify(followed.view, undefined, 2));
     else printNodes([followed.view], context.terminal);
     return verdict(followed, context.terminal, 'running');
