@@ -26,6 +26,13 @@ export async function readKernelState(run: RunTool, wires: readonly Wire[]): Pro
   return toState(links.stdout, links.stdout, actions?.stdout ?? '', inodes);
 }
 
+/** Reads every device of the namespace, without redirects and the names of namespaces. */
+export async function readDevices(run: RunTool): Promise<KernelState> {
+  const links = await run({ program: 'ip', args: ['-j', '-d', 'link'] });
+  assertOk(links, 'ip -j -d link');
+  return toState(links.stdout, '', '', new Map());
+}
+
 /** Reads every device and redirect of the namespace. */
 export async function readAll(run: RunTool): Promise<KernelState> {
   const [links, ids, actions, inodes] = await Promise.all([

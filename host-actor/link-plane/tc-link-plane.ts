@@ -7,7 +7,7 @@ import { hostPortsOf } from './host-ports.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import type { DeviceRead } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
-import { readAll, readKernelState } from './read-kernel-state.ts';
+import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { commandIn, toolRunnerIn } from './run-tool.ts';
 import { createInnerStore } from './inner-store.ts';
@@ -126,7 +126,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         registry.drop(wire.id);
         changedAt.delete(wire.id);
       }
-      const state = await readAll(run);
+      const state = await readDevices(run);
       const ports = wires.flatMap(hostPortsOf);
       await removeDevices(run, ports.flatMap((port) => deviceOf(port, state) ?? []), state.devices.values());
       await inner.forget(wires);
@@ -147,12 +147,12 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       return new Map(wires.map((wire) => [wire.id, wireState(hostPortsOf(wire), state, wire.id)]));
     },
     readOrphans: async (markPrefix) => {
-      const state = await readAll(run);
+      const state = await readDevices(run);
       const claimed = new Set([...known.values()].flatMap((wire) => hostPortsOf(wire).map((port) => port.mark)));
       return [...state.byMark].flatMap(([mark, device]) => (mark.startsWith(markPrefix) && !claimed.has(mark) ? [{ device: device.name, mark, ifindex: device.ifindex }] : []));
     },
     removeOrphans: async (marks) => {
-      const state = await readAll(run);
+      const state = await readDevices(run);
       const devices = marks.flatMap((mark): DeviceRead[] => {
         const device = state.byMark.get(mark);
         return device ? [device] : [];
