@@ -8,7 +8,6 @@ import { inboxPrefixOf } from '../nats/roles.ts';
 import type { Role } from '../nats/roles.ts';
 import { findCredentials, readEndpoint, readExternalNats } from '../controller/endpoint.ts';
 import { resolveHome, stateDir } from '../controller/state-dir.ts';
-import { ensureController } from '../controller/up.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -35,6 +34,8 @@ export async function openSession(options: { start: StartWhen; terminal: Termina
   if (!known && options.start !== 'always') throw new CliError(EXIT.unreachable, 'never-started', `no controller has run here yet (state directory ${dir.home}): \`labwright deploy\` or \`labwright up\` start one`);
   if (options.start === 'never') throw new CliError(EXIT.unreachable, 'no-controller', `no controller answers (state directory ${dir.home}): start it with \`labwright up\`, see \`labwright status\``);
   options.terminal.log('INFO', 'Starting the controller', { home: dir.home });
+  // Loaded only here: most commands meet a controller that runs.
+  const { ensureController } = await import('../controller/up.ts');
   await ensureController({ home: dir.home, onProgress: (step) => options.terminal.log('DEBU', step) });
   const endpoint = external ?? (await readEndpoint(dir));
   const started = endpoint ? await tryConnect(endpoint) : null;

@@ -19,7 +19,7 @@ const GLOBAL_OPTIONS: readonly (readonly [flags: string, text: string, env?: str
 export function buildProgram(commands: readonly CommandSpec[], dispatch: Dispatch): Command {
   const program = new Command('labwright')
     .description('Runs virtual network labs and keeps them as wanted until told to destroy them.')
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false, optionDescription: describeOption })
     .showHelpAfterError('(add --help to see what is possible)')
     .showSuggestionAfterError(true)
     .exitOverride();
@@ -28,6 +28,11 @@ export function buildProgram(commands: readonly CommandSpec[], dispatch: Dispatc
     program.addOption(env === undefined ? option : option.env(env));
   }
   for (const spec of commands) addCommand(program, spec, dispatch);
-  program.addHelpText('after', '\nStart with:\n  $ labwright deploy -t lab.clab.yml\n  $ labwright inspect -t lab.clab.yml');
+  program.addHelpText('after', '\nEach option may also be set in the environment: CLAB_<OPTION> for those above, CLAB_<VERB>_<OPTION> for those of a verb.\n\nStart with:\n  $ labwright deploy -t lab.clab.yml\n  $ labwright inspect -t lab.clab.yml');
   return program;
+}
+
+/** The text of an option without its variable: the rule for their names stands once, at the end of the help. */
+function describeOption(option: Option): string {
+  return option.argChoices === undefined ? option.description : `${option.description}: ${option.argChoices.join(', ')}`;
 }

@@ -1,9 +1,6 @@
-// up, down, status: the embedded controller of this machine.
+// up, down, status: the embedded controller of this machine. What it needs is loaded only when one of them runs.
 import { z } from 'zod';
-import { controllerStatus } from '../../controller/controller-status.ts';
-import { stopController } from '../../controller/down.ts';
 import { stateDir } from '../../controller/state-dir.ts';
-import { ensureController } from '../../controller/up.ts';
 import { command } from '../command-spec.ts';
 import { EXIT } from '../exit-code.ts';
 import { homeDir } from '../open-client.ts';
@@ -19,6 +16,7 @@ export const upCommand = command({
   examples: ['labwright up'],
   schema: nothing,
   run: async ({ terminal, globals }) => {
+    const { ensureController } = await import('../../controller/up.ts');
     const status = await ensureController({
       home: homeDir(), unit: 'install', onProgress: (step) => terminal.log('INFO', `Controller: ${step.replaceAll('-', ' ')}`),
       ...(globals.timeout === undefined ? {} : { deadlineMs: globals.timeout }),
@@ -35,6 +33,7 @@ export const downCommand = command({
   examples: ['labwright down'],
   schema: nothing,
   run: async ({ terminal, globals }) => {
+    const { stopController } = await import('../../controller/down.ts');
     const outcome = await stopController({ home: homeDir(), ...(globals.timeout === undefined ? {} : { deadlineMs: globals.timeout }) });
     if (globals.json) terminal.out(JSON.stringify({ outcome }));
     else terminal.log('INFO', outcome === 'nothing-ran' ? 'No controller ran' : 'The controller is stopped; labs go on running, without supervision');
@@ -49,6 +48,7 @@ export const statusCommand = command({
   examples: ['labwright status', 'labwright status --json'],
   schema: nothing,
   run: async ({ terminal, globals }) => {
+    const { controllerStatus } = await import('../../controller/controller-status.ts');
     const status = await controllerStatus(stateDir(homeDir()), globals.timeout);
     if (globals.json) terminal.out(JSON.stringify(status, undefined, 2));
     else terminal.out(renderStatus(status, { now: Date.now(), paintState: (state) => paintState(terminal, state) }));

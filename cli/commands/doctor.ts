@@ -1,7 +1,5 @@
 // doctor: what this machine can and cannot do for labs, and what to do about it; needs no controller.
 import { z } from 'zod';
-import { readFingerprint } from '../../host-actor/fingerprint/read-fingerprint.ts';
-import { renderFingerprintTable, summariseFingerprint } from '../../host-actor/fingerprint/render-fingerprint.ts';
 import { command } from '../command-spec.ts';
 import { EXIT } from '../exit-code.ts';
 import { homeDir } from '../open-client.ts';
@@ -13,6 +11,9 @@ export const doctorCommand = command({
   examples: ['labwright doctor', 'labwright doctor --json', 'labwright doctor kvm engine'],
   schema: z.object({}),
   run: async ({ terminal, globals }, _options, only) => {
+    // The probes bring much with them that no other command needs.
+    const { readFingerprint } = await import('../../host-actor/fingerprint/read-fingerprint.ts');
+    const { renderFingerprintTable, summariseFingerprint } = await import('../../host-actor/fingerprint/render-fingerprint.ts');
     const probes = await readFingerprint({ stateDir: homeDir(), ...(only.length === 0 ? {} : { only }) });
     const colour = process.stdout.isTTY === true && !process.env['NO_COLOR'];
     if (globals.json) terminal.out(JSON.stringify(probes, undefined, 2));

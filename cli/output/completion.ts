@@ -4,6 +4,8 @@ import type { CommandSpec } from '../command-spec.ts';
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
+/** Global options that take a value, which is no verb. */
+const VALUED = ['-t', '--topo', '--vars', '--name', '--timeout', '-r', '--runtime', '--log-level'];
 const GLOBALS = ['--topo', '--vars', '--name', '--timeout', '--runtime', '--debug', '--log-level', '--json', '--help'];
 
 export function renderCompletion(shell: Shell, commands: readonly CommandSpec[]): string {
@@ -32,8 +34,14 @@ function bash(commands: readonly CommandSpec[]): string {
   return `_labwright() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path='' words='' word
   case $previous in -t|--topo|--vars|--ca-cert|--ca-key|--path|--file) COMPREPLY=($(compgen -f -- "$current")); return ;; esac
+  local value=
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in -*) ;; *) path="\${path:+$path }$word" ;; esac
+    case $value$word in
+      ${VALUED.join('|')}) value=1 ;;
+      1*) value='' ;;
+      -*) ;;
+      *) path="\${path:+$path }$word" ;;
+    esac
   done
   while :; do
     case $path in
