@@ -8,7 +8,7 @@ import { bridgeMark, ensureBridge, ensureForwarding, readBridge } from './mgmt-b
 import { MgmtNetworkError } from './mgmt-network-error.ts';
 import { readMgmtState, withLab, withNetwork, withoutLab, writeMgmtState } from './mgmt-network-state.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
-import { bridgeWithoutEngine, labOf, networkOf, sameSubnets } from './mgmt-order.ts';
+import { bridgeWithoutEngine, defaultTable, labOf, networkOf, sameSubnets } from './mgmt-order.ts';
 import type { MgmtOrder } from './mgmt-order.ts';
 import { applyNftTable, readEngineMark, readNftTable } from './nft-table.ts';
 import { portConflicts, readListeners } from './port-conflicts.ts';
@@ -25,7 +25,7 @@ export interface MgmtNetworksOptions {
   readonly owner: string;
   /** Absent = no engine: networks are bridges only. */
   readonly engine?: Docker | undefined;
-  /** Name of our nftables tables and first word of our rules' comments; one per installation on a host. */
+  /** Name of our nftables tables and first word of our rules' comments; derived from the owner when absent. */
   readonly table?: string | undefined;
   /** Network namespace that plays the host (`ip netns`); the relay for ::1 then stays off, since this process is elsewhere. */
   readonly netns?: string | undefined;
@@ -55,7 +55,7 @@ export class MgmtNetworks {
   constructor(options: MgmtNetworksOptions) {
     this.options = options;
     this.shell = new HostShell(options.netns);
-    this.table = options.table ?? 'labwright';
+    this.table = options.table ?? defaultTable(options.owner);
     this.#relays = options.netns === undefined ? new PortRelays() : undefined;
   }
 

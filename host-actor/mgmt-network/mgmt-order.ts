@@ -84,3 +84,8 @@ export function sameSubnets(a: MgmtNet, b: MgmtNet): boolean {
 export function bridgeWithoutEngine(owner: string, network: string): string {
   return `br-${createHash('sha256').update(`${owner}/${network}`).digest('hex').slice(0, 12)}`;
 }
+
+/** `labwright-<6 hex digits>`: two installations on one host must not replace each other's rules. */
+export function defaultTable(owner: string): string {
+  return `labwright-${createHash('sha256').update(owner).digest('hex').slice(0, 6)}`;
+}

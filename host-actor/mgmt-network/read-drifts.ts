@@ -8,7 +8,7 @@ import { readNftTable } from './nft-table.ts';
 
 /** One difference between what has to be and what is. `labs` = who is affected; `detail` is for people. */
 export interface Drift {
-  readonly what: 'table-removed' | 'rule-removed' | 'bridge-removed' | 'bridge-down' | 'address-removed' | 'port-unplugged' | 'docker-network-removed';
+  readonly what: 'table-removed' | 'rule-removed' | 'bridge-removed' | 'bridge-down' | 'address-removed' | 'docker-network-removed';
   readonly network?: string | undefined;
   readonly bridge?: string | undefined;
   readonly labs: readonly string[];

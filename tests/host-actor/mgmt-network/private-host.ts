@@ -5,7 +5,6 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { MgmtOrder } from '../../../host-actor/mgmt-network/mgmt-order.ts';
 
 export const HOST_IPV4 = '198.51.100.1';
 export const HOST_IPV6 = 'fd99::1';
@@ -80,8 +79,7 @@ link set dev ${device} up`);
   }
 
   async run(netns: string, ...args: string[]): Promise<string> {
-    const [program = 'true', ...rest] = ['ip', 'netns', 'exec', netns, ...args];
-    return (await execa(program, rest)).stdout;
+    return (await execa('ip', ['netns', 'exec', netns, ...args])).stdout;
   }
 
   async pings(netns: string, address: string): Promise<boolean> {
@@ -124,17 +122,4 @@ link set dev ${device} up`);
     for (const name of this.#namespaces) await execa('ip', ['netns', 'del', name], { reject: false });
     await rm(this.stateDir, { recursive: true, force: true });
   }
-}
-
-/** An order with the subnets that the tests use; `n` keeps networks apart. */
-export function order(lab: string, changes: Partial<Omit<MgmtOrder, 'mgmt'>> & { mgmt?: Partial<MgmtOrder['mgmt']> } = {}): MgmtOrder {
-  return {
-    lab,
-    nodes: changes.nodes ?? [],
-    bridges: changes.bridges ?? [],
-    mgmt: {
-      network: 'tmgmt-net', bridge: 'tmgmt0', ipv4Subnet: '172.31.240.0/24', ipv6Subnet: 'fd00:31:240::/64', mtu: 1500,
-      externalAccess: true, isolated: false, ...changes.mgmt,
-    },
-  };
 }
