@@ -186,7 +186,8 @@ export interface NodeProvider {
   ensureImage(image: string, policy: NodeSpec['imagePullPolicy'], options?: VerbOptions & { onProgress?: (progress: ImageProgress) => void }): Promise<ImageReady>;
   hasImage(image: string, options?: VerbOptions): Promise<boolean>;
   ensureCreated(spec: NodeSpec, placement: NodePlacement, options?: VerbOptions): Promise<CreatedNode>;
-  ensureStarted(runtimeId: string, sandbox: Sandbox, options?: VerbOptions): Promise<StartedNode>;
+  /** `known`: what `ensureCreated` gave a moment ago; saves a read. */
+  ensureStarted(runtimeId: string, sandbox: Sandbox, options?: VerbOptions & { known?: ObservedNode }): Promise<StartedNode>;
   ensureStopped(runtimeId: string, options: VerbOptions & { graceMs: number }): Promise<InspectedNode>;
   ensureRemoved(key: NodeKey, options?: VerbOptions): Promise<{ removed: readonly string[] }>;
   kill(runtimeId: string, signal: string, options?: VerbOptions): Promise<InspectedNode>;

@@ -14,6 +14,8 @@ export interface EngineTraits {
   readonly joinsNamespaces: boolean;
   /** Security modules in force, such as `apparmor`. */
   readonly securityModules: readonly string[];
+  /** Devices of the host that every node gets: where the host has it, the one for tunnels. */
+  readonly sharedDevices: readonly string[];
 }
 
 export type CreateRequest = Omit<Docker.ContainerCreateOptions, 'HostConfig' | 'abortSignal'> & {
@@ -64,7 +66,7 @@ function renderHostConfig(spec: NodeSpec, placement: NodePlacement, engine: Engi
     SecurityOpt: renderSecurity(spec, engine),
     ...(spec.privileged ? {} : { ReadonlyPaths: readonlyPaths }),
     ...(spec.tmpfs.length === 0 ? {} : { Tmpfs: Object.fromEntries(spec.tmpfs.map(splitAtColon)) }),
-    Devices: spec.devices.map(renderDevice),
+    Devices: [...engine.sharedDevices.filter((device) => !spec.devices.some((own) => own.split(':')[0] === device)), ...spec.devices].map(renderDevice),
     ...(spec.pidMode === undefined ? {} : { PidMode: spec.pidMode }),
     ...(spec.cgroupnsMode === undefined ? {} : { CgroupnsMode: spec.cgroupnsMode }),
   };

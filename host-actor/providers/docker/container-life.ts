@@ -11,8 +11,8 @@ import { checkJoinedSandbox } from './sandbox-lookups.ts';
 
 /** Starts the container in its namespace. A process that ended at once is no error here: the node read back says `exited`.
  *  @throws {ProviderError} `container-absent`, `sandbox-missing`, `sandbox-mismatch`, `command-not-found`, `privileged-not-possible`, `start-failed`, and those of the client. */
-export async function ensureStarted(engine: EngineClient, lookups: SandboxLookups, runtimeId: string, sandbox: Sandbox, options: VerbOptions = {}): Promise<StartedNode> {
-  const before = await requireOurs(engine, runtimeId, options);
+export async function ensureStarted(engine: EngineClient, lookups: SandboxLookups, runtimeId: string, sandbox: Sandbox, options: VerbOptions & { known?: ObservedNode } = {}): Promise<StartedNode> {
+  const before = knownIdle(runtimeId, options.known) ?? (await requireOurs(engine, runtimeId, options));
   if (before.status === 'running') return { outcome: 'was-running', node: before };
   if (before.status === 'paused') {
     await unpause(engine, before, options);
@@ -24,6 +24,11 @@ export async function ensureStarted(engine: EngineClient, lookups: SandboxLookup
   const node = await requireOurs(engine, runtimeId, options);
   if (netnsPath !== undefined && node.pid !== 0) await rejectWrongSandbox(engine, node, netnsPath, options);
   return { outcome: 'started', node };
+}
+
+/** What was read back a moment ago will do for one that does not run: the engine refuses the start if it is wrong. */
+function knownIdle(runtimeId: string, known: ObservedNode | undefined): ObservedNode | undefined {
+  return known?.runtimeId === runtimeId && (known.status === 'created' || known.status === 'exited') ? known : undefined;
 }
 
 /** Stops with a grace; not running is success. */
@@ -54,7 +59,11 @@ export async function kill(engine: EngineClient, runtimeId: string, signal: stri
 export async function requireOurs(engine: EngineClient, runtimeId: string, options: VerbOptions): Promise<ObservedNode> {
   const seen = await inspectById(engine, runtimeId, options);
   if (seen.found === 'ours') return seen.node;
-  throw new ProviderError('container-absent', `container ${runtimeId} is ${seen.found === 'foreign' ? 'not ours' : 'gone'}`, { details: { runtimeId } });
+  throw containerAbsent(runtimeId, seen.found === 'foreign' ? 'not ours' : 'gone');
+}
+
+function containerAbsent(runtimeId: string, why: string): ProviderError {
+  return new ProviderError('container-absent', `container ${runtimeId} is ${why}`, { details: { runtimeId } });
 }
 
 async function onOurs(engine: EngineClient, runtimeId: string, options: VerbOptions, act: (node: ObservedNode) => Promise<unknown>): Promise<void> {
@@ -77,6 +86,8 @@ async function start(engine: EngineClient, node: ObservedNode, options: VerbOpti
     await engine.call({ what: `starting container ${node.name}`, ...options }, (docker, abortSignal) => docker.getContainer(node.runtimeId).start({ abortSignal }));
   } catch (error) {
     if (engineStatus(error) === 304) return;
+    // An engine network that is gone answers 404 too.
+    if (engineStatus(error) === 404 && /no such container/i.test(engineText(error))) throw containerAbsent(node.runtimeId, 'gone');
     throw engineStatus(error) === undefined ? error : explainStartError(node, engineText(error), error);
   }
 }

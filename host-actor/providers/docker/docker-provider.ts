@@ -1,4 +1,5 @@
 // Nodes as containers of a Docker engine on this host: one client, made once, behind the provider interface.
+import { existsSync } from 'node:fs';
 import type { HostId } from '../../../machines/vocabulary/ids.ts';
 import type { EngineInfo, ImageProgress, ImageReady, NodeProvider, VerbOptions } from '../provider.ts';
 import { ensureStarted, ensureStopped, kill } from './container-life.ts';
@@ -14,6 +15,9 @@ import { readLogTail } from './log-tail.ts';
 import { inspectNode, listOwned } from './owned-containers.ts';
 import { SandboxLookups } from './sandbox-lookups.ts';
 import { SharedTasks } from './shared-tasks.ts';
+
+/** Tap and tun devices, VPN daemons: the field's tools give it to every node. */
+const tunnelDevice = '/dev/net/tun';
 
 export interface DockerProviderOptions {
   readonly hostId: HostId;
@@ -76,11 +80,12 @@ class TraitsCache {
 
   async read(options: VerbOptions = {}): Promise<EngineTraits> {
     if (this.#kept === undefined || Date.now() > this.#kept.untilMs) this.keep(await readEngineInfo(this.#engine, options));
-    return this.#kept?.traits ?? { joinsNamespaces: false, securityModules: [] };
+    return this.#kept?.traits ?? { joinsNamespaces: false, securityModules: [], sharedDevices: [] };
   }
 
   keep(info: EngineInfo): EngineInfo {
-    const traits = { joinsNamespaces: info.joinsNamespaces, securityModules: readSecurityModules(info.securityOptions) };
+    const sharedDevices = existsSync(tunnelDevice) ? [tunnelDevice] : [];
+    const traits = { joinsNamespaces: info.joinsNamespaces, securityModules: readSecurityModules(info.securityOptions), sharedDevices };
     this.#kept = { traits, untilMs: Date.now() + 10_000 };
     return info;
   }

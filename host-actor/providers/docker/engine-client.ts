@@ -7,8 +7,8 @@ import { CallLimiter, engineCallsAtOnce } from './call-limiter.ts';
 
 export const defaultDeadlineMs = 60_000;
 
-/** `brief` calls share few places; `long` ones (pull, stop with grace, exec) would block them and have their own line. */
-export type CallLane = 'brief' | 'long' | 'exec';
+/** `change` makes and removes containers, in few places. The others would hold those back and have lines of their own: `read`, `long` (pull, stop with grace) and `exec`. */
+export type CallLane = 'change' | 'read' | 'long' | 'exec';
 
 export interface EngineCall extends VerbOptions {
   /** What the call does, on what: first words of its error. */
@@ -24,7 +24,8 @@ export class EngineClient {
   constructor(options: { socketPath?: string | undefined; deadlineMs?: number | undefined } = {}) {
     // An explicit empty host keeps a DOCKER_HOST of the environment from overruling the socket.
     this.#docker = new Docker({ socketPath: options.socketPath ?? '/var/run/docker.sock', host: undefined });
-    this.#lanes = { brief: new CallLimiter(engineCallsAtOnce), long: new CallLimiter(engineCallsAtOnce), exec: new CallLimiter(16) };
+    const lane = () => new CallLimiter(engineCallsAtOnce);
+    this.#lanes = { change: lane(), read: lane(), long: lane(), exec: new CallLimiter(16) };
     this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
   }
 
@@ -33,7 +34,7 @@ export class EngineClient {
   async call<T>(call: EngineCall, run: (docker: Docker, signal: AbortSignal) => Promise<T>): Promise<T> {
     const own = new AbortController();
     try {
-      return await this.#lanes[call.lane ?? 'brief'].run(call.signal, async () => {
+      return await this.#lanes[call.lane ?? 'change'].run(call.signal, async () => {
         const deadlineMs = call.deadlineMs ?? this.#deadlineMs;
         const timer = setTimeout(() => own.abort(new DeadlinePassed(deadlineMs)), deadlineMs);
         const both = call.signal === undefined ? own.signal : AbortSignal.any([call.signal, own.signal]);

@@ -49,7 +49,7 @@ export async function watchEngineEvents(engine: EngineClient, watch: EventWatch)
 export async function readEngineEventsSince(engine: EngineClient, cursor: string, hostId: HostId, options: VerbOptions = {}): Promise<readonly NodeEvent[]> {
   const news = new NewEvents(cursor);
   const range = { ...eventsOf(hostId), since: secondsOf(cursor), until: Date.now() / 1000 };
-  return engine.call({ what: 'reading past engine events', ...options }, async (docker, abortSignal) => {
+  return engine.call({ what: 'reading past engine events', ...options, lane: 'read' }, async (docker, abortSignal) => {
     const stream = await docker.getEvents({ ...range, abortSignal });
     const events: NodeEvent[] = [];
     for await (const line of readLines(iterate(stream))) {

@@ -7,9 +7,9 @@ import type { EngineClient } from './engine-client.ts';
 
 /** The engine's fingerprint, read now. */
 export async function readEngineInfo(engine: EngineClient, options: VerbOptions = {}): Promise<EngineInfo> {
-  const version = await engine.call({ what: 'reading the engine version', ...options }, (docker) => docker.version());
+  const version = await engine.call({ what: 'reading the engine version', ...options, lane: 'read' }, (docker) => docker.version());
   // The client's types know nothing of this answer's shape; each field is checked below.
-  const info = await engine.call({ what: 'reading the engine settings', ...options }, async (docker) => readRecord(await docker.info()));
+  const info = await engine.call({ what: 'reading the engine settings', ...options, lane: 'read' }, async (docker) => readRecord(await docker.info()));
   const runtimes = Object.keys(readRecord(info['Runtimes'])).toSorted();
   return {
     version: version.Version,

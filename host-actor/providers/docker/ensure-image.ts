@@ -84,7 +84,7 @@ async function broken(context: ImageContext, image: string, why: string, cause: 
 
 async function inspectImage(engine: EngineClient, image: string, options: VerbOptions): Promise<Docker.ImageInspectInfo | undefined> {
   try {
-    return await engine.call({ what: `inspecting image ${image}`, ...options }, (docker) => docker.getImage(image).inspect());
+    return await engine.call({ what: `inspecting image ${image}`, ...options, lane: 'read' }, (docker) => docker.getImage(image).inspect());
   } catch (error) {
     if (engineStatus(error) === 404) return undefined;
     throw error;

@@ -13,7 +13,7 @@ const defaultMaxBytes = 64 * 1024;
  *  @throws {ProviderError} `container-absent` and those of the client. */
 export async function readLogTail(engine: EngineClient, runtimeId: string, options: VerbOptions & { lines: number; maxBytes?: number }): Promise<LogTail> {
   const node = await requireOurs(engine, runtimeId, options);
-  const answer = await engine.call({ what: `reading the log of container ${node.name}`, ...options }, (docker, abortSignal) =>
+  const answer = await engine.call({ what: `reading the log of container ${node.name}`, ...options, lane: 'read' }, (docker, abortSignal) =>
     // One line more than wanted tells whether lines were left out.
     readRawLog(docker, runtimeId, options.lines + 1, abortSignal),
   );

@@ -20,7 +20,7 @@ export async function listOwned(engine: EngineClient, filter: OwnedFilter, optio
     ...(filter.labId === undefined ? [] : [`${ownLabel.lab}=${filter.labId}`]),
     ...(filter.nodeId === undefined ? [] : [`${ownLabel.node}=${filter.nodeId}`]),
   ];
-  const listed = await engine.call({ what: `listing containers of host ${filter.hostId}`, ...options }, (docker, abortSignal) =>
+  const listed = await engine.call({ what: `listing containers of host ${filter.hostId}`, ...options, lane: 'read' }, (docker, abortSignal) =>
     docker.listContainers({ all: true, filters: { label }, abortSignal }),
   );
   const found = await Promise.all(listed.map((entry) => inspectContainer(engine, entry.Id, options)));
@@ -52,7 +52,7 @@ export async function inspectById(engine: EngineClient, runtimeId: string, optio
 /** The engine's answer, or undefined where there is no such container. */
 export async function inspectContainer(engine: EngineClient, idOrName: string, options: VerbOptions = {}): Promise<Docker.ContainerInspectInfo | undefined> {
   try {
-    return await engine.call({ what: `inspecting container ${idOrName}`, ...options }, (docker, abortSignal) =>
+    return await engine.call({ what: `inspecting container ${idOrName}`, ...options, lane: 'read' }, (docker, abortSignal) =>
       docker.getContainer(encodeURIComponent(idOrName)).inspect({ abortSignal }),
     );
   } catch (error) {

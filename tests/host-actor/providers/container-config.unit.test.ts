@@ -8,7 +8,7 @@ import { containerNameFault } from '../../../host-actor/providers/docker/ensure-
 import { LabId, NodeId } from '../../../machines/vocabulary/ids.ts';
 import { buildPlacement, buildSpec } from './test-nodes.ts';
 
-const engine = { joinsNamespaces: true, securityModules: ['seccomp'] };
+const engine = { joinsNamespaces: true, securityModules: ['seccomp'], sharedDevices: [] as string[] };
 const request = (spec = buildSpec(), placement = buildPlacement(), traits = engine) => renderCreateRequest(spec, placement, traits);
 
 describe('create request', () => {
@@ -69,6 +69,13 @@ describe('create request', () => {
         { PathOnHost: '/dev/null', PathInContainer: '/dev/null', CgroupPermissions: 'r' },
       ],
     });
+  });
+
+  it('gives each node the tunnel device of the host, once', () => {
+    const withTun = { ...engine, sharedDevices: ['/dev/net/tun'] };
+    const devices = (own: string[]) => request(buildSpec({ devices: own }), buildPlacement(), withTun).HostConfig.Devices.map((device: { PathOnHost: string; CgroupPermissions: string }) => `${device.PathOnHost} ${device.CgroupPermissions}`);
+    expect(devices([])).toEqual(['/dev/net/tun rwm']);
+    expect(devices(['/dev/net/tun:/dev/net/tun:r', '/dev/null'])).toEqual(['/dev/net/tun r', '/dev/null rwm']);
   });
 
   it('opens network sysctls and keeps those of the host shut', () => {

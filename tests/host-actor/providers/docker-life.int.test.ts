@@ -40,6 +40,15 @@ describe('docker provider', () => {
     expect(again).toMatchObject({ outcome: 'was-running', node: { pid: started.node.pid, startedAt: started.node.startedAt } });
   });
 
+  it('starts from what was known, unless that has become wrong', async () => {
+    const placement = await lab.place('r1');
+    const { node: known } = await provider.ensureCreated(buildSpec(), placement);
+    const started = await provider.ensureStarted(known.runtimeId, placement.sandbox, { known });
+    expect(await provider.ensureStarted(known.runtimeId, placement.sandbox, { known })).toMatchObject({ node: { status: 'running', pid: started.node.pid } });
+    await provider.ensureRemoved(placement);
+    await expect(provider.ensureStarted(known.runtimeId, placement.sandbox, { known })).rejects.toMatchObject({ code: 'container-absent' });
+  });
+
   it('runs the process in the namespace that was made for it', async () => {
     const { node, placement } = await lab.run(provider, 'r1');
     const { stdout: pids } = await execa('ip', ['netns', 'pids', placement.sandbox && 'netnsPath' in placement.sandbox ? placement.sandbox.netnsPath.replace('/run/netns/', '') : '']);

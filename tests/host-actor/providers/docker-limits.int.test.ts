@@ -1,4 +1,5 @@
 // Limits, capabilities and settings of a node as the engine and the kernel carry them out.
+import { existsSync } from 'node:fs';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeDockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
@@ -52,6 +53,8 @@ describe('limits of a node', () => {
     const { node } = await lab.run(provider, 'r1');
     expect(await provider.exec(node.runtimeId, ['sh', '-c', 'ip link add br0 type bridge && ip addr add 192.0.2.1/24 dev br0 && ip link set br0 up'])).toMatchObject({ exitCode: 0 });
     expect(await provider.exec(node.runtimeId, 'ip netns add inner')).toMatchObject({ exitCode: 0 });
+    const tap = await provider.exec(node.runtimeId, 'ip tuntap add tap0 mode tap');
+    expect(tap.exitCode === 0).toBe(existsSync('/dev/net/tun'));
   });
 
   it('refuses privileged and unknown capabilities where the host itself lacks them, before anything is made', async (context) => {
