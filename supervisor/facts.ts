@@ -1,4 +1,5 @@
 // What a decision may know beyond its own lab: hosts, and the numbers, names, addresses and ports that other labs hold.
+import { createHash } from 'node:crypto';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { NodePlan } from '../machines/vocabulary/lab-plan.ts';
@@ -7,12 +8,12 @@ import type { Facts } from '../machines/plan/plan-lab.ts';
 const LAB_NUMBERS = 4095;
 
 /** Facts for a decision on `lab`; `others` are the latest states of all labs, entries in flight included. */
-export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<LabState>; hosts: Facts['hosts'] }): Facts {
+export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<LabState>; hosts: Facts['hosts']; firstNumber: number }): Facts {
   const others = [...parts.labs].filter((state) => state.id !== lab && state.plan && state.lab.value !== 'destroyed' && state.lab.value !== 'absent');
   return {
     now: parts.now,
     hosts: parts.hosts,
-    labNumber: freeLabNumber(others),
+    labNumber: freeLabNumber(others, parts.firstNumber),
     takenAddresses: (network) => new Set(others.filter((state) => state.network.mgmt?.network === network).flatMap(heldAddresses)),
     bridgeOf: (network) => others.find((state) => state.network.mgmt?.network === network)?.network.mgmt?.bridge ?? null,
     networkOfBridge: (bridge) => others.find((state) => state.network.mgmt?.bridge === bridge)?.network.mgmt?.network ?? null,
@@ -21,9 +22,17 @@ export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<La
   };
 }
 
-function freeLabNumber(others: readonly LabState[]): number | null {
+/** Where an installation begins to count, so that two on one machine seldom meet in device names (a name that is taken is refused). */
+export function firstLabNumber(incarnation: string): number {
+  return 1 + (createHash('sha256').update(incarnation).digest().readUInt32BE(0) % LAB_NUMBERS);
+}
+
+function freeLabNumber(others: readonly LabState[], first: number): number | null {
   const used = new Set(others.map((state) => state.plan?.labNumber));
-  for (let number = 1; number <= LAB_NUMBERS; number += 1) if (!used.has(number)) return number;
+  for (let step = 0; step < LAB_NUMBERS; step += 1) {
+    const number = 1 + ((first - 1 + step) % LAB_NUMBERS);
+    if (!used.has(number)) return number;
+  }
   return null;
 }
 

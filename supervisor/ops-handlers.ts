@@ -13,7 +13,6 @@ import type { Change } from '../machines/vocabulary/lab-plan.ts';
 import { serverFeatures } from '../nats/connect.ts';
 import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
 import { rpcSubject } from '../nats/subjects.ts';
-import { collectFacts } from './facts.ts';
 import type { LabActor } from './lab-actor.ts';
 import { OpsError } from './ops-error.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -58,8 +57,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       const actor = supervisor.labs().find((one) => one.id === named(lab));
       const state = actor?.latest ?? initialLab(named(lab));
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      const facts = collectFacts(named(lab), { now: parts.now(), labs: supervisor.labs().map((one) => one.latest), hosts: supervisor.hosts.facts() });
-      const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, facts);
+      const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
       return { exists, changes: decision.kind === 'events' ? [...decision.changes] : [] };

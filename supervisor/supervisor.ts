@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { initialLab } from '../machines/evolve/lab-state.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
+import type { Facts } from '../machines/plan/plan-lab.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import { Report } from '../machines/vocabulary/observation.ts';
@@ -14,7 +15,7 @@ import type { ReceivedReport } from '../nats/report-queue.ts';
 import { ensureStreams } from '../nats/streams.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDispatcher } from './dispatch.ts';
-import { collectFacts } from './facts.ts';
+import { collectFacts, firstLabNumber } from './facts.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry } from './host-registry.ts';
 import { LabActor } from './lab-actor.ts';
@@ -28,6 +29,8 @@ export type Supervisor = {
   readonly log: EventLog<LogEntry>;
   readonly hosts: HostRegistry;
   readonly startedAt: number;
+  /** What a decision on this lab may know beyond its log. */
+  facts(lab: LabId): Facts;
   lab(id: LabId): LabActor;
   labs(): LabActor[];
   /** Removes the log of a lab, and all knowledge of it. */
@@ -43,7 +46,8 @@ const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && sta
 export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number }): Promise<Supervisor> {
   const { logger, now } = parts;
   const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
-  await ensureStreams(nc);
+  const { incarnation } = await ensureStreams(nc);
+  const firstNumber = firstLabNumber(incarnation);
   const log = await openEventLog(nc, LogEntry);
   const hosts = watchHosts(nc, parts);
   const snapshots = await createSnapshots(nc, parts);
@@ -55,9 +59,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       actors.get(lab)?.record({ type: 'DeadlinePassed', name }).catch((error: unknown) => logger.error({ err: error, labId: lab, name }, 'deadline could not be recorded'));
     },
   });
+  const factsOf = (labId: LabId): Facts =>
+    collectFacts(labId, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts(), firstNumber });
   const actorParts: LabActorParts = {
     log, logger, now,
-    facts: (lab) => collectFacts(lab, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts() }),
+    facts: factsOf,
     committed: (actor, entry, evolution) => {
       dispatcher.send(actor.state, evolution.effects, 'first');
       deadlines.watch(actor.id, actor.state.deadlines);
@@ -137,7 +143,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   }
 
   return {
-    id, log, hosts, startedAt: now(), lab,
+    id, log, hosts, startedAt: now(), facts: factsOf, lab,
     labs: () => [...actors.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     async forget(labId) {
       actors.get(labId)?.stop();

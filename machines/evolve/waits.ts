@@ -8,7 +8,7 @@ import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 /** `wait` names what is missing in words; `blocked` is a wait that cannot end by itself. */
 export type Gate = { readonly open: true } | { readonly open: false; readonly wait: string; readonly blocked: boolean };
 
-type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec'>;
+type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'network'>;
 const OPEN: Gate = { open: true };
 const closed = (wait: string, blocked: boolean): Gate => ({ open: false, wait, blocked });
 
@@ -94,6 +94,8 @@ const isDead = (record: NodeRecord): boolean => record.machine.value === 'failed
 
 /** May the link be ordered? Both ends must have a namespace to be put into. */
 export function linkGate(state: Labs, link: LinkRecord): Gate {
+  const needsNetwork = link.spec.a.at === 'mgmt-net' || link.spec.b.at === 'mgmt-net';
+  if (needsNetwork && state.network.state !== 'ready') return closed('the management network', state.network.state === 'failed');
   for (const id of linkNodes(link)) {
     const node = state.nodes[id];
     if (!node) continue;
