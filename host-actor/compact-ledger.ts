@@ -2,7 +2,7 @@
 import type { Order } from '../machines/vocabulary/effect.ts';
 import type { EffectId, HostId, LabId } from '../machines/vocabulary/ids.ts';
 import type { ObjectKind } from './order-object.ts';
-import { objectKey, objectOf } from './order-object.ts';
+import { compareEffectIds, objectKey, objectOf } from './order-object.ts';
 import type { LedgerRecord, LedgerState } from './order-ledger.ts';
 
 const ORDERS_A_LINE = 200;
@@ -13,7 +13,7 @@ export function compactLedger(state: LedgerState, host: HostId): readonly Ledger
   const records: LedgerRecord[] = [];
   if (state.bootId !== undefined) records.push({ r: 'boot', id: state.bootId });
   if (state.engineSeen !== undefined) records.push({ r: 'engine-seen', nanos: state.engineSeen });
-  for (const [lab, memory] of state.labs) records.push({ r: 'lab', lab, ...memory });
+  for (const [lab, memory] of state.labs) records.push({ r: 'lab', lab, ...memory, ...(gone.has(lab) ? { goneAt: memory.newest } : {}) });
   const orders = keptOrders(state, gone);
   for (let i = 0; i < orders.length; i += ORDERS_A_LINE) records.push({ r: 'orders', orders: orders.slice(i, i + ORDERS_A_LINE) });
   for (const [id, { lab, observation }] of state.answers) {
@@ -24,12 +24,12 @@ export function compactLedger(state: LedgerState, host: HostId): readonly Ledger
   return records;
 }
 
-/** Last orders, and open ones (an exec is never a last order), oldest first. */
+/** Last orders, and open ones (an exec is never a last order), oldest of each lab first. */
 function keptOrders(state: LedgerState, gone: ReadonlySet<LabId>): Order[] {
   const kept = new Map<EffectId, Order>();
   for (const order of state.orders.values()) if (!gone.has(order.lab)) kept.set(order.id, order);
   for (const order of state.open.values()) kept.set(order.id, order);
-  return [...kept.values()];
+  return [...kept.values()].toSorted((a, b) => (a.lab === b.lab ? compareEffectIds(a.id, b.id) : a.lab < b.lab ? -1 : 1));
 }
 
 function keptMarks(state: LedgerState, gone: ReadonlySet<LabId>): LedgerRecord[] {

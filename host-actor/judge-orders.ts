@@ -40,7 +40,6 @@ export function judgeOrders(state: LedgerState, orders: readonly Order[]): Judge
 
 /** Of a lab whose orders were forgotten, only what is newer than all of them counts. */
 function isOfGoneLab(state: LedgerState, order: Order): boolean {
-  const memory = state.labs.get(order.lab);
-  if (memory === undefined || compareEffectIds(order.id, memory.newest) > 0) return false;
-  return !state.orders.has(objectKey({ lab: order.lab, kind: 'network', id: '' }));
+  const goneAt = state.labs.get(order.lab)?.goneAt;
+  return goneAt !== undefined && compareEffectIds(order.id, goneAt) <= 0;
 }

@@ -24,13 +24,14 @@ export const LedgerRecord = z.discriminatedUnion('r', [
   z.object({ r: z.literal('rest'), ...ref, order: EffectId, why: RestReason }),
   z.object({ r: z.literal('exec'), lab: LabId, id: EffectId, index: z.number(), result: ExecResult }),
   /** What is left of a lab that is gone: enough to know its old orders. */
-  z.object({ r: z.literal('lab'), lab: LabId, term: z.number(), newest: EffectId }),
+  z.object({ r: z.literal('lab'), lab: LabId, term: z.number(), newest: EffectId, goneAt: EffectId.optional() }),
   z.object({ r: z.literal('engine-seen'), nanos: z.string() }),
   z.object({ r: z.literal('boot'), id: z.string() }),
 ]);
 export type LedgerRecord = z.infer<typeof LedgerRecord>;
 
-export type LabMemory = { term: number; newest: EffectId };
+/** `goneAt`: newest order when the lab was last gone; orders up to it count no more. */
+export type LabMemory = { readonly term: number; readonly newest: EffectId; readonly goneAt?: EffectId };
 export type Rest = { readonly order: EffectId; readonly why: RestReason };
 export type OutMessage = { readonly id: string; readonly reports: readonly Report[] };
 
@@ -89,7 +90,7 @@ export function foldRecord(state: LedgerState, record: LedgerRecord): void {
       return;
     }
     case 'lab':
-      state.labs.set(record.lab, { term: record.term, newest: record.newest });
+      state.labs.set(record.lab, { term: record.term, newest: record.newest, ...(record.goneAt === undefined ? {} : { goneAt: record.goneAt }) });
       return;
     case 'engine-seen':
       state.engineSeen = record.nanos;
@@ -102,7 +103,7 @@ export function foldRecord(state: LedgerState, record: LedgerRecord): void {
 function foldOrder(state: LedgerState, order: Order): void {
   const memory = state.labs.get(order.lab);
   const newest = memory === undefined || compareEffectIds(order.id, memory.newest) > 0 ? order.id : memory.newest;
-  state.labs.set(order.lab, { term: Math.max(order.term, memory?.term ?? order.term), newest });
+  state.labs.set(order.lab, { ...memory, term: Math.max(order.term, memory?.term ?? order.term), newest });
   if (!state.answers.has(order.id)) state.open.set(order.id, order);
   if (!isLasting(order)) return;
   const key = objectKey(objectOf(order));

@@ -34,10 +34,12 @@ export interface HostProcess {
   /** The next observation of the type that fits, from `from` on (index into `seen`). */
   observe<T extends Observation['type']>(type: T, fits?: (seen: ObservationOf<T>) => boolean, options?: { from?: number; timeoutMs?: number }): Promise<ObservationOf<T>>;
   start(env?: Record<string, string>): void;
+  /** Starts it, and once more (without `env`) when it dies of itself: as the controller does. */
+  startTwice(env: Record<string, string>): void;
+  /** Starts so far. */
+  starts(): number;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** Resolves when the process has ended by itself. */
-  ended(): Promise<void>;
   log(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -59,8 +61,24 @@ export async function startHostProcess(prefix: string): Promise<HostProcess> {
   });
   let child: ChildProcess | undefined;
   let messages = 0;
+  let starts = 0;
   const logPath = process.env['LABWRIGHT_TEST_LOG'] ?? join(home, 'host-actor.log');
   const credentials = await nats.credentials(role);
+  const start = (env: Record<string, string> = {}): ChildProcess => {
+    const started = spawn(process.execPath, [join(import.meta.dirname, '../../../host-actor/main.ts')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env, LABWRIGHT_HOME: home, LABWRIGHT_NATS_URL: nats.url, LABWRIGHT_NATS_CREDS: credentials, LABWRIGHT_HOST_ID: host,
+        LABWRIGHT_HOSTS_FILE: join(home, 'hosts'), LABWRIGHT_LOG_LEVEL: 'debug', ...env,
+      },
+    });
+    const log = createWriteStream(logPath, { flags: 'a' });
+    started.stdout.pipe(log);
+    started.stderr.pipe(log);
+    child = started;
+    starts += 1;
+    return started;
+  };
   return {
     host, nats, supervisor, home, seen,
     order: async (...orders) => {
@@ -76,17 +94,13 @@ export async function startHostProcess(prefix: string): Promise<HostProcess> {
       if (!isOfType(found, type)) throw new Error(`not ${type}`);
       return found;
     },
-    start: (env = {}) => {
-      child = spawn(process.execPath, [join(import.meta.dirname, '../../../host-actor/main.ts')], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          ...process.env, LABWRIGHT_HOME: home, LABWRIGHT_NATS_URL: nats.url, LABWRIGHT_NATS_CREDS: credentials, LABWRIGHT_HOST_ID: host,
-          LABWRIGHT_HOSTS_FILE: join(home, 'hosts'), LABWRIGHT_LOG_LEVEL: 'debug', ...env,
-        },
+    starts: () => starts,
+    start: (env) => void start(env),
+    startTwice: (env) => {
+      const first = start(env);
+      first.once('exit', () => {
+        if (child === first) start();
       });
-      const log = createWriteStream(logPath, { flags: 'a' });
-      child.stdout?.pipe(log);
-      child.stderr?.pipe(log);
     },
     kill: async () => {
       const running = child;
@@ -96,14 +110,10 @@ export async function startHostProcess(prefix: string): Promise<HostProcess> {
       running.kill('SIGKILL');
       await end;
     },
-    ended: async () => {
-      const running = child;
-      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-      await once(running, 'exit');
-    },
     log: () => readFile(logPath, 'utf8'),
     stop: async () => {
       const running = child;
+      child = undefined;
       if (running !== undefined && running.exitCode === null && running.signalCode === null) {
         const end = once(running, 'exit');
         running.kill('SIGTERM');
