@@ -11,6 +11,7 @@ import { watchConnection } from './connection-watch.ts';
 import { TransportError } from './errors.ts';
 import type { PublishOptions } from './publish-acked.ts';
 import { publishAcked } from './publish-acked.ts';
+import { inFlightLimit } from './read-stream.ts';
 import { ACK_WAIT_MS } from './streams.ts';
 
 export interface BatchMessage<T> {
@@ -24,8 +25,8 @@ export interface BatchMessage<T> {
 export interface ConsumeBatches<T> {
   readonly stream: string;
   readonly consumer: string;
-  /** Prefix of the JetStream API in the consumer's account; the usual one when absent. */
-  readonly apiPrefix?: string;
+  /** Under which prefixes the JetStream API may be found in this account, tried in turn; the usual one when absent. */
+  readonly apiPrefixes?: readonly string[];
   readonly schema: z.ZodType<T>;
   /** Most messages in one call of `handle`. */
   readonly maxMessages: number;
@@ -127,22 +128,26 @@ class BatchLoop<T> {
   }
 
   async #findConsumer(): Promise<Consumer | undefined> {
-    const { stream, consumer, apiPrefix } = this.#options;
-    try {
-      return await jetstream(this.#nc, apiPrefix === undefined ? {} : { apiPrefix }).consumers.get(stream, consumer);
-    } catch (cause) {
-      if (this.#stopped || this.#nc.isClosed()) return undefined;
-      this.#options.onProblem(new TransportError('streams-not-ready', { message: `consumer ${consumer} of ${stream} is not there (yet); trying again`, retryable: true, cause }));
-      await delay(250);
-      return undefined;
+    const { stream, consumer, apiPrefixes = ['$JS.API'] } = this.#options;
+    let cause: unknown;
+    for (const apiPrefix of apiPrefixes) {
+      try {
+        return await jetstream(this.#nc, { apiPrefix }).consumers.get(stream, consumer);
+      } catch (error) {
+        cause ??= error;
+      }
     }
+    if (this.#stopped || this.#nc.isClosed()) return undefined;
+    this.#options.onProblem(new TransportError('streams-not-ready', { message: `consumer ${consumer} of ${stream} is not there (yet); trying again`, retryable: true, cause }));
+    await delay(250);
+    return undefined;
   }
 
   async #pull(consumer: Consumer): Promise<void> {
     // bind: after a reconnect it pulls again at once, instead of asking for consumer info, which a host may be refused.
     this.#messages = await consumer.consume({
       bind: true,
-      max_messages: Math.max(this.#options.maxMessages * 2, 100),
+      ...inFlightLimit(this.#nc),
       idle_heartbeat: 1_000,
       callback: (message) => {
         this.#waiting.push(message);

@@ -9,7 +9,7 @@ import { openBlobStore } from './blob-store.ts';
 import { decodeBody, encodeBody, ENCODING_HEADER } from './codec.ts';
 import { watchConnection } from './connection-watch.ts';
 import { serverFeatures } from './connect.ts';
-import { LogConflictError } from './errors.ts';
+import { LogConflictError, TransportError } from './errors.ts';
 import type { Publisher, PublishOptions } from './publish-acked.ts';
 import { publishAcked } from './publish-acked.ts';
 import { readStream } from './read-stream.ts';
@@ -51,7 +51,7 @@ export interface EventLog<T> {
   read(labId: LabId, fromSeq?: number): AsyncIterable<LogRecord<T>>;
   /** Entries of all labs after a sequence, in the order of the stream, to the present end. @throws {MessageInvalidError}. */
   readAll(afterSeq?: number): AsyncIterable<LogRecord<T>>;
-  /** Sequence of the lab's last entry; 0 when it has none. */
+  /** Sequence of the lab's last entry; 0 when it has none. @throws {TransportError} `nats-unavailable`, as the next two. */
   lastSeq(labId: LabId): Promise<number>;
   /** Labs that have a log, with the number of their entries, sorted by name. */
   listLabs(): Promise<ReadonlyMap<LabId, number>>;
@@ -80,9 +80,9 @@ export async function openEventLog<T>(nc: NatsConnection, schema: z.ZodType<T>):
     read: (labId, fromSeq) => readRecords(parts, logSubject(labId), fromSeq ?? 1),
     readAll: (afterSeq) => readRecords(parts, `${SUBJECT_ROOT}.log.*`, (afterSeq ?? 0) + 1),
     lastSeq: async (labId) => (await lastMessage(parts.manager, labId))?.seq ?? 0,
-    listLabs: async () => await listLabs(parts.manager),
+    listLabs: async () => await answered('list the labs of the log', listLabs(parts.manager)),
     prune: async (labId) => {
-      await parts.manager.streams.purge(LOG_STREAM, { filter: logSubject(labId) });
+      await answered(`prune the log of lab ${labId}`, parts.manager.streams.purge(LOG_STREAM, { filter: logSubject(labId) }));
     },
   };
 }
@@ -105,7 +105,7 @@ async function appendEntry<T>(parts: Parts<T>, append: Append<T>, options?: Publ
 }
 
 async function* readRecords<T>(parts: Parts<T>, subject: string, from: number): AsyncGenerator<LogRecord<T>, void, void> {
-  for await (const message of readStream(parts.publisher.js, { stream: LOG_STREAM, subject, from })) {
+  for await (const message of readStream(parts.publisher.nc, parts.publisher.js, { stream: LOG_STREAM, subject, from })) {
     const labId = labOfLogSubject(message.subject);
     const entryId = entryIdOf(message.headers);
     if (labId === undefined || entryId === undefined) continue;
@@ -118,7 +118,13 @@ async function* readRecords<T>(parts: Parts<T>, subject: string, from: number): 
 
 // Asked of the stream's leader, not by direct get: a replica may be behind.
 async function lastMessage(manager: JetStreamManager, labId: LabId): Promise<StoredMsg | null> {
-  return await manager.streams.getMessage(LOG_STREAM, { last_by_subj: logSubject(labId) });
+  return await answered(`read the last entry of lab ${labId}`, manager.streams.getMessage(LOG_STREAM, { last_by_subj: logSubject(labId) }));
+}
+
+async function answered<T>(what: string, request: Promise<T>): Promise<T> {
+  return await request.catch((cause: unknown) => {
+    throw new TransportError('nats-unavailable', { message: `could not ${what}: ${cause instanceof Error ? cause.message : String(cause)}; the same call may be made again`, retryable: true, cause });
+  });
 }
 
 function entryIdOf(header: MsgHdrs | undefined): string | undefined {

@@ -34,7 +34,8 @@ export function consumeOrders<T>(nc: NatsConnection, hostId: HostId, handling: O
   return consumeBatches(nc, {
     stream: WORK_STREAM,
     consumer: hostConsumer(hostId),
-    apiPrefix: HOST_JETSTREAM_PREFIX,
+    // The usual prefix is for a server without our accounts.
+    apiPrefixes: [HOST_JETSTREAM_PREFIX, '$JS.API'],
     schema: handling.schema,
     maxMessages: 256,
     parallel: handling.parallel ?? 1,
