@@ -23,12 +23,16 @@ function endNodes(end: LinkEnd): NodeId[] {
   return [];
 }
 
-/** Whether the node's interfaces live in a namespace that we make before its process exists. */
+/**
+ * Whether the node's interfaces live in a namespace that we make before its process exists. Not so where the management
+ * network is somebody else's: then the engine attaches the node, and its links are made after each start.
+ */
 export function hasSandbox(state: Labs, id: NodeId): boolean {
   const node = state.nodes[id];
   if (!node || node.spec.runtime !== 'container') return false;
   const { network } = node.spec;
-  return network.mode === 'sandbox' || network.mode === 'none' || (network.mode === 'node' && network.node !== id && hasSandbox(state, network.node));
+  if (network.mode === 'sandbox') return !state.network.foreign;
+  return network.mode === 'none' || (network.mode === 'node' && network.node !== id && hasSandbox(state, network.node));
 }
 
 export function healthAwaited(state: Labs, id: NodeId): boolean {
@@ -94,8 +98,8 @@ const isDead = (record: NodeRecord): boolean => record.machine.value === 'failed
 
 /** May the link be ordered? Both ends must have a namespace to be put into. */
 export function linkGate(state: Labs, link: LinkRecord): Gate {
-  const needsNetwork = link.spec.a.at === 'mgmt-net' || link.spec.b.at === 'mgmt-net';
-  if (needsNetwork && state.network.state !== 'ready') return closed('the management network', state.network.state === 'failed');
+  // Whose the network is decides in which namespace a node lives.
+  if (state.network.state !== 'ready') return closed('the management network', state.network.state === 'failed');
   for (const id of linkNodes(link)) {
     const node = state.nodes[id];
     if (!node) continue;

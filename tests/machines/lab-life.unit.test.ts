@@ -101,6 +101,28 @@ describe('a lab of two nodes and a link', () => {
   });
 });
 
+describe('a management network of somebody else', () => {
+  it('has the engine attach the nodes: they start first, their links follow, and again after each start', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(pair()));
+    const foreign = (order: Parameters<typeof idealHost>[0], at: number) => {
+      const seen = idealHost(order, at);
+      return seen?.type === 'network.ready' ? { ...seen, foreign: true } : seen;
+    };
+    sim.run(foreign);
+    expect(sim.states()).toEqual({ a: 'running', b: 'running', 'a:eth1--b:eth1': 'up' });
+    const types = sim.orders.map((order) => order.type);
+    expect(types.indexOf('link.ensure')).toBeGreaterThan(types.lastIndexOf('node.start'));
+    const link = sim.orders.find((order) => order.type === 'link.ensure');
+    expect(link).toMatchObject({ a: { container: 'clab-t-a' }, b: { container: 'clab-t-b' } });
+    const earlier = sim.orders.length;
+    sim.observe({ type: 'node.started', node: node('a'), generation: 1, at: sim.at, runtimeId: 'c-a-1', pid: 77, startedAt: sim.at, cause: 'repair' });
+    sim.run(foreign);
+    expect(sim.orders.slice(earlier).map((order) => order.type)).toContain('link.ensure');
+    expect(sim.states()).toMatchObject({ a: 'running', 'a:eth1--b:eth1': 'up' });
+  });
+});
+
 describe('stages', () => {
   it('hold a node back until the other has finished the stage', () => {
     const sim = new SimulatedLab();
