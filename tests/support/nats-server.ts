@@ -61,7 +61,7 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
     return server.pid;
   };
   const start = async (): Promise<void> => {
-    server = spawn(existsSync(SET_UP_BINARY) ? SET_UP_BINARY : 'nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    server = spawn(serverBinary(), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     let printed = '';
     server.stderr?.on('data', (chunk: Buffer) => {
       printed = (printed + chunk.toString()).slice(-4_000);
@@ -102,6 +102,13 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Another version than the set-up's is tried with LABWRIGHT_TEST_NATS_SERVER. */
+function serverBinary(): string {
+  const asked = process.env['LABWRIGHT_TEST_NATS_SERVER'];
+  if (asked !== undefined && asked !== '') return asked;
+  return existsSync(SET_UP_BINARY) ? SET_UP_BINARY : 'nats-server';
 }
 
 async function readPorts(folder: string, pid: number): Promise<string | undefined> {
