@@ -1,6 +1,7 @@
 // Judges what was read against what is wanted: the faults of each host end, and the state of a wire.
 import type { DeviceRead, KernelState } from './kernel-state.ts';
 import type { HostPort } from './host-ports.ts';
+import { SHAPING_KINDS } from './impairment-qdisc.ts';
 import type { EndState, WireFault, WireFaultKind, WireState } from './wire.ts';
 
 /** Group that a host end bears from its making until its mark is on: how a half-made one is told from a foreign device. */
@@ -32,6 +33,7 @@ export function portFaults(port: HostPort, state: KernelState): readonly WireFau
     ['wrong-master', device.master !== port.bridge || (port.bridge !== undefined && device.isolated !== port.isolated), device.master ?? 'none'],
     ['wrong-mtu', device.mtu !== port.mtu, String(device.mtu)],
     ['talks-ipv6', port.silent && device.addrGenMode !== undefined && device.addrGenMode !== 'none'],
+    ['wrong-impairment', port.qdisc === undefined ? SHAPING_KINDS.has(device.qdisc) : device.qdisc !== port.qdisc.kind, device.qdisc],
     ['end-down', port.carrier === 'up' && !device.adminUp],
     ['end-up', port.carrier === 'down' && device.adminUp],
   ];
@@ -75,8 +77,9 @@ function refusalsOf(port: HostPort, state: KernelState): readonly [WireFaultKind
   return found;
 }
 
-function isHalfMade(device: DeviceRead): boolean {
-  return device.kind === 'veth' && device.group === HALF_MADE_GROUP && device.altnames.length === 0;
+/** Made by us and not yet marked when we were stopped. */
+export function isHalfMade(device: DeviceRead): boolean {
+  return device.group === HALF_MADE_GROUP && device.altnames.length === 0;
 }
 
 /** A namespace may have been replaced by another of the same name while something still held the old one. */

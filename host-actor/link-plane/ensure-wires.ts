@@ -1,12 +1,12 @@
 // Makes wires as ordered: reads, plans the difference, runs it in a few batches for all wires at once, reads back.
-import { access } from 'node:fs/promises';
+import { absentNamespaces } from './absent-namespaces.ts';
 import { wireState } from './assess-ports.ts';
 import { hostPortsOf, innerEndsOf } from './host-ports.ts';
 import { runInnerBatches, type InnerBatch } from './inner-batches.ts';
 import type { KernelState } from './kernel-state.ts';
 import type { InnerStore } from './inner-store.ts';
 import { isEmptyPlan, planWire, type InnerWork, type WirePlan } from './plan-wires.ts';
-import { NETNS_DIR, readKernelState } from './read-kernel-state.ts';
+import { readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { netnsWord, unmarkLine } from './render-lines.ts';
 import { runBatch, type BatchLine, type LineFailure } from './run-batch.ts';
@@ -22,6 +22,8 @@ export type EnsureInput = {
   readonly inner: Pick<InnerStore, 'bornWith' | 'restoreLinesFor'>;
   /** Redirects that an event said are gone, whatever the read shows. */
   readonly lostRedirects: ReadonlySet<string>;
+  /** Words of the shaping last set, by mark. */
+  readonly shapedAs: ReadonlyMap<string, string>;
 };
 
 export type EnsureResult = {
@@ -58,7 +60,7 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
       if (progress.errors.has(wire.id)) continue;
       const gone = innerEndsOf(wire).map(({ inner }) => netnsWord(inner.netns)).find((word) => word !== undefined && absent.has(word));
       if (gone !== undefined) missing.set(wire.id, gone);
-      const plan = planWire(wire, state, { bornWith: input.inner.bornWith, isRedirectLost: (port) => lost.has(port.mark) });
+      const plan = planWire(wire, state, { bornWith: input.inner.bornWith, isRedirectLost: (port) => lost.has(port.mark), shapedAs: (port) => (round === 0 ? input.shapedAs.get(port.mark) : port.qdisc?.words) });
       if (plan.refusal) refused.set(wire.id, plan);
       else if (gone === undefined && !isEmptyPlan(plan)) plans.push(plan);
     }
@@ -92,6 +94,7 @@ async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureI
   await undoForeignMarks(run, make, progress);
   await Promise.all([batch('tc', going((plan) => plan.redirect)), runInner(run, plans, input, progress)]);
   await batch('ip', going((plan) => plan.raise));
+  await batch('tc', going((plan) => plan.shape));
 }
 
 async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, progress: Progress): Promise<void> {
@@ -130,25 +133,11 @@ async function undoForeignMarks(run: RunTool, make: readonly BatchLine[], progre
 
 function outcomeOf(wire: Wire, kernel: KernelState, progress: Progress, missing: string | undefined, refused: WirePlan | undefined): WireOutcome {
   const state = wireState(hostPortsOf(wire), kernel, wire.id);
-  if (state.joined) return { ok: true, state, changed: progress.changed.has(wire.id), warnings: progress.warnings.get(wire.id) ?? [] };
   const failure = progress.errors.get(wire.id);
+  if (state.joined && !failure) return { ok: true, state, changed: progress.changed.has(wire.id), warnings: progress.warnings.get(wire.id) ?? [] };
   if (refused?.refusal) return { ok: false, error: refusalError(wire, refused.refusal), state };
   if (missing !== undefined) return { ok: false, error: namespaceMissingError(wire, missing), state };
   return { ok: false, error: failure ? lineError(failure) : notJoinedError(wire, state, progress.aborted), state };
-}
-
-/** Namespaces that are not there: a line with one would end the whole batch, not only fail. */
-async function absentNamespaces(wires: readonly Wire[]): Promise<ReadonlySet<string>> {
-  const words = new Set(wires.flatMap((wire) => innerEndsOf(wire).flatMap(({ inner }) => netnsWord(inner.netns) ?? [])));
-  const checked = await Promise.all([...words].map(async (word) => ((await exists(word.startsWith('/') ? word : `${NETNS_DIR}/${word}`)) ? [] : [word])));
-  return new Set(checked.flat());
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function netnsKey(ref: NetnsRef): string {

@@ -1,5 +1,6 @@
 // Flattens a wire into its host ends, so that reading, judging and making work on one shape for all kinds.
 import { createHash } from 'node:crypto';
+import { impairmentQdisc, type Qdisc } from './impairment-qdisc.ts';
 import type { CarrierWish, HostEnd, InnerEnd, Wire, WireSide } from './wire.ts';
 
 export type Redirect = { readonly index: number; readonly cookie: string; readonly to: string };
@@ -16,6 +17,8 @@ export type HostPort = {
   readonly redirect?: Redirect;
   readonly bridge?: string;
   readonly isolated: boolean;
+  /** What shapes the frames that leave towards the node. */
+  readonly qdisc?: Qdisc;
   readonly mac?: string;
   /** A user's own interface on the host keeps the kernel's IPv6 behaviour; everything else must stay silent. */
   readonly silent: boolean;
@@ -55,7 +58,9 @@ export function innerEndsOf(wire: Wire): readonly { readonly side: WireSide; rea
 }
 
 function portBase(wire: Wire, side: WireSide, host: HostEnd, inner: InnerEnd): HostPort {
-  return { wireId: wire.id, side, device: host.device, mark: host.mark, mtu: wire.mtu, carrier: host.carrier ?? 'up', inner, isolated: false, silent: true };
+  const qdisc = impairmentQdisc(wire.impairment, wire.mtu);
+  const base = { wireId: wire.id, side, device: host.device, mark: host.mark, mtu: wire.mtu, carrier: host.carrier ?? 'up', inner, isolated: false, silent: true } as const;
+  return qdisc === undefined ? base : { ...base, qdisc };
 }
 
 function redirectTo(index: number, from: HostEnd, to: HostEnd): Redirect {

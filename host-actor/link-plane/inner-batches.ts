@@ -24,6 +24,21 @@ export async function runInnerBatches(run: RunTool, batches: readonly InnerBatch
   return (await Promise.all(shares.map((share) => runShare(run, share)))).flat();
 }
 
+/** Asks ip (with `-j` and the given options) inside each namespace; answers by namespace, empty for one that is gone. */
+export async function queryInner(run: RunTool, queries: readonly { readonly netns: string; readonly lines: readonly string[] }[], options = '-j'): Promise<ReadonlyMap<string, string>> {
+  if (queries.length === 0) return new Map();
+  const script = queries.map(({ netns, lines }, index) => `echo '${SECTION}${index}'\nip -n ${netns} ${options} -force -batch - 2>/dev/null <<'END_OF_BATCH'\n${lines.join('\n')}\nEND_OF_BATCH\n`);
+  const { stdout } = await run({ program: 'sh', args: [], stdin: script.join('') });
+  const answers = stdout.split(SECTION).slice(1);
+  return new Map(
+    answers.flatMap((answer) => {
+      const newline = answer.indexOf('\n');
+      const query = queries[Number(answer.slice(0, newline))];
+      return query === undefined ? [] : [[query.netns, answer.slice(newline + 1)] as const];
+    }),
+  );
+}
+
 async function runShare(run: RunTool, batches: readonly InnerBatch[]): Promise<readonly LineFailure[]> {
   const script = batches.map(section).join('');
   const { stderr } = await run({ program: 'sh', args: [], stdin: script });

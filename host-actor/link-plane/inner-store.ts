@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { hostPortsOf, type HostPort } from './host-ports.ts';
+import { queryInner } from './inner-batches.ts';
 import { INNER_STATE_QUERY, InnerState, parseInnerStates, restoreLines } from './inner-state.ts';
 import { netnsWord, type BornWith } from './render-lines.ts';
 import type { RunTool } from './run-tool.ts';
@@ -39,11 +40,11 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
   return {
     snapshot: async (wires) => {
       const byNetns = Map.groupBy(innerPorts(wires), ({ inner }) => netnsWord(inner.netns) ?? '');
-      const read = await readInnerStates(run, [...byNetns.keys()]);
+      const read = await queryInner(run, [...byNetns.keys()].map((netns) => ({ netns, lines: INNER_STATE_QUERY })));
       for (const [netns, ports] of byNetns) {
-        const found = read.get(netns);
+        const found = parseInnerStates(read.get(netns) ?? '');
         for (const port of ports) {
-          const state = found?.get(port.inner.interface);
+          const state = found.get(port.inner.interface);
           loaded.add(port.mark);
           if (state) await remember(port, state);
         }
@@ -89,24 +90,6 @@ function orderedOf({ mtu, inner }: HostPort): InnerRecord['ordered'] {
 /** An end in the host's own namespace belongs to people; nothing of it is put back. */
 function innerPorts(wires: readonly Wire[]): readonly HostPort[] {
   return wires.flatMap(hostPortsOf).filter((port) => port.inner.netns !== 'host');
-}
-
-const SECTION = '@@labwright ';
-
-/** One ip for each namespace, started by one shell; a namespace that is gone answers nothing. */
-async function readInnerStates(run: RunTool, netnsWords: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, InnerState>>> {
-  if (netnsWords.length === 0) return new Map();
-  const query = INNER_STATE_QUERY.join('\n');
-  const script = netnsWords.map((netns, index) => `echo '${SECTION}${index}'\nip -n ${netns} -j -force -batch - 2>/dev/null <<'END_OF_BATCH'\n${query}\nEND_OF_BATCH\n`).join('');
-  const { stdout } = await run({ program: 'sh', args: [], stdin: script });
-  const sections = stdout.split(SECTION).slice(1);
-  return new Map(
-    sections.flatMap((section) => {
-      const newline = section.indexOf('\n');
-      const netns = netnsWords[Number(section.slice(0, newline))];
-      return netns === undefined ? [] : [[netns, parseInnerStates(section.slice(newline + 1))] as const];
-    }),
-  );
 }
 
 async function readRecord(path: string): Promise<InnerRecord | undefined> {

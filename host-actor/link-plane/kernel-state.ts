@@ -16,6 +16,8 @@ export type DeviceRead = {
   readonly peerIfindex?: number;
   readonly addrGenMode?: string;
   readonly isolated: boolean;
+  /** Kind of the root queueing discipline. */
+  readonly qdisc: string;
 };
 
 /** A mirred action: `toDevice` is `*` when its target has gone. `bound` counts the filters that use it. */
@@ -71,6 +73,7 @@ function toDevice(entry: Fields, name: string): DeviceRead {
     adminUp: flags.includes('UP'),
     carrier: flags.includes('LOWER_UP'),
     group: asText(entry['group']) ?? 'default',
+    qdisc: asText(entry['qdisc']) ?? '',
     isolated: asFields(linkInfo['info_slave_data'])['isolated'] === true,
     ...defined({
       mac: asText(entry['address']),

@@ -2,7 +2,7 @@
 import { deviceOf, portFaults, REFUSALS, REMAKE } from './assess-ports.ts';
 import { hostPortsOf, type HostPort } from './host-ports.ts';
 import type { KernelState } from './kernel-state.ts';
-import { addPortLine, finishPortLine, innerBridgeLine, innerSetupLines, isolateLine, markLine, rebindLine, redirectLine, type BornWith } from './render-lines.ts';
+import { addPortLine, finishPortLine, innerBridgeLine, innerSetupLines, isolateLine, markLine, rebindLine, redirectLine, shapeLine, type BornWith } from './render-lines.ts';
 import type { BatchLine } from './run-batch.ts';
 import type { Wire, WireFault, WireFaultKind, WireSide } from './wire.ts';
 
@@ -18,21 +18,23 @@ export type WirePlan = {
   readonly redirect: readonly BatchLine[];
   readonly inner: readonly InnerWork[];
   readonly raise: readonly BatchLine[];
+  /** Last, so that a kernel that cannot shape leaves the wire joined. */
+  readonly shape: readonly BatchLine[];
 };
 
 type PortCase = { readonly port: HostPort; readonly kinds: ReadonlySet<WireFaultKind>; readonly remade: boolean; readonly actionExists: boolean; readonly current?: string };
 
 /** What is known besides the read: what an inner end that is made again had, and which redirects an event said are gone. */
-export type PlanHints = { readonly bornWith: (port: HostPort) => BornWith; readonly isRedirectLost: (port: HostPort) => boolean };
+export type PlanHints = { readonly bornWith: (port: HostPort) => BornWith; readonly isRedirectLost: (port: HostPort) => boolean; /** Words last set; only its kind can be read cheaply. */ readonly shapedAs: (port: HostPort) => string | undefined };
 
-const NO_HINTS: PlanHints = { bornWith: () => ({}), isRedirectLost: () => false };
+const NO_HINTS: PlanHints = { bornWith: () => ({}), isRedirectLost: () => false, shapedAs: (port) => port.qdisc?.words };
 
 /** Lines for one wire; all lists are empty when nothing differs. */
 export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_HINTS): WirePlan {
   const ports = hostPortsOf(wire);
-  const faults = ports.flatMap((port) => [...portFaults(port, state), ...lostFault(port, hints)]);
+  const faults = ports.flatMap((port) => [...portFaults(port, state), ...hintedFaults(port, hints)]);
   const refusal = faults.find((fault) => REFUSALS.has(fault.kind));
-  const empty = { wireId: wire.id, remove: [], make: [], redirect: [], inner: [], raise: [] };
+  const empty = { wireId: wire.id, remove: [], make: [], redirect: [], inner: [], raise: [], shape: [] };
   if (refusal) return { ...empty, refusal };
   if (faults.length === 0) return empty;
   const cases = ports.map((port) => portCase(port, faults, state));
@@ -45,16 +47,19 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
     redirect: cases.flatMap((one) => redirectLines(one, anyRemade).map(own)),
     inner: cases.flatMap((one) => innerWork(one, wire.id)),
     raise: cases.flatMap((one) => raiseLines(one, anyRemade).map(own)),
+    shape: cases.flatMap(({ port, kinds, remade }) => ((remade && port.qdisc) || kinds.has('wrong-impairment') ? [own(shapeLine(port))] : [])),
   };
 }
 
 /** Whether a plan changes anything. */
 export function isEmptyPlan(plan: WirePlan): boolean {
-  return plan.remove.length + plan.make.length + plan.redirect.length + plan.inner.length + plan.raise.length === 0;
+  return plan.remove.length + plan.make.length + plan.redirect.length + plan.inner.length + plan.raise.length + plan.shape.length === 0;
 }
 
-function lostFault(port: HostPort, hints: PlanHints): readonly WireFault[] {
-  return port.redirect && hints.isRedirectLost(port) ? [{ side: port.side, kind: 'redirect-missing' }] : [];
+function hintedFaults(port: HostPort, hints: PlanHints): readonly WireFault[] {
+  const lost = port.redirect !== undefined && hints.isRedirectLost(port);
+  const reshaped = port.qdisc !== undefined && hints.shapedAs(port) !== port.qdisc.words;
+  return [...(lost ? ['redirect-missing' as const] : []), ...(reshaped ? ['wrong-impairment' as const] : [])].map((kind) => ({ side: port.side, kind }));
 }
 
 function portCase(port: HostPort, faults: readonly WireFault[], state: KernelState): PortCase {

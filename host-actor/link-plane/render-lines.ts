@@ -1,7 +1,7 @@
 // The batch lines of ip and tc: one function for each thing that is made, so that every word order is in one place.
 import { HALF_MADE_GROUP } from './assess-ports.ts';
 import type { HostPort, Redirect } from './host-ports.ts';
-import type { InnerEnd, InnerRoute, NetnsRef } from './wire.ts';
+import type { DummyWire, InnerEnd, InnerRoute, MacvlanWire, NetnsRef } from './wire.ts';
 
 /** Preference of our redirects; probes sit below it. */
 const REDIRECT_PREF = 10;
@@ -30,6 +30,26 @@ export function addPortLine(port: HostPort, born: BornWith = {}): string {
   );
 }
 
+/** A macvlan, which takes the MTU of its parent, or a dummy, born in the namespace. */
+export function addInnerDeviceLine(wire: MacvlanWire | DummyWire): string {
+  const { inner } = wire;
+  const netns = netnsWord(inner.netns);
+  return words(
+    `link add dev ${inner.interface}`,
+    wire.kind === 'macvlan' && `link ${wire.parent}`,
+    netns && `netns ${netns}`,
+    wire.kind === 'dummy' && `mtu ${wire.mtu}`,
+    inner.mac && `address ${inner.mac}`,
+    `group ${HALF_MADE_GROUP}`,
+    wire.kind === 'macvlan' ? `type macvlan mode ${wire.mode}` : 'type dummy',
+  );
+}
+
+/** Last line of a device that lives inside a namespace only; run there. */
+export function finishInnerDeviceLine(device: string): string {
+  return `link set dev ${device} up group default`;
+}
+
 /** The mark; not allowed inside `link add`. */
 export function markLine(device: string, mark: string): string {
   return `link property add dev ${device} altname ${mark}`;
@@ -51,6 +71,11 @@ export function finishPortLine(port: HostPort): string {
 
 export function isolateLine(port: HostPort): string {
   return `link set dev ${port.device} type bridge_slave isolated ${port.isolated ? 'on' : 'off'}`;
+}
+
+/** Shapes what leaves a host end towards its node, or stops shaping. */
+export function shapeLine(port: HostPort): string {
+  return port.qdisc === undefined ? `qdisc del dev ${port.device} root` : `qdisc replace dev ${port.device} root ${port.qdisc.words}`;
 }
 
 /** A redirect of everything that comes in at a device, with its own number and owner. Needs clsact on the device. */

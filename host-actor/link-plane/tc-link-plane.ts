@@ -4,6 +4,8 @@ import { wireState, deviceOf } from './assess-ports.ts';
 import { wireIssues } from './check-wire.ts';
 import { ensureJoined } from './ensure-wires.ts';
 import { hostPortsOf } from './host-ports.ts';
+import { ensureInnerDevices, isInnerDeviceWire, readInnerDeviceStates, removeInnerDevices } from './inner-devices.ts';
+import { impairmentQdisc } from './impairment-qdisc.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import type { DeviceRead } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
@@ -80,6 +82,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
 
   const changing = new Set<string>();
   const watches = new Set<Watch>();
+  const shapedAs = new Map<string, string>();
 
   /** Holds the wires for a change; what is seen of them meanwhile is our own doing up to the change's last read. */
   const change = <T extends { readonly readAt: number }>(wireIds: readonly string[], work: () => Promise<T>): Promise<T> =>
@@ -101,12 +104,17 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
     const lostRedirects = new Set(wires.flatMap(hostPortsOf).flatMap((port) => (registry.takeRedirectLost(port) ? [port.mark] : [])));
-    const result = await ensureJoined(run, { wires, extraInner, inner, lostRedirects });
+    const innerDevices = await ensureInnerDevices(run, wires.filter(isInnerDeviceWire));
+    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, lostRedirects, shapedAs });
     await namespaces.noteLoopbacksUp(ensured.loopbackDown);
     registry.noteRead(wires, result.kernel);
+    for (const port of wires.filter(({ id }) => result.outcomes.get(id)?.ok).flatMap(hostPortsOf)) {
+      if (port.qdisc) shapedAs.set(port.mark, port.qdisc.words);
+      else shapedAs.delete(port.mark);
+    }
     const now = Date.now();
     for (const [wireId, outcome] of result.outcomes) if (!outcome.ok || outcome.changed) changedAt.set(wireId, now);
-    return { outcomes: result.outcomes, namespaces: ensured.failed, linesRun: result.linesRun + ensured.made.length, readAt: result.readAt };
+    return { outcomes: new Map([...result.outcomes, ...innerDevices.outcomes]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
   };
 
   const ensureWires: TcLinkPlane['ensureWires'] = async (wires, namespaceOrders = []) => {
@@ -129,6 +137,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       const state = await readDevices(run);
       const ports = wires.flatMap(hostPortsOf);
       await removeDevices(run, ports.flatMap((port) => deviceOf(port, state) ?? []), state.devices.values());
+      await removeInnerDevices(run, wires.filter(isInnerDeviceWire));
       await inner.forget(wires);
     });
 
@@ -142,9 +151,9 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     removeWiresAsGiven,
     removeWires: (wireIds) => removeWiresAsGiven(wireIds.flatMap((id) => known.get(id) ?? [])),
     readWires: async () => {
-      const wires = [...known.values()];
-      const state = await readKernelState(run, wires);
-      return new Map(wires.map((wire) => [wire.id, wireState(hostPortsOf(wire), state, wire.id)]));
+      const wires = [...known.values()].filter((wire) => !isInnerDeviceWire(wire));
+      const [state, innerDevices] = await Promise.all([readKernelState(run, wires), readInnerDeviceStates(run, [...known.values()].filter(isInnerDeviceWire))]);
+      return new Map([...wires.map((wire): [string, WireState] => [wire.id, wireState(hostPortsOf(wire), state, wire.id)]), ...innerDevices]);
     },
     readOrphans: async (markPrefix) => {
       const state = await readDevices(run);
@@ -200,7 +209,11 @@ function unknownWire(wireId: string): LinkPlaneError {
 function refuse(wire: Wire): LinkPlaneError | undefined {
   const issues = wireIssues(wire);
   if (issues.length > 0) return new LinkPlaneError('invalid-wire', `link cannot be made: ${issues.join('; ')} (wire ${wire.id})`, { wireId: wire.id });
-  if (wire.kind === 'vxlan' || wire.kind === 'macvlan' || wire.kind === 'dummy') {
+  if (wire.kind !== 'joined' && impairmentQdisc(wire.impairment, wire.mtu)) {
+    return new LinkPlaneError('not-supported-yet', `only links between two nodes can be impaired (wire ${wire.id})`, { wireId: wire.id });
+  }
+  if (isInnerDeviceWire(wire) && wire.inner.netns === 'host') return new LinkPlaneError('invalid-wire', `a ${wire.kind} link needs a node's namespace (wire ${wire.id})`, { wireId: wire.id });
+  if (wire.kind === 'vxlan') {
     return new LinkPlaneError('not-supported-yet', `links of kind ${wire.kind} cannot be made yet (wire ${wire.id})`, { wireId: wire.id });
   }
   return undefined;

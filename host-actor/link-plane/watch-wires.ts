@@ -119,7 +119,7 @@ function createReporter(input: WatchInput): { readonly report: Report; readonly 
 }
 
 async function sweep(input: WatchInput, report: Report): Promise<void> {
-  const wires = [...input.registry.wires.values()].filter((wire) => !input.isBusy(wire.id));
+  const wires = [...input.registry.wires.values()].filter((wire) => !input.isBusy(wire.id) && hostPortsOf(wire).length > 0);
   if (wires.length === 0) return;
   const startedAt = Date.now();
   const state = await input.read(wires);

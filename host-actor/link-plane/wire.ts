@@ -1,4 +1,5 @@
 // What the link plane is ordered to make (wires) and what it reads back; it knows nothing of labs, nodes or messages.
+import type { Impairment } from '../../machines/vocabulary/lab-spec.ts';
 
 /** A network namespace: by its name under /run/netns, by a path such as /proc/PID/ns/net, or the plane's own (`host`). */
 export type NetnsRef = { readonly name: string } | { readonly path: string } | 'host';
@@ -26,7 +27,8 @@ export type HostEnd = { readonly device: string; readonly mark: string; readonly
 /** Host end joined to its opposite by an ingress redirect; `actionIndex` is a number nobody else uses in the host's namespace. */
 export type JoinedEnd = { readonly inner: InnerEnd; readonly host: HostEnd; readonly actionIndex: number };
 
-type WireBase = { readonly id: string; readonly mtu: number };
+/** `impairment` works on both directions; only joined wires can have one. */
+type WireBase = { readonly id: string; readonly mtu: number; readonly impairment?: Impairment };
 
 /** Two inner ends, cross-connected: node to node, also within one node, or node to a bridge inside a node. */
 export type JoinedWire = WireBase & { readonly kind: 'joined'; readonly a: JoinedEnd; readonly b: JoinedEnd };
@@ -94,6 +96,7 @@ export type WireFaultKind =
   | 'redirect-dead'
   | 'redirect-wrong'
   | 'index-taken'
+  | 'wrong-impairment'
   | 'end-down'
   | 'end-up';
 
