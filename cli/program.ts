@@ -4,7 +4,7 @@ import { addCommand } from './command-spec.ts';
 import type { CommandSpec, Dispatch } from './command-spec.ts';
 
 /** Options that may stand before or after the verb. */
-const GLOBAL_OPTIONS: readonly (readonly [flags: string, text: string, env?: string])[] = [
+export const GLOBAL_OPTIONS: readonly (readonly [flags: string, text: string, env?: string])[] = [
   ['-t, --topo <path>', 'lab file, folder with one lab file in it, - for standard input, or a URL', 'CLAB_TOPO'],
   ['--vars <file>', 'values for the templates of the lab file (YAML or JSON)', 'CLAB_VARS'],
   ['--name <lab>', 'name of the lab; takes the place of the one in the file', 'CLAB_NAME'],

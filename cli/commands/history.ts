@@ -10,7 +10,7 @@ const Count = z.coerce.number().int();
 export const historyCommand = command({
   usage: 'history',
   summary: 'show what happened to a lab, when and why',
-  details: 'Each line: time, number of the log entry, cause, what. Causes: command (somebody asked), order (the host did as told), repair\n(the host put it right), external (somebody or something else), deadline, supervisor.',
+  details: 'Each line: time, number of the log entry, cause, what. Causes: command (somebody asked), order (the host did as told), repair\n(the host put it right), external (somebody or something else), engine (what the container engine said), deadline, supervisor.',
   examples: ['labwright history -t lab.clab.yml', 'labwright history --name core --after 120 --json'],
   options: [
     { flags: '--after <n>', text: 'only entries after this number' },

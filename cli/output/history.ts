@@ -3,15 +3,12 @@ import type { LabEvent } from '../../machines/vocabulary/event.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
 import type { HistoryEntry } from '../../nats/ops-contract.ts';
 
-export type Cause = 'command' | 'order' | 'repair' | 'external' | 'deadline' | 'supervisor';
+export type Cause = 'command' | 'order' | 'repair' | 'external' | 'engine' | 'deadline' | 'supervisor';
 export type HistoryLine = { readonly n: number; readonly at: string; readonly cause: Cause; readonly what: string };
 
 /** One line for each event of each entry, in order. */
 export function historyLines(entries: readonly HistoryEntry[]): HistoryLine[] {
-  return entries.flatMap(({ entry }) => entry.events.flatMap((event) => {
-    const { cause, what } = describe(event);
-    return what === '' ? [] : [{ n: entry.n, at: new Date(entry.at).toISOString(), cause, what }];
-  }));
+  return entries.flatMap(({ entry, news }) => entry.events.map((event) => ({ n: entry.n, at: new Date(entry.at).toISOString(), ...describe(event, news) })));
 }
 
 export function renderHistory(lines: readonly HistoryLine[]): string {
@@ -21,7 +18,7 @@ export function renderHistory(lines: readonly HistoryLine[]): string {
 
 type Said = { readonly cause: Cause; readonly what: string };
 
-function describe(event: LabEvent): Said {
+function describe(event: LabEvent, news: readonly string[]): Said {
   const command = (what: string): Said => ({ cause: 'command', what });
   switch (event.type) {
     case 'LabDeployRequested':
@@ -43,17 +40,18 @@ function describe(event: LabEvent): Said {
     case 'DeadlinePassed':
       return { cause: 'deadline', what: `${event.name} is over` };
     case 'Reported':
-      return { cause: causeOf(event.observation), what: whatOf(event.observation) };
+      return { cause: causeOf(event.observation), what: whatOf(event.observation, news) };
   }
 }
 
 function causeOf(seen: Observation): Cause {
   if ('cause' in seen) return seen.cause;
+  if (seen.type === 'node.engine') return 'engine';
   if (seen.type === 'link.repaired' || seen.type === 'network.repaired') return 'repair';
   return seen.effectId === undefined ? 'external' : 'order';
 }
 
-function whatOf(seen: Observation): string {
+function whatOf(seen: Observation, news: readonly string[]): string {
   switch (seen.type) {
     case 'network.ready':
       return `management network ready on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
@@ -90,7 +88,8 @@ function whatOf(seen: Observation): string {
     case 'link.removed':
       return `link ${seen.link} removed`;
     case 'effect.failed':
-      return `${seen.effectId} failed: ${seen.message}`;
+      // The entry's own sentence names the order; the observation only has its number.
+      return news.find((sentence) => sentence.endsWith(seen.message)) ?? `${seen.effectId} failed: ${seen.message}`;
   }
 }
 

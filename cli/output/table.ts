@@ -14,7 +14,7 @@ export function renderTable(header: Row, rows: readonly Row[], options: { separa
 }
 
 function lines(row: Row, widths: readonly number[], align: 'left' | 'centre' = 'left'): string[] {
-  const cells = widths.map((_size, column) => (row[column] ?? '').split('\n'));
+  const cells = widths.map((_size, column) => (row[column] ?? '').replaceAll('\t', ' ').split('\n'));
   const height = Math.max(...cells.map((cell) => cell.length));
   return Array.from({ length: height }, (_unused, line) =>
     `│${cells.map((cell, column) => ` ${pad(cell[line] ?? '', widths[column] ?? 0, align)} `).join('│')}│`);

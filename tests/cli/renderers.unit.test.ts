@@ -1,0 +1,116 @@
+// Small renderers and parsers of the command line: durations, tables, progress, history, inventories, links, completion.
+import { describe, expect, it } from 'vitest';
+import { commands } from '../../cli/commands.ts';
+import { renderAnsibleInventory } from '../../cli/lab-folder/ansible-inventory.ts';
+import { renderNornirInventory } from '../../cli/lab-folder/nornir-inventory.ts';
+import { renderTopologyData } from '../../cli/lab-folder/topology-data.ts';
+import { renderCompletion } from '../../cli/output/completion.ts';
+import { historyLines } from '../../cli/output/history.ts';
+import { renderImpairment } from '../../cli/output/link-table.ts';
+import { renderProgress } from '../../cli/output/progress.ts';
+import { renderTable } from '../../cli/output/table.ts';
+import { parseDurationMs, renderDuration } from '../../cli/parse-duration.ts';
+import { leastLevel } from '../../cli/terminal.ts';
+import { LogEntry } from '../../machines/vocabulary/event.ts';
+import { aLab, aLink, aNode } from '../support/lab-builders.ts';
+import { aLabView, aLinkView, aNodeView } from './lab-views.ts';
+
+describe('durations', () => {
+  it.each([['10m', 600_000], ['1h30m', 5_400_000], ['90s', 90_000], ['500ms', 500], ['87600h', 315_360_000_000], ['2m0s', 120_000], ['15', 15_000], ['1.5s', 1_500]])('%s', (text, ms) => {
+    expect(parseDurationMs(text)).toBe(ms);
+  });
+  it.each(['', 'soon', '10 m', '-5s', '5x'])('%j is none', (text) => {
+    expect(parseDurationMs(text)).toBeUndefined();
+  });
+  it('shows the two largest units', () => {
+    expect([40, 5_000, 65_000, 3_600_000, 90_061_000].map(renderDuration)).toEqual(['40ms', '5s', '1m 5s', '1h', '1d 1h']);
+  });
+});
+
+describe('table', () => {
+  it('counts neither colours nor tabs as width', () => {
+    expect(renderTable(['A'], [['\u001b[32mok\u001b[39m'], ['a\tb']])).toBe('╭─────╮\n│  A  │\n├─────┤\n│ \u001b[32mok\u001b[39m  │\n│ a b │\n╰─────╯');
+  });
+});
+
+describe('progress', () => {
+  const view = aLabView(
+    [aNodeView('a'), aNodeView('b', { state: 'waiting', waitingFor: 'stage healthy of node a' })],
+    [aLinkView('a:eth1', 'b:eth1', { state: 'waiting', oper: 'down', reason: 'waits for node b' })],
+    { state: 'deploying' },
+  );
+  it('shows totals, then what is not there and why', () => {
+    expect(renderProgress(view, { columns: 100, rows: 10 })).toEqual([
+      't: deploying, 1 of 2 nodes running, 0 of 1 links up', '  node b: waiting (waits for stage healthy of node a)', '  link a:eth1--b:eth1: waiting (waits for node b)',
+    ]);
+  });
+  it('stays within the screen', () => {
+    const lines = renderProgress(view, { columns: 30, rows: 2 });
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toBe('  ... and 2 more');
+    expect(lines.every((line) => line.length < 30)).toBe(true);
+  });
+});
+
+describe('history', () => {
+  it('says when, why and what', () => {
+    const entry = LogEntry.parse({
+      v: 1, lab: 't', n: 3, at: 0, term: 1, events: [
+        { type: 'NodesStopRequested', nodes: ['a'] },
+        { type: 'Reported', host: 'h1', observation: { type: 'node.died', node: 'a', generation: 1, at: 0, exitCode: 137, oomKilled: false, log: ['bye'], next: 'restart' } },
+        { type: 'Reported', host: 'h1', observation: { type: 'node.started', node: 'a', generation: 1, at: 0, pid: 7, startedAt: 0, cause: 'repair' } },
+        { type: 'Reported', host: 'h1', observation: { type: 'effect.failed', effectId: 't/2/1', at: 0, code: 'x', message: 'no image', retryable: false, log: [] } },
+      ],
+    });
+    expect(historyLines([{ entry, news: ['node.prepare a failed: no image'] }]).map(({ at, n, cause, what }) => [at, n, cause, what])).toEqual([
+      ['1970-01-01T00:00:00.000Z', 3, 'command', 'stop a'],
+      ['1970-01-01T00:00:00.000Z', 3, 'external', 'node a died (exit code 137); the host restarts it; last line: bye'],
+      ['1970-01-01T00:00:00.000Z', 3, 'repair', 'node a started, pid 7'],
+      ['1970-01-01T00:00:00.000Z', 3, 'order', 'node.prepare a failed: no image'],
+    ]);
+  });
+});
+
+describe('impairment', () => {
+  it('is shown in words', () => {
+    expect(renderImpairment({ delayMs: 20, lossPercent: 1, rateKbps: 100 })).toBe('delay 20ms, loss 1%, rate 100kbit/s');
+    expect(renderImpairment({})).toBe('-');
+  });
+});
+
+describe('inventories', () => {
+  const lab = aLab([aNode('a'), aNode('b')], [aLink('a:eth1', 'b:eth1')]);
+  const view = aLabView([aNodeView('a', { labels: { 'ansible-group': 'spine', 'nornir-group': 'dc1' } }), aNodeView('b', { ipv4: '172.20.20.3/24' })], [aLinkView('a:eth1', 'b:eth1')]);
+  it('Ansible: by kind and by label', () => {
+    expect(renderAnsibleInventory(lab, view)).toBe([
+      'all:', '  vars:', '    ansible_httpapi_use_proxy: false', '  children:', '    linux:', '      hosts:', '        clab-t-a:', '          ansible_host: 172.20.20.2',
+      '        clab-t-b:', '          ansible_host: 172.20.20.3', '    spine:', '      hosts:', '        clab-t-a:', '          ansible_host: 172.20.20.2', '',
+    ].join('\n'));
+  });
+  it('Nornir: one host a node', () => {
+    expect(renderNornirInventory(lab, view)).toBe(['---', 'a:', '    platform: linux', '    hostname: 172.20.20.2', '    groups:', '        - dc1', 'b:', '    platform: linux', '    hostname: 172.20.20.3', ''].join('\n'));
+  });
+  it('topology data: nodes by name, links by ends', () => {
+    const data: unknown = JSON.parse(renderTopologyData(lab, view));
+    expect(data).toMatchObject({
+      name: 't', type: 'clab', clab: { config: { prefix: 'clab', mgmt: { network: 'clab' } } },
+      nodes: { a: { index: '0', shortname: 'a', longname: 'clab-t-a', 'mgmt-ipv4-address': '172.20.20.2', 'mgmt-ipv4-prefix-length': 24 } },
+      links: [{ endpoints: { a: { node: 'a', interface: 'eth1', mac: 'aa:c1:00:10:00:01', peer: 'z' }, z: { node: 'b', interface: 'eth1', peer: 'a' } } }],
+    });
+  });
+});
+
+describe('completion', () => {
+  it('knows every verb in each shell', () => {
+    for (const shell of ['bash', 'zsh', 'fish'] as const) {
+      const script = renderCompletion(shell, commands);
+      for (const verb of ['deploy', 'destroy', 'inspect', 'link']) expect(script).toContain(verb);
+    }
+  });
+});
+
+describe('log level', () => {
+  it('follows --debug and --log-level', () => {
+    expect([leastLevel({ debug: true }), leastLevel({ debug: false, logLevel: 'error' }), leastLevel({ debug: false }), leastLevel({ debug: false, logLevel: 'trace' })]).toEqual(['DEBU', 'ERRO', 'INFO', 'DEBU']);
+  });
+});
