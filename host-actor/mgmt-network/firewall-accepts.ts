@@ -79,17 +79,17 @@ function acceptRules(chain: string, bridge: string, mark: string, inbound: 'all'
 
 /** The front ends that hold rules on this host; the legacy one only where its tables are in use beside the other. */
 async function frontEnds(shell: HostShell, signal?: AbortSignal): Promise<FrontEnd[]> {
-  const [version, legacy4, legacy6] = await Promise.all([
-    shell.try('iptables', ['--version'], { signal }),
-    shell.try('cat', ['/proc/net/ip_tables_names'], { signal }),
-    shell.try('cat', ['/proc/net/ip6_tables_names'], { signal }),
+  const [kind, legacy4, legacy6] = await Promise.all([
+    shell.iptablesKind(signal),
+    shell.readProc('net/ip_tables_names'),
+    shell.readProc('net/ip6_tables_names'),
   ]);
-  if (version.exitCode !== 0) return [];
-  const beside = version.stdout.includes('nf_tables');
+  if (kind === 'none') return [];
+  const beside = kind === 'nftables';
   return [
     'iptables',
     'ip6tables',
-    ...(beside && legacy4.stdout.includes('filter') ? ['iptables-legacy' as const] : []),
-    ...(beside && legacy6.stdout.includes('filter') ? ['ip6tables-legacy' as const] : []),
+    ...(beside && legacy4?.includes('filter') ? ['iptables-legacy' as const] : []),
+    ...(beside && legacy6?.includes('filter') ? ['ip6tables-legacy' as const] : []),
   ];
 }

@@ -9,6 +9,7 @@ export interface RunOptions { readonly input?: string | undefined; readonly sign
 /** `netns` names the namespace (`ip netns`) that plays the host; absent = the one this process lives in. */
 export class HostShell {
   readonly netns: string | undefined;
+  #iptables: Promise<'nftables' | 'legacy' | 'none'> | undefined;
 
   constructor(netns?: string) {
     this.netns = netns;
@@ -51,11 +52,28 @@ export class HostShell {
     });
   }
 
-  /** Reads a switch below /proc/sys (path with slashes); undefined when this kernel has none of that name. */
-  async readSysctl(path: string): Promise<string | undefined> {
-    if (this.netns === undefined) return readFile(`/proc/sys/${path}`, 'utf8').then((text) => text.trim(), () => undefined);
-    const output = await this.try('cat', [`/proc/sys/${path}`]);
+  /** Which iptables the host has by default; asked once. */
+  iptablesKind(signal?: AbortSignal): Promise<'nftables' | 'legacy' | 'none'> {
+    this.#iptables ??= this.try('iptables', ['--version'], { signal }).then(
+      ({ exitCode, stdout }) => (exitCode !== 0 ? 'none' : stdout.includes('nf_tables') ? 'nftables' : 'legacy'),
+      (error: unknown) => {
+        this.#iptables = undefined;
+        throw error;
+      },
+    );
+    return this.#iptables;
+  }
+
+  /** Reads a file below /proc as that host sees it; undefined when this kernel has none of that name. */
+  async readProc(path: string): Promise<string | undefined> {
+    if (this.netns === undefined) return readFile(`/proc/${path}`, 'utf8').then((text) => text.trim(), () => undefined);
+    const output = await this.try('cat', [`/proc/${path}`]);
     return output.exitCode === 0 ? output.stdout.trim() : undefined;
+  }
+
+  /** Reads a switch below /proc/sys (path with slashes). */
+  readSysctl(path: string): Promise<string | undefined> {
+    return this.readProc(`sys/${path}`);
   }
 
   /** Sets a switch below /proc/sys unless it has that value; a kernel without it is no fault. */

@@ -16,7 +16,7 @@ const IpAddr = z.array(z.object({
 }));
 
 /** A bridge as the kernel shows it; `addresses` with prefix length, `mark` = its alias. */
-export interface BridgeReading { readonly name: string; readonly up: boolean; readonly mark: string | undefined; readonly addresses: readonly string[]; readonly ports: readonly string[] }
+export interface BridgeReading { readonly name: string; readonly up: boolean; readonly mark: string | undefined; readonly addresses: readonly string[] }
 
 /** LLDP passes the bridge, as with the peer. Source: containerlab, group_fwd_mask. */
 const FORWARD_LLDP = '16384';
@@ -28,23 +28,25 @@ export function bridgeMark(owner: string, network: string): string {
 
 /** Reads a bridge; undefined when there is no device of that name. @throws {MgmtNetworkError} `bridge-missing` when it is no bridge. */
 export async function readBridge(shell: HostShell, name: string, signal?: AbortSignal): Promise<BridgeReading | undefined> {
-  const [addr, ports] = await Promise.all([
-    shell.try('ip', ['-j', '-d', 'addr', 'show', 'dev', name], { signal }),
-    shell.try('ip', ['-j', 'link', 'show', 'master', name], { signal }),
-  ]);
+  const addr = await shell.try('ip', ['-j', '-d', 'addr', 'show', 'dev', name], { signal });
   const device = addr.exitCode === 0 ? IpAddr.parse(JSON.parse(addr.stdout || '[]')).find((entry) => entry.ifname === name) : undefined;
   if (!device) return undefined;
   if (device.linkinfo?.info_kind !== 'bridge') {
     throw new MgmtNetworkError({ code: 'bridge-missing', retryable: false, message: `${name} is a device of this host, but no bridge; name another one in mgmt.bridge` });
   }
-  const listed = ports.exitCode === 0 ? IpAddr.parse(JSON.parse(ports.stdout || '[]')) : [];
   return {
     name,
     up: device.flags?.includes('UP') ?? false,
     mark: device.ifalias,
     addresses: (device.addr_info ?? []).flatMap((info) => (info.local === undefined ? [] : [canonicalIp(`${info.local}/${info.prefixlen ?? 0}`) ?? ''])),
-    ports: listed.flatMap((entry) => entry.ifname ?? []).toSorted(),
   };
+}
+
+/** Names of the interfaces that are plugged into a bridge; none when there is no such bridge. */
+export async function readBridgePorts(shell: HostShell, name: string, signal?: AbortSignal): Promise<string[]> {
+  const output = await shell.try('ip', ['-j', 'link', 'show', 'master', name], { signal });
+  const listed = output.exitCode === 0 ? IpAddr.parse(JSON.parse(output.stdout || '[]')) : [];
+  return listed.flatMap((entry) => entry.ifname ?? []).toSorted();
 }
 
 /** The addresses (with prefix length) that the bridge has to bear: the gateways of its subnets. */

@@ -4,7 +4,7 @@ import { createEngineNetwork, readEngineNetwork } from './engine-network.ts';
 import type { EngineNetwork } from './engine-network.ts';
 import { ensureAccepts } from './firewall-accepts.ts';
 import { HostShell } from './host-shell.ts';
-import { bridgeMark, ensureBridge, ensureForwarding, readBridge } from './mgmt-bridge.ts';
+import { bridgeMark, ensureBridge, ensureForwarding, readBridge, removeBridge } from './mgmt-bridge.ts';
 import { MgmtNetworkError } from './mgmt-network-error.ts';
 import { readMgmtState, withLab, withNetwork, withoutLab, writeMgmtState } from './mgmt-network-state.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
@@ -16,7 +16,7 @@ import { PortRelays, planRelays } from './port-relay.ts';
 import { readDrifts } from './read-drifts.ts';
 import type { Drift } from './read-drifts.ts';
 import { removeUnusedNetworks } from './remove-unused-networks.ts';
-import { renderNftTable } from './render-nft-table.ts';
+import { nftFamilies, renderNftTable } from './render-nft-table.ts';
 
 export interface MgmtNetworksOptions {
   /** File that holds the host's record of networks and labs. */
@@ -42,6 +42,8 @@ export interface EnsuredNetwork {
   readonly taken: readonly string[];
   readonly warnings: readonly string[];
 }
+
+type MadeNetwork = { readonly net: MgmtNet; readonly engine: EngineNetwork | undefined };
 
 export class MgmtNetworks {
   readonly options: MgmtNetworksOptions;
@@ -69,15 +71,15 @@ export class MgmtNetworks {
       const present = await this.#readEngine(order.mgmt.network);
       const foreign = present !== undefined && present.owner !== this.options.owner;
       if (!foreign) await this.#refuseTakenPorts(order, state, signal);
-      const net = foreign ? undefined : await this.#ensureNetwork(order, state, present, signal);
-      state = withLab(state, labOf(order, !foreign), net);
+      const made = foreign ? undefined : await this.#ensureNetwork(order, state, present, signal);
+      state = withLab(state, labOf(order, !foreign), made?.net);
       await writeMgmtState(this.options.statePath, state);
       const warnings = await this.#applyRules(state, signal);
-      const engine = await this.#readEngine(order.mgmt.network);
+      const engine = made ? made.engine : present;
       return {
         foreign,
         network: order.mgmt.network,
-        bridge: net?.bridge ?? engine?.bridge ?? '',
+        bridge: made?.net.bridge ?? engine?.bridge ?? '',
         engineId: engine?.id,
         subnets: engine?.subnets ?? [],
         taken: (engine?.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
@@ -111,16 +113,17 @@ export class MgmtNetworks {
   /** Puts back all that drifted and returns what it was; also the way to start after a reboot. Removes networks that nobody uses any more. */
   repair(signal?: AbortSignal): Promise<Drift[]> {
     return this.#exclusive(async () => {
-      let state = await readMgmtState(this.options.statePath);
+      const before = await readMgmtState(this.options.statePath);
+      let state = before;
       const drifts = await this.#drifts(state, signal);
       for (const net of state.networks.filter((one) => state.labs.some((lab) => lab.network === one.network))) {
         if (!drifts.some((drift) => drift.network === net.network)) continue;
         const present = await this.#readEngine(net.network);
         if (present !== undefined && present.owner !== this.options.owner) continue;
-        state = withNetwork(state, await this.#makeNetwork(net, present, signal));
+        state = withNetwork(state, (await this.#makeNetwork(net, present, signal)).net);
         await this.#plugIn(state, net.network, signal);
       }
-      await writeMgmtState(this.options.statePath, state);
+      if (JSON.stringify(state) !== JSON.stringify(before)) await writeMgmtState(this.options.statePath, state);
       await this.#applyRules(state, signal);
       await this.#removeUnused(state, new Set(), signal);
       return drifts;
@@ -144,7 +147,7 @@ export class MgmtNetworks {
     return turn;
   }
 
-  async #ensureNetwork(order: MgmtOrder, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
+  async #ensureNetwork(order: MgmtOrder, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
     const known = state.networks.find((net) => net.network === order.mgmt.network);
     const wanted = networkOf(order);
     const others = state.labs.filter((lab) => lab.network === wanted.network && lab.lab !== order.lab).map((lab) => lab.lab);
@@ -172,21 +175,28 @@ export class MgmtNetworks {
     return { ...wanted, bridgeMadeBy: others ? 'others' : 'us' };
   }
 
-  async #makeNetwork(net: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
+  async #makeNetwork(net: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
     const { engine, owner } = this.options;
     await ensureForwarding(this.shell, net);
     let made = net;
+    if (made.bridgeMadeBy === 'others' && !(await readBridge(this.shell, made.bridge, signal))) made = { ...made, bridgeMadeBy: 'us', addedAddresses: [] };
+    let fresh = false;
     if (made.bridge !== '') {
       const lines = await ensureBridge(this.shell, made, owner, signal);
       const added = lines.flatMap((line) => /^addr add (\S+)/.exec(line)?.[1] ?? []);
+      fresh = lines.some((line) => line.startsWith('link add'));
       if (made.bridgeMadeBy === 'others') made = { ...made, addedAddresses: [...new Set([...made.addedAddresses, ...added])] };
     }
-    if (engine) {
-      const registered = present ?? await createEngineNetwork(engine, made, owner);
-      made = { ...made, engineId: registered.id, bridge: registered.bridge };
-    }
-    await ensureBridge(this.shell, made, owner, signal);
-    return made;
+    const registered = present ?? (engine ? await createEngineNetwork(engine, made, owner).catch(async (error: unknown) => {
+      // Nothing of a network that cannot be may stay behind.
+      if (fresh) await removeBridge(this.shell, made, owner, signal);
+      throw error;
+    }) : undefined);
+    if (!registered) return { net: made, engine: undefined };
+    made = { ...made, engineId: registered.id, bridge: registered.bridge };
+    // The engine has its own idea of a bridge that it is given or makes.
+    if (!present) await ensureBridge(this.shell, made, owner, signal);
+    return { net: made, engine: registered };
   }
 
   /** Ports whose names we know go back into a bridge that was made anew. */
@@ -200,19 +210,30 @@ export class MgmtNetworks {
 
   /** Rules follow the record: NAT and published ports, accepts, relay. Returns warnings. */
   async #applyRules(state: MgmtState, signal?: AbortSignal): Promise<string[]> {
-    const engineMark = await readEngineMark(this.shell, signal);
-    const rendered = renderNftTable(state, { table: this.table, engineMark: typeof engineMark === 'number' ? engineMark : undefined });
-    const current = await readNftTable(this.shell, this.table, signal);
-    if (rendered !== this.#rendered || current !== this.#listed) {
-      this.#listed = await applyNftTable(this.shell, rendered, this.table, signal);
-      this.#rendered = rendered;
-    }
-    await ensureAccepts(this.shell, state, this.table, signal);
     const relays = planRelays(state);
-    const failed = await this.#relays?.sync(relays.routes) ?? [];
+    const [engineMark, , failed = []] = await Promise.all([
+      this.#applyNft(state, signal),
+      ensureAccepts(this.shell, state, this.table, signal),
+      this.#relays?.sync(relays.routes),
+    ]);
     const unmarked = engineMark === 'missing' && state.networks.length > 0
       ? ['the engine keeps its rules in nftables and has no bridge-accept-fwmark: from outside, nodes answer on published ports of engine containers only'] : [];
     return [...relays.warnings, ...failed, ...unmarked];
+  }
+
+  /** Leaves tables alone that are as they were made. Returns the engine's mark, as far as it matters. */
+  async #applyNft(state: MgmtState, signal?: AbortSignal): Promise<number | 'missing' | undefined> {
+    const families = nftFamilies(state);
+    const [engineMark, current] = await Promise.all([
+      readEngineMark(this.shell, signal),
+      this.#rendered === undefined ? undefined : readNftTable(this.shell, this.table, families, signal),
+    ]);
+    const rendered = renderNftTable(state, { table: this.table, engineMark: typeof engineMark === 'number' ? engineMark : undefined });
+    if (rendered !== this.#rendered || current !== this.#listed) {
+      this.#listed = await applyNftTable(this.shell, rendered, this.table, families, signal);
+      this.#rendered = rendered;
+    }
+    return engineMark;
   }
 
   async #drifts(state: MgmtState, signal?: AbortSignal): Promise<Drift[]> {

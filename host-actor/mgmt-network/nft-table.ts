@@ -2,14 +2,14 @@
 import type { HostShell } from './host-shell.ts';
 
 /** Replaces our tables by the rendered ones and returns what the kernel then lists, the yardstick for later checks. */
-export async function applyNftTable(shell: HostShell, rendered: string, table: string, signal?: AbortSignal): Promise<string> {
+export async function applyNftTable(shell: HostShell, rendered: string, table: string, families: readonly string[], signal?: AbortSignal): Promise<string> {
   await shell.run('nft', ['-f', '-'], { input: rendered, signal });
-  return readNftTable(shell, table, signal);
+  return readNftTable(shell, table, families, signal);
 }
 
-/** Our tables as the kernel lists them, without handles and counters; empty when there are none. */
-export async function readNftTable(shell: HostShell, table: string, signal?: AbortSignal): Promise<string> {
-  const parts = await Promise.all(['inet', 'bridge'].map((family) => shell.try('nft', ['list', 'table', family, table], { signal })));
+/** Our tables of these families as the kernel lists them, without handles and counters; empty when there are none. */
+export async function readNftTable(shell: HostShell, table: string, families: readonly string[], signal?: AbortSignal): Promise<string> {
+  const parts = await Promise.all(families.map((family) => shell.try('nft', ['list', 'table', family, table], { signal })));
   return parts.filter((part) => part.exitCode === 0).map((part) => part.stdout).join('');
 }
 

@@ -5,6 +5,7 @@ import type { HostShell } from './host-shell.ts';
 import { gatewayAddresses, readBridge } from './mgmt-bridge.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
 import { readNftTable } from './nft-table.ts';
+import { nftFamilies } from './render-nft-table.ts';
 
 /** One difference between what has to be and what is. `labs` = who is affected; `detail` is for people. */
 export interface Drift {
@@ -30,13 +31,16 @@ export interface DriftInputs {
 export async function readDrifts(inputs: DriftInputs): Promise<Drift[]> {
   const { state, shell, table, signal } = inputs;
   const used = state.networks.filter((net) => state.labs.some((lab) => lab.network === net.network));
-  const perNetwork = await Promise.all(used.map(async (net) => [...await bridgeDrifts(inputs, net), ...await engineDrifts(inputs, net)]));
   const labs = state.labs.map((lab) => lab.lab);
-  const listing = await readNftTable(shell, table, signal);
+  const [listing, accepts, ...perNetwork] = await Promise.all([
+    readNftTable(shell, table, nftFamilies(state), signal),
+    missingAccepts(shell, state, table, signal),
+    ...used.flatMap((net) => [bridgeDrifts(inputs, net), engineDrifts(inputs, net)]),
+  ]);
   const rules: Drift[] = [];
   if (used.length > 0 && listing === '') rules.push({ what: 'table-removed', labs, detail: `nftables table inet ${table} is gone` });
   else if (inputs.listed !== undefined && listing !== inputs.listed) rules.push({ what: 'rule-removed', labs, detail: `nftables table ${table} is not as it was made` });
-  for (const { frontEnd, changes } of await missingAccepts(shell, state, table, signal)) {
+  for (const { frontEnd, changes } of accepts) {
     rules.push({ what: 'rule-removed', labs, detail: `${frontEnd}: ${[...changes.insert.map((rule) => `missing ${rule}`), ...changes.remove.map((rule) => `too much ${rule}`)].join('; ')}` });
   }
   return [...perNetwork.flat(), ...rules];

@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import { readEngineNetwork, removeEngineNetwork } from './engine-network.ts';
 import type { HostShell } from './host-shell.ts';
-import { readBridge, removeBridge } from './mgmt-bridge.ts';
+import { readBridgePorts, removeBridge } from './mgmt-bridge.ts';
 import { withoutNetwork } from './mgmt-network-state.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
 
@@ -33,10 +33,10 @@ async function usersOf({ shell, engine, ownPorts, signal }: UnusedInputs, net: M
   const present = engine ? await readEngineNetwork(engine, net.network) : undefined;
   const containers = present?.id === net.engineId ? (present?.endpoints ?? []).map((endpoint) => `container ${endpoint.container}`) : [];
   if (containers.length > 0) return containers;
-  const bridge = net.bridge === '' ? undefined : await readBridge(shell, net.bridge, signal);
   // A bridge that others made stays whoever is plugged in, so its ports do not hold the network.
-  if (net.bridgeMadeBy === 'others') return [];
-  return (bridge?.ports ?? []).filter((port) => !ownPorts.has(port)).map((port) => `interface ${port}`);
+  if (net.bridge === '' || net.bridgeMadeBy === 'others') return [];
+  const ports = await readBridgePorts(shell, net.bridge, signal);
+  return ports.filter((port) => !ownPorts.has(port)).map((port) => `interface ${port}`);
 }
 
 async function removed({ shell, engine, owner, signal }: UnusedInputs, net: MgmtNet): Promise<boolean> {

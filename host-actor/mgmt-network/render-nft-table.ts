@@ -39,6 +39,12 @@ export function renderNftTable(state: MgmtState, options: NftOptions): string {
   return joined(lines);
 }
 
+/** The families in which the rendered text has a table; a table costs a process to read back. */
+export function nftFamilies(state: MgmtState): string[] {
+  if (!state.labs.some((lab) => lab.network !== undefined)) return [];
+  return state.labs.some((lab) => lab.network !== undefined && lab.isolated && lab.nodes.length > 0) ? ['inet', 'bridge'] : ['inet'];
+}
+
 type Mark = (words: string) => string;
 
 function dropTable(family: string, table: string): string[] {

@@ -47,7 +47,7 @@ async function keepMonitor(inputs: WatchInputs, file: string, args: string[], on
         onLine();
         setTimeout(onLine, LISTENING_AFTER_MS);
       });
-      for await (const _line of child.iterable({ from: 'all' })) onLine();
+      for await (const line of child.iterable({ from: 'all' })) if (mayConcern(line)) onLine();
       await child;
     } catch (error) {
       if (!signal.aborted) inputs.onError(error);
@@ -59,6 +59,16 @@ async function keepMonitor(inputs: WatchInputs, file: string, args: string[], on
       signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
     });
   }
+}
+
+/**
+ * Whether a monitor's line can be about a management network. A deploy prints thousands that are not: host ends of links
+ * (named `x@...` or plugged into a master) and the engine's own NAT rules. What is not understood concerns us.
+ */
+export function mayConcern(line: string): boolean {
+  if (line.startsWith('{')) return !line.includes('"table": "nat"') && !line.includes('"family": "netdev"');
+  if (line.includes('Peer netns reference is invalid')) return false;
+  return !/^(?:Deleted )?\d+: [^\s:@]+@/.test(line) && !line.includes(' master ');
 }
 
 /** One check at a time, and one more after it when events came meanwhile. */

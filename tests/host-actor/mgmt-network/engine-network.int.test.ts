@@ -14,12 +14,12 @@ const IMAGE = 'labwright/linux:local';
 let stateDir: string;
 let networks: MgmtNetworks;
 
-const wanted = (lab: string, changes: Parameters<typeof order>[1] = {}) => order(lab, { ...changes, mgmt: { bridge: '', ...changes.mgmt } });
+const wanted = (lab: string, changes: Parameters<typeof order>[1] = {}) => order(lab, { ...changes, mgmt: { bridge: '', ipv4Subnet: '10.213.240.0/24', ipv6Subnet: 'fd00:213:240::/64', ...changes.mgmt } });
 const exists = async (name: string) => (await docker.listNetworks({ filters: { name: [name] } })).some((network) => network.Name === name);
 const removeContainer = (name: string) => docker.getContainer(name).remove({ force: true }).catch(() => undefined);
 const ruleLines = async () => {
   const [ipv4, ipv6, nft] = await Promise.all([execa('iptables-save'), execa('ip6tables-save'), execa('nft', ['list', 'ruleset'])]);
-  return `${ipv4.stdout}\n${ipv6.stdout}\n${nft.stdout}`.split('\n').filter((line) => /tmgmt|172\.31\.24|fd00:31:24/.test(line));
+  return `${ipv4.stdout}\n${ipv6.stdout}\n${nft.stdout}`.split('\n').filter((line) => /tmgmt|10\.213\.24|fd00:213:24/.test(line));
 };
 const links = async () => (await execa('ip', ['-br', 'link'])).stdout.split('\n').map((line) => line.split(/\s/)[0] ?? '');
 
@@ -52,8 +52,8 @@ describe('engine network', () => {
       Labels: { containerlab: '', [OWNER_LABEL]: 'tmgmt-owner' },
       Options: { 'com.docker.network.driver.mtu': '1500' },
       IPAM: { Config: [
-        { Subnet: '172.31.240.0/24', Gateway: '172.31.240.1', IPRange: '172.31.240.128/25' },
-        { Subnet: 'fd00:31:240::/64', Gateway: 'fd00:31:240::1', IPRange: 'fd00:31:240::1:0/112' },
+        { Subnet: '10.213.240.0/24', Gateway: '10.213.240.1', IPRange: '10.213.240.128/25' },
+        { Subnet: 'fd00:213:240::/64', Gateway: 'fd00:213:240::1', IPRange: 'fd00:213:240::1:0/112' },
       ] },
     });
     expect(await networks.check()).toEqual([]);
@@ -67,11 +67,11 @@ describe('engine network', () => {
   });
 
   it('lets other containers join, with addresses of their own half, and stays while they are there', async () => {
-    await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '172.31.240.2/24', ports: [] }] }));
+    await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '10.213.240.2/24', ports: [] }] }));
     const container = await docker.createContainer({ name: 'tmgmt-foreign', Image: IMAGE, Cmd: ['sleep', 'infinity'], HostConfig: { NetworkMode: 'tmgmt-net' } });
     await container.start();
-    const made = await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '172.31.240.2/24', ports: [] }] }));
-    expect(made.taken).toEqual(['172.31.240.128', 'fd00:31:240::1:0']);
+    const made = await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '10.213.240.2/24', ports: [] }] }));
+    expect(made.taken).toEqual(['10.213.240.128', 'fd00:213:240::1:0']);
     const removed = await networks.remove('a', { keep: false });
     expect(removed.inUseBy).toEqual(['container tmgmt-foreign']);
     expect(await exists('tmgmt-net')).toBe(true);
@@ -83,7 +83,7 @@ describe('engine network', () => {
   it('N09: goes without leaving a network, bridge or rule, five times', async () => {
     const before = { rules: await ruleLines(), links: await links() };
     for (let cycle = 0; cycle < 5; cycle += 1) {
-      await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '172.31.240.2/24', ipv6: 'fd00:31:240::2/64', ports: [{ hostPort: 38080, containerPort: 80, protocol: 'tcp' }] }] }));
+      await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '10.213.240.2/24', ipv6: 'fd00:213:240::2/64', ports: [{ hostPort: 38080, containerPort: 80, protocol: 'tcp' }] }] }));
       expect((await ruleLines()).length).toBeGreaterThan(before.rules.length);
       await networks.remove('a', { keep: false });
       expect(await exists('tmgmt-net')).toBe(false);
@@ -114,11 +114,11 @@ describe('engine network', () => {
 
 describe('foreign network', () => {
   it('D05: one of that name without our mark is reported and never changed', async () => {
-    await docker.createNetwork({ Name: 'tmgmt-net', Driver: 'bridge', IPAM: { Driver: 'default', Config: [{ Subnet: '172.31.241.0/24' }] } });
+    await docker.createNetwork({ Name: 'tmgmt-net', Driver: 'bridge', IPAM: { Driver: 'default', Config: [{ Subnet: '10.213.241.0/24' }] } });
     const before = await docker.getNetwork('tmgmt-net').inspect();
     const rules = await ruleLines();
     const seen = await networks.ensure(wanted('a'));
-    expect(seen).toMatchObject({ foreign: true, engineId: before.Id, subnets: [{ subnet: '172.31.241.0/24' }] });
+    expect(seen).toMatchObject({ foreign: true, engineId: before.Id, subnets: [{ subnet: '10.213.241.0/24' }] });
     expect(await ruleLines()).toEqual(rules);
     await networks.repair();
     await networks.remove('a', { keep: false });
@@ -126,8 +126,10 @@ describe('foreign network', () => {
   });
 
   it('one with overlapping addresses is named in the refusal', async () => {
-    await docker.createNetwork({ Name: 'tmgmt-other', Driver: 'bridge', IPAM: { Driver: 'default', Config: [{ Subnet: '172.31.240.0/25' }] } });
-    await expect(networks.ensure(wanted('a'))).rejects.toMatchObject({ code: 'subnet-overlaps', message: expect.stringContaining('engine network tmgmt-other uses 172.31.240.0/25') });
+    await docker.createNetwork({ Name: 'tmgmt-other', Driver: 'bridge', IPAM: { Driver: 'default', Config: [{ Subnet: '10.213.240.0/25' }] } });
+    await expect(networks.ensure(wanted('a'))).rejects.toMatchObject({ code: 'subnet-overlaps', message: expect.stringContaining('engine network tmgmt-other uses 10.213.240.0/25') });
+    await expect(networks.ensure(wanted('a', { mgmt: { bridge: 'tmgmt0' } }))).rejects.toMatchObject({ code: 'subnet-overlaps' });
     expect((await networks.state()).labs).toEqual([]);
+    expect(await links()).not.toContain('tmgmt0');
   });
 });

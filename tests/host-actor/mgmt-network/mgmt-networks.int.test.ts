@@ -52,6 +52,43 @@ describe('way out', () => {
   });
 });
 
+describe('bridges of other people', () => {
+  it('pass frames of a lab though the host drops what crosses its bridges', async () => {
+    await host.closeForwarding();
+    await host.run(host.host, 'sh', '-c', 'echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables');
+    await host.ip(host.host, 'link add name br-user type bridge\nlink set dev br-user up');
+    const [one] = [await host.addNode('tm1', 'br-user', { ipv4: '203.0.113.1/24' }), await host.addNode('tm2', 'br-user', { ipv4: '203.0.113.2/24' })];
+    expect(await host.pings(one, '203.0.113.2')).toBe(false);
+    await networks.ensure(order('a', { bridges: ['br-user'] }));
+    expect(await reaches(one, '203.0.113.2')).toBe(true);
+    await networks.remove('a', { keep: false });
+    expect(await host.pings(one, '203.0.113.2')).toBe(false);
+    expect(await host.run(host.host, 'ip', '-br', 'link')).toContain('br-user');
+  });
+});
+
+describe('many labs', () => {
+  it('share a network that all make at once', async () => {
+    const before = await host.snapshot();
+    const labs = ['a', 'b', 'c', 'd', 'e'];
+    await Promise.all(labs.map((lab, index) => networks.ensure(order(lab, { nodes: [{ node: 'n1', ipv4: `172.31.240.${index + 2}`, ports: [{ hostPort: 8000 + index, containerPort: 80, protocol: 'tcp' }] }] }))));
+    expect(await networks.check()).toEqual([]);
+    expect((await host.run(host.host, 'nft', 'list', 'ruleset')).match(/dport 800\d/g)).toHaveLength(5);
+    await Promise.all(labs.map((lab) => networks.remove(lab, { keep: false })));
+    expect(await host.snapshot()).toBe(before);
+  });
+
+  it('of two installations on one host keep off each other', async () => {
+    const other = new MgmtNetworks({ statePath: join(host.stateDir, 'other.json'), owner: 'tmgmt-2', table: 'tmgmt-2', netns: host.host });
+    await networks.ensure(order('a', { nodes: [node1] }));
+    const before = await host.snapshot();
+    await other.ensure(order('a', { mgmt: { network: 'tmgmt-net2', bridge: 'tmgmt2', ipv4Subnet: '172.31.241.0/24', ipv6Subnet: undefined } }));
+    await other.remove('a', { keep: false });
+    expect(await host.snapshot()).toBe(before);
+    expect(await networks.check()).toEqual([]);
+  });
+});
+
 describe('published ports', () => {
   it('answer on the host addresses of both families and on 127.0.0.1, from outside, from the host and from another node', async () => {
     await host.closeForwarding();

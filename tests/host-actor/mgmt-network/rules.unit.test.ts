@@ -9,6 +9,7 @@ import { parseEngineMark } from '../../../host-actor/mgmt-network/nft-table.ts';
 import { parseListeners, portConflicts } from '../../../host-actor/mgmt-network/port-conflicts.ts';
 import { planRelays } from '../../../host-actor/mgmt-network/port-relay.ts';
 import { renderNftTable } from '../../../host-actor/mgmt-network/render-nft-table.ts';
+import { mayConcern } from '../../../host-actor/mgmt-network/watch-mgmt-networks.ts';
 import { order } from './order.ts';
 
 const stateOf = (...orders: MgmtOrder[]): MgmtState => orders.reduce((state, one) => withLab(state, labOf(one, true), networkOf(one)), EMPTY_STATE);
@@ -93,6 +94,23 @@ describe('engine mark', () => {
     ['\t\toifname "docker0" drop', undefined],
   ])('is read from %j', (listing, mark) => {
     expect(parseEngineMark(listing)).toBe(mark);
+  });
+});
+
+describe('monitor lines', () => {
+  it.each([
+    ['5: br-clab: <BROADCAST,MULTICAST> mtu 1500 qdisc noqueue state DOWN group default', true],
+    ['Deleted 5: br-clab: <BROADCAST,MULTICAST> mtu 1500 state DOWN', true],
+    ['Deleted 5: br-clab    inet 172.20.20.1/24 scope global br-clab\\       valid_lft forever', true],
+    ['9: lw1.2@if5: <BROADCAST,MULTICAST,UP> mtu 9500 state UP', false],
+    ['9: lw1.2@if5: <BROADCAST,MULTICAST,UP> mtu 9500 master br-clab state UP', false],
+    ['Error: Peer netns reference is invalid.', false],
+    ['netlink receive error No buffer space available (105)', true],
+    ['{"delete": {"rule": {"family": "inet", "table": "labwright", "chain": "forward", "handle": 6}}}', true],
+    ['{"delete": {"table": {"family": "inet", "name": "labwright", "handle": 6}}}', true],
+    ['{"add": {"rule": {"family": "ip", "table": "nat", "chain": "DOCKER", "handle": 6}}}', false],
+  ])('%s: %s', (line, concerns) => {
+    expect(mayConcern(line)).toBe(concerns);
   });
 });
 
