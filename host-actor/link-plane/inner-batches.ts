@@ -4,7 +4,7 @@ import { parseBatchFailures } from './batch-failures.ts';
 import { runBatch, type BatchLine, type LineFailure } from './run-batch.ts';
 import type { RunTool } from './run-tool.ts';
 
-/** Lines to run inside one namespace, given as the word that `ip -n` takes: a name or a path. */
+/** Lines to run inside one namespace, given by name or path. */
 export type InnerBatch = { readonly netns: string; readonly lines: readonly BatchLine[] };
 
 const SECTION = '@@labwright ';
@@ -15,7 +15,8 @@ export async function runInnerBatches(run: RunTool, batches: readonly InnerBatch
   const [first, ...others] = batches.filter((batch) => batch.lines.length > 0);
   if (!first) return [];
   if (others.length === 0) {
-    const result = await runBatch(run, 'ip', first.lines, ['-n', first.netns]);
+    const [program = 'ip', ...args] = ipInside(first.netns);
+    const result = await runBatch((call) => run({ ...call, program, args: [...args, ...call.args] }), 'ip', first.lines);
     return result.aborted === undefined ? result.failures : [...result.failures, abortFailure(first, result.aborted)];
   }
   const all = [first, ...others];
@@ -27,7 +28,7 @@ export async function runInnerBatches(run: RunTool, batches: readonly InnerBatch
 /** Asks ip (with `-j` and the given options) inside each namespace; answers by namespace, empty for one that is gone. */
 export async function queryInner(run: RunTool, queries: readonly { readonly netns: string; readonly lines: readonly string[] }[], options = '-j'): Promise<ReadonlyMap<string, string>> {
   if (queries.length === 0) return new Map();
-  const script = queries.map(({ netns, lines }, index) => `echo '${SECTION}${index}'\nip -n ${netns} ${options} -force -batch - 2>/dev/null <<'END_OF_BATCH'\n${lines.join('\n')}\nEND_OF_BATCH\n`);
+  const script = queries.map(({ netns, lines }, index) => `echo '${SECTION}${index}'\n${ipInside(netns).join(' ')} ${options} -force -batch - 2>/dev/null <<'END_OF_BATCH'\n${lines.join('\n')}\nEND_OF_BATCH\n`);
   const { stdout } = await run({ program: 'sh', args: [], stdin: script.join('') });
   const answers = stdout.split(SECTION).slice(1);
   return new Map(
@@ -50,10 +51,15 @@ async function runShare(run: RunTool, batches: readonly InnerBatch[]): Promise<r
   });
 }
 
+/** `ip -n` takes names only. */
+function ipInside(netns: string): readonly string[] {
+  return netns.startsWith('/') ? ['nsenter', `--net=${netns}`, 'ip'] : ['ip', '-n', netns];
+}
+
 /** Every word has been checked against a pattern without shell characters before it comes here. */
 function section(batch: InnerBatch, index: number): string {
   const lines = batch.lines.map((line) => line.text).join('\n');
-  return `echo '${SECTION}${index}' >&2\nip -n ${batch.netns} -force -batch - <<'END_OF_BATCH' || echo "ended $?" >&2\n${lines}\nEND_OF_BATCH\n`;
+  return `echo '${SECTION}${index}' >&2\n${ipInside(batch.netns).join(' ')} -force -batch - <<'END_OF_BATCH' || echo "ended $?" >&2\n${lines}\nEND_OF_BATCH\n`;
 }
 
 function shareFailures(batch: InnerBatch, stderr: string): readonly LineFailure[] {

@@ -14,10 +14,10 @@ export type BatchResult = {
 };
 
 /** Runs all lines in order; lines that the kernel refuses do not stop the rest. An empty list costs nothing. */
-export async function runBatch(run: RunTool, tool: 'ip' | 'tc', lines: readonly BatchLine[], netnsArgs: readonly string[] = []): Promise<BatchResult> {
+export async function runBatch(run: RunTool, tool: 'ip' | 'tc', lines: readonly BatchLine[]): Promise<BatchResult> {
   if (lines.length === 0) return { failures: [] };
   const stdin = `${lines.map((line) => line.text).join('\n')}\n`;
-  const result = await run({ program: tool, args: [...netnsArgs, '-force', '-batch', '-'], stdin });
+  const result = await run({ program: tool, args: ['-force', '-batch', '-'], stdin });
   const complaints = parseBatchFailures(result.stderr);
   const failures: LineFailure[] = [];
   for (const { line, reason } of complaints.failures) {
