@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { initialLab } from '../machines/evolve/lab-state.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
-import { LogEntry } from '../machines/vocabulary/event.ts';
+import type { LogEntry } from '../machines/vocabulary/event.ts';
+import { RecordedEntry } from '../machines/evolve/upcast.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import { Report } from '../machines/vocabulary/observation.ts';
 import { openEventLog } from '../nats/event-log.ts';
@@ -48,7 +49,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
   const { incarnation } = await ensureStreams(nc);
   const firstNumber = firstLabNumber(incarnation);
-  const log = await openEventLog(nc, LogEntry);
+  const log = await openEventLog(nc, RecordedEntry);
   const hosts = watchHosts(nc, parts);
   const snapshots = await createSnapshots(nc, parts);
   const dispatcher = createDispatcher({ nc, logger });
