@@ -1,18 +1,21 @@
 // The management networks of one host: made, shared by labs, checked against the kernel and engine, repaired, removed.
 import type Docker from 'dockerode';
-import { createEngineNetwork, readEngineNetwork } from './engine-network.ts';
+import { readEngineNetwork } from './engine-network.ts';
 import type { EngineNetwork } from './engine-network.ts';
 import { ensureAccepts } from './firewall-accepts.ts';
 import { HostShell } from './host-shell.ts';
-import { bridgeMark, ensureBridge, ensureForwarding, readBridge, removeBridge } from './mgmt-bridge.ts';
+import { makeNetwork, nameBridge } from './make-network.ts';
+import type { MadeNetwork, NetworkMakers } from './make-network.ts';
 import { MgmtNetworkError } from './mgmt-network-error.ts';
 import { readMgmtState, withLab, withNetwork, withoutLab, writeMgmtState } from './mgmt-network-state.ts';
-import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
-import { bridgeWithoutEngine, defaultTable, labOf, networkOf, sameSubnets } from './mgmt-order.ts';
+import type { MgmtState } from './mgmt-network-state.ts';
+import { defaultTable, labOf, networkOf, sameSubnets } from './mgmt-order.ts';
 import type { MgmtOrder } from './mgmt-order.ts';
 import { applyNftTable, readEngineMark, readNftTable } from './nft-table.ts';
 import { portConflicts, readListeners } from './port-conflicts.ts';
 import { PortRelays, planRelays } from './port-relay.ts';
+import { readMgmtNetworks } from './read-mgmt-networks.ts';
+import type { MgmtReading } from './read-mgmt-networks.ts';
 import { readDrifts } from './read-drifts.ts';
 import type { Drift } from './read-drifts.ts';
 import { removeUnusedNetworks } from './remove-unused-networks.ts';
@@ -42,8 +45,6 @@ export interface EnsuredNetwork {
   readonly taken: readonly string[];
   readonly warnings: readonly string[];
 }
-
-type MadeNetwork = { readonly net: MgmtNet; readonly engine: EngineNetwork | undefined };
 
 export class MgmtNetworks {
   readonly options: MgmtNetworksOptions;
@@ -120,25 +121,34 @@ export class MgmtNetworks {
         if (!drifts.some((drift) => drift.network === net.network)) continue;
         const present = await this.#readEngine(net.network);
         if (present !== undefined && present.owner !== this.options.owner) continue;
-        state = withNetwork(state, (await this.#makeNetwork(net, present, signal)).net);
+        state = withNetwork(state, (await makeNetwork(this.#makers, net, present, signal)).net);
         await this.#plugIn(state, net.network, signal);
       }
       if (JSON.stringify(state) !== JSON.stringify(before)) await writeMgmtState(this.options.statePath, state);
-      await this.#applyRules(state, signal);
+      if (drifts.length > 0 || this.#rendered === undefined) await this.#applyRules(state, signal);
       await this.#removeUnused(state, new Set(), signal);
       return drifts;
     });
   }
 
-  /** What the record says; for the sweep and the comparison of a host before and after. */
+  /** What the record says. */
   state(): Promise<MgmtState> {
     return readMgmtState(this.options.statePath);
+  }
+
+  /** What the host shows of each network of the record, and what bears our mark without being in it. */
+  read(signal?: AbortSignal): Promise<MgmtReading> {
+    return this.#exclusive(async () => readMgmtNetworks(this.#makers, await readMgmtState(this.options.statePath), signal));
   }
 
   /** Closes the relay's listeners; networks and rules stay. */
   async close(): Promise<void> {
     await this.#turn;
     await this.#relays?.close();
+  }
+
+  get #makers(): NetworkMakers {
+    return { shell: this.shell, engine: this.options.engine, owner: this.options.owner };
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -158,45 +168,9 @@ export class MgmtNetworks {
       }
       const inUseBy = await this.#removeUnused({ ...withoutLab(state, order.lab), networks: [{ ...known, keep: false }] }, new Set(), signal, { record: false });
       if (inUseBy.length > 0) throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, message: `management network ${wanted.network} cannot change its subnets while ${inUseBy.join(', ')} uses it` });
-      return this.#makeNetwork(await this.#named(wanted, undefined, signal), undefined, signal);
+      return makeNetwork(this.#makers, await nameBridge(this.#makers, wanted, undefined, signal), undefined, signal);
     }
-    return this.#makeNetwork(known ? { ...known, keep: false } : await this.#named(wanted, present, signal), present, signal);
-  }
-
-  /** Decides the bridge's name and who made it, for a network that the record does not know. */
-  async #named(wanted: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
-    if (present) {
-      const made = present.bridge === `br-${present.id.slice(0, 12)}` ? 'engine' : 'us';
-      return { ...wanted, bridge: present.bridge, engineId: present.id, bridgeMadeBy: made };
-    }
-    if (wanted.bridge === '') return this.options.engine ? wanted : { ...wanted, bridge: bridgeWithoutEngine(this.options.owner, wanted.network), bridgeMadeBy: 'us' };
-    const bridge = await readBridge(this.shell, wanted.bridge, signal);
-    const others = bridge !== undefined && bridge.mark !== bridgeMark(this.options.owner, wanted.network);
-    return { ...wanted, bridgeMadeBy: others ? 'others' : 'us' };
-  }
-
-  async #makeNetwork(net: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
-    const { engine, owner } = this.options;
-    await ensureForwarding(this.shell, net);
-    let made = net;
-    if (made.bridgeMadeBy === 'others' && !(await readBridge(this.shell, made.bridge, signal))) made = { ...made, bridgeMadeBy: 'us', addedAddresses: [] };
-    let fresh = false;
-    if (made.bridge !== '') {
-      const lines = await ensureBridge(this.shell, made, owner, signal);
-      const added = lines.flatMap((line) => /^addr add (\S+)/.exec(line)?.[1] ?? []);
-      fresh = lines.some((line) => line.startsWith('link add'));
-      if (made.bridgeMadeBy === 'others') made = { ...made, addedAddresses: [...new Set([...made.addedAddresses, ...added])] };
-    }
-    const registered = present ?? (engine ? await createEngineNetwork(engine, made, owner).catch(async (error: unknown) => {
-      // Nothing of a network that cannot be may stay behind.
-      if (fresh) await removeBridge(this.shell, made, owner, signal);
-      throw error;
-    }) : undefined);
-    if (!registered) return { net: made, engine: undefined };
-    made = { ...made, engineId: registered.id, bridge: registered.bridge };
-    // The engine has its own idea of a bridge that it is given or makes.
-    if (!present) await ensureBridge(this.shell, made, owner, signal);
-    return { net: made, engine: registered };
+    return makeNetwork(this.#makers, known ? { ...known, keep: false } : await nameBridge(this.#makers, wanted, present, signal), present, signal);
   }
 
   /** Ports whose names we know go back into a bridge that was made anew. */

@@ -104,8 +104,11 @@ describe('engine network', () => {
 
   it('is adopted by its mark when the record was lost', async () => {
     const made = await networks.ensure(wanted('a'));
+    expect((await networks.read()).networks).toMatchObject([{ labs: ['a'], bridge: { name: made.bridge, up: true }, ports: [], engine: { id: made.engineId } }]);
     const later = new MgmtNetworks({ statePath: join(stateDir, 'other.json'), owner: 'tmgmt-owner', table: 'tmgmt', engine: docker });
+    expect((await later.read()).orphans).toEqual({ engineNetworks: ['tmgmt-net'], bridges: [made.bridge] });
     expect(await later.ensure(wanted('a'))).toEqual(made);
+    expect((await later.read()).orphans).toEqual({ engineNetworks: [], bridges: [] });
     await later.remove('a', { keep: false });
     expect(await exists('tmgmt-net')).toBe(false);
     expect(await ruleLines()).toEqual([]);
