@@ -1,0 +1,43 @@
+// The parts of the document of lab files that no schema tells.
+
+/** How a file is read as a whole. */
+export const introduction = (nodeKeys: number): string => `# Lab files
+
+Made from the code by \`node docs/render-docs.ts\`; do not edit. \`labwright validate -t FILE\` reads a file and says all that is
+wrong with it; \`labwright schema\` prints the schema for editors.
+
+The format is containerlab's, with ${nodeKeys} keys a node. It is read leniently: YAML 1.2; a key that is not known or a value of an odd
+type is a warning with line and column. A file that cannot be carried out is refused with all its faults at once, and nothing is
+touched before a file is accepted. A key that is read but cannot be honoured is named in a warning.
+
+| key of the file | meaning |
+|---|---|
+| \`name\` | name of the lab; \`--name\` takes its place. \`__gitBranch__\` and \`__gitHash__\` stand for those of the file's repository |
+| \`prefix\` | start of container names: \`clab\` gives \`clab-LAB-NODE\` (the default), \`""\` the bare node name, \`__lab-name\` gives \`LAB-NODE\` |
+| \`mgmt\` | the management network, see below |
+| \`topology\` | \`nodes\` and \`links\`; \`defaults\`, \`kinds\` and \`groups\` that nodes inherit from |
+| \`settings\` | no effect (warning) |
+| \`debug\` | no effect |
+
+**Variables.** \`\${VAR}\`, \`\${VAR:-default}\`, \`\${VAR:=default}\` anywhere in the file come from the environment. **Templates.** Go templates
+(\`{{ ... }}\`) are expanded first, with the values of \`--vars FILE\`, or of \`FILE_vars.yml\` beside the lab file.
+**Magic words** in exec, binds and env: \`__clabNodeName__\`, \`__clabNodeDir__\`, \`__clabDir__\`, \`__clabLabName__\`.
+`;
+
+/** How the layers of settings come together. */
+export const MERGED = `**Inheritance.** \`defaults\` < \`kinds\` < \`groups\` < the node. \`env\`, \`labels\` and \`sysctls\` are merged entry by entry. \`exec\`, \`env-files\`,
+\`cap-add\`, \`devices\`, \`tmpfs\` and \`security-opts\` add up, general ones first; \`binds\` and \`volumes\` too, one for each destination.
+\`ports\`, \`aliases\` and every other key: the most specific one that is set counts alone. Fixed management addresses are read from
+the node itself only.
+
+**Extension keys**, which containerlab does not have: \`pin\` (node) and \`isolated\` (\`mgmt\`).
+`;
+
+/** What holds for links and names. */
+export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning). \`mtu\` is 9500 unless set.
+A link that is written twice counts once (warning). \`labels\` and \`vars\` of a link are kept and have no effect.
+\`ipv4\` and \`ipv6\` of a link are for configuration templates: a warning says what becomes of them.
+
+**Management addresses** are given once and stay the same over restarts and repairs. With no range in the file the network \`clab\` has
+172.20.20.0/24 and 3fff:172:20:20::/64; with one of the two ranges given there is only that one.
+`;
