@@ -2,12 +2,15 @@
 import { crashPoint } from './crash-point.ts';
 import type { HostContext } from './host-context.ts';
 import { HostActorError } from './host-actor-error.ts';
+import { reportSeen } from './host-context.ts';
 import { networkNotReady } from './network-room.ts';
 import { placementOf, sandboxOf } from './node-placement.ts';
 import type { PreparedNode } from './prepared-nodes.ts';
 import { isProviderError } from './providers/provider-error.ts';
-import type { CreatedNode, NodePlacement, ObservedNode } from './providers/provider.ts';
+import type { CreatedNode, ImageProgress, NodePlacement, ObservedNode } from './providers/provider.ts';
 import type { NodeOrder } from './wire-of-order.ts';
+
+const PROGRESS_EVERY_MS = 1_000;
 
 /** Namespace, management interface, image and container, not started. Idempotent.
  *  @throws {HostActorError} `network-not-ready`; {ProviderError}; {LinkPlaneError} */
@@ -26,7 +29,7 @@ export async function prepareContainer(context: HostContext, order: NodeOrder): 
   const before = context.states.get(lab, node.id);
   // Neighbours of a node that died keep without carrier while its container is made anew.
   if (created.value.outcome === 'reused' || before.process !== 'down') context.states.note(created.value.node);
-  const prepared = { generation: plan.generation, runtimeId: created.value.node.runtimeId, sandbox };
+  const prepared = { generation: plan.generation, runtimeId: created.value.node.runtimeId, sandbox, node: created.value.node };
   context.prepared.set(lab, node.id, prepared);
   return prepared;
 }
@@ -48,8 +51,9 @@ export async function startContainer(context: HostContext, order: NodeOrder): Pr
 }
 
 async function start(context: HostContext, order: NodeOrder, prepared: PreparedNode): Promise<ObservedNode> {
-  const { node } = await context.hands.provider.ensureStarted(prepared.runtimeId, prepared.sandbox);
+  const { node } = await context.hands.provider.ensureStarted(prepared.runtimeId, prepared.sandbox, { known: prepared.node });
   context.states.note(node);
+  context.prepared.set(order.lab, order.node.id, { ...prepared, node });
   context.networks.scheduleHostsBlock(order.lab);
   return node;
 }
@@ -61,13 +65,25 @@ async function create(context: HostContext, order: NodeOrder, sandbox: NodePlace
   const placement = placementOf(context, order, { sandbox, files });
   const { image, imagePullPolicy } = node;
   if (image === undefined) throw new HostActorError('config-invalid', { message: `node ${node.id} has no image`, retryable: false });
-  if (imagePullPolicy === 'always') await context.hands.provider.ensureImage(image, imagePullPolicy);
+  if (imagePullPolicy === 'always') await pullImage(context, order, image);
   try {
     return await context.hands.provider.ensureCreated(node, placement);
   } catch (error) {
     // Nearly always the image is there; asking first would cost a call for each node.
     if (!isProviderError(error, 'image-absent') || imagePullPolicy === 'always') throw error;
-    await context.hands.provider.ensureImage(image, imagePullPolicy);
+    await pullImage(context, order, image);
     return await context.hands.provider.ensureCreated(node, placement);
   }
+}
+
+/** Pulls the image and says about once a second how far it has come. */
+async function pullImage(context: HostContext, order: NodeOrder, image: string): Promise<void> {
+  let saidAt = 0;
+  const onProgress = ({ status, currentBytes, totalBytes }: ImageProgress): void => {
+    if (context.now() - saidAt < PROGRESS_EVERY_MS) return;
+    saidAt = context.now();
+    const share = totalBytes > 0 ? ` ${Math.floor((100 * currentBytes) / totalBytes)} %` : '';
+    reportSeen(context, order.lab, { type: 'node.progress', node: order.node.id, generation: order.plan.generation, text: `image ${image}: ${status}${share}` });
+  };
+  await context.hands.provider.ensureImage(image, order.node.imagePullPolicy, { onProgress });
 }

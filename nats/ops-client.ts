@@ -132,6 +132,11 @@ async function* watch(nc: NatsConnection, client: OpsClient, lab: LabId, signal:
         yield { view };
         continue;
       }
+      if (next.progress) {
+        view = withProgress(view, next.progress);
+        yield { view, notice: next };
+        continue;
+      }
       // A pruned log begins again at 1; anything else that is not newer was in the snapshot.
       if (next.n <= view.n && next.n !== 1) continue;
       const now = next.n === view.n + 1 ? foldNotice(view, next) : await inspectPatiently(client, lab, signal);
@@ -168,6 +173,10 @@ async function* notices(nc: NatsConnection, signal: AbortSignal, lab?: LabId): A
   } finally {
     inbox.close();
   }
+}
+
+function withProgress(view: LabView, { node, text }: NonNullable<Notice['progress']>): LabView {
+  return { ...view, nodes: view.nodes.map((one) => (one.node === node ? { ...one, waitingFor: text } : one)) };
 }
 
 /** The view after one notice that directly follows it. */

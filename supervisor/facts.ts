@@ -15,8 +15,6 @@ export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<La
     hosts: parts.hosts,
     labNumber: freeLabNumber(others, parts.firstNumber),
     takenAddresses: (network) => new Set(others.filter((state) => state.network.mgmt?.network === network).flatMap(heldAddresses)),
-    bridgeOf: (network) => others.find((state) => state.network.mgmt?.network === network)?.network.mgmt?.bridge ?? null,
-    networkOfBridge: (bridge) => others.find((state) => state.network.mgmt?.bridge === bridge)?.network.mgmt?.network ?? null,
     takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),
     takenNames: new Map(others.flatMap((state) => Object.values(state.nodes).filter((node) => node.spec.runtime === 'container').map((node) => [node.spec.containerName, state.id] as const))),
   };

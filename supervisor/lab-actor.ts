@@ -12,7 +12,7 @@ import type { LabEvent, LogEntry } from '../machines/vocabulary/event.ts';
 import type { CommandId, HostId, LabId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
 import type { Observation } from '../machines/vocabulary/observation.ts';
-import { LogConflictError } from '../nats/errors.ts';
+import { LogConflictError, TransportError } from '../nats/errors.ts';
 import type { EventLog } from '../nats/event-log.ts';
 import { crashPoint } from './crash-point.ts';
 
@@ -185,9 +185,7 @@ export class LabActor {
       crashPoint('supervisor/before-append');
       this.#tentative = made.evolution.state;
       try {
-        this.#seq = await this.#parts.log.append({
-          labId: this.id, expectedSeq: this.#seq, entryId: `${made.entry.n}-${randomUUID()}`, entry: made.entry,
-        });
+        this.#seq = await this.#append(made.entry);
       } catch (error) {
         this.#tentative = null;
         if (!(error instanceof LogConflictError)) throw error;
@@ -199,6 +197,19 @@ export class LabActor {
       this.#state = made.evolution.state;
       this.#parts.committed(this, made.entry, made.evolution);
       return;
+    }
+  }
+
+  /** An unknown outcome is resolved by the same entry with the same id, until the log answers. */
+  async #append(entry: LogEntry): Promise<number> {
+    const append = { labId: this.id, expectedSeq: this.#seq, entryId: `${entry.n}-${randomUUID()}`, entry };
+    for (;;) {
+      try {
+        return await this.#parts.log.append(append);
+      } catch (error) {
+        if (!(error instanceof TransportError) || !error.retryable || this.#stopped) throw error;
+        this.#parts.logger.warn({ labId: this.id, err: error, n: entry.n }, 'log does not answer, appending again');
+      }
     }
   }
 

@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Evolution } from '../machines/evolve/evolve.ts';
 import { deadlinesOf, labStateOf, linkView, nodeView, problemsOf } from '../machines/evolve/lab-view.ts';
+import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import type { Notice } from '../machines/vocabulary/lab-view.ts';
 import { noticeSubject } from '../nats/subjects.ts';
@@ -16,6 +17,11 @@ export function renderNotice(entry: LogEntry, evolution: Evolution): Notice {
     gone: [...gone], news: [...news],
     problems: problemsOf(state), deadlines: deadlinesOf(state),
   };
+}
+
+/** Renders how far a long step has come; it stands in no entry, so it bears the number of the last one. */
+export function renderProgress(state: LabState, at: number, progress: NonNullable<Notice['progress']>): Notice {
+  return { v: 1, lab: state.id, n: state.n, at, state: labStateOf(state), nodes: [], links: [], gone: [], news: [], problems: [], deadlines: [], progress };
 }
 
 /** Sends it to whoever listens; a lost notice shows as a gap in `n`. */

@@ -21,7 +21,7 @@ import { watchHosts } from './host-registry.ts';
 import type { HostRegistry } from './host-registry.ts';
 import { LabActor } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
-import { publishNotice, renderNotice } from './notices.ts';
+import { publishNotice, renderNotice, renderProgress } from './notices.ts';
 import { foldLab, foldLabs } from './resume-lab.ts';
 import { createSnapshots } from './snapshots.ts';
 
@@ -139,7 +139,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
         logger.warn({ labId, reports: ofLab.length }, 'report about a lab that the log does not know');
         return;
       }
-      await actor.report(ofLab.flatMap(({ hostId, report }) => report.observations.map((observation) => ({ host: hostId, observation }))));
+      const seen = ofLab.flatMap(({ hostId, report }) => report.observations.map((observation) => ({ host: hostId, observation })));
+      for (const { observation } of seen) {
+        if (observation.type === 'node.progress') publishNotice(nc, renderProgress(actor.state, observation.at, { node: observation.node, text: observation.text }));
+      }
+      await actor.report(seen.filter(({ observation }) => observation.type !== 'node.progress'));
     }));
   }
 

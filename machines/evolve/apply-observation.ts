@@ -45,6 +45,8 @@ function applyNode(draft: Draft, seen: NodeSeen): boolean {
     case 'node.exec-done':
       for (const result of seen.results) if (result.exitCode !== 0) draft.news.push(`node ${id}: "${result.command}" ended with exit code ${result.exitCode}`);
       return sendNode(draft, id, { type: 'executed', results: seen.results });
+    case 'node.progress':
+      return false;
     case 'node.engine':
       draft.news.push(`node ${id}: engine says ${seen.action}${seen.exitCode === undefined ? '' : ` (exit code ${seen.exitCode})`}`);
       return true;
@@ -113,7 +115,7 @@ function applyNetwork(draft: Draft, seen: NetworkSeen): boolean {
   switch (seen.type) {
     case 'network.ready':
       if (draft.state.network.state !== 'ensuring') return false;
-      setNetwork(draft, { state: 'ready', foreign: seen.foreign, failure: null, attempts: 0 });
+      setNetwork(draft, { state: 'ready', mgmt: draft.state.network.mgmt && { ...draft.state.network.mgmt, bridge: seen.bridge }, foreign: seen.foreign, failure: null, attempts: 0 });
       return true;
     case 'network.removed':
       setNetwork(draft, { state: 'absent', mgmt: null, failure: null, attempts: 0 });

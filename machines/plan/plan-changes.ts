@@ -32,7 +32,7 @@ function nodeChange(state: LabState, node: NodeSpec, options: Options & { recrea
   const standing = present.next?.spec ?? present.spec;
   const differing = differingKeys(standing, node);
   if (differing.length > 0) return change('node', node.id, 'recreate', `changed: ${differing.join(', ')}`);
-  if (state.network.mgmt && !deepEqual(state.network.mgmt, options.mgmt)) return change('node', node.id, 'recreate', 'management network changed');
+  if (state.plan && !deepEqual(state.plan.mgmt, options.mgmt)) return change('node', node.id, 'recreate', 'management network changed');
   if (node.network.mode === 'node' && options.recreated.has(node.network.node)) {
     return change('node', node.id, 'recreate', `shares the namespace of ${node.network.node}, which is recreated`);
   }

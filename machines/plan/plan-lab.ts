@@ -18,9 +18,6 @@ export type Facts = {
   readonly labNumber: number | null;
   /** Management addresses that other labs and foreign containers hold in a network, by its name. */
   readonly takenAddresses: (network: string) => ReadonlySet<string>;
-  /** Bridge that another lab uses for a management network of this name, or the network that uses this bridge. */
-  readonly bridgeOf: (network: string) => string | null;
-  readonly networkOfBridge: (bridge: string) => string | null;
   /** `tcp/8080`-like keys of ports that other labs publish, with the lab's name. */
   readonly takenPorts: ReadonlyMap<string, string>;
   /** Container names of other labs, with the lab's name. */
@@ -48,7 +45,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   });
   if (!addresses.ok) return { rejections: [...rejections, ...addresses.rejections] };
   if (rejections.length > 0) return { rejections };
-  const mgmt = planMgmt(spec, facts);
+  const mgmt = planMgmt(spec);
   const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
@@ -81,24 +78,9 @@ function previousAddresses(state: LabState): Record<string, MgmtAddresses> {
     [id, { ipv4: (record.next?.plan ?? record.plan).mgmt?.ipv4, ipv6: (record.next?.plan ?? record.plan).mgmt?.ipv6 }]));
 }
 
-function planMgmt(spec: LabSpec, facts: Facts): MgmtPlan {
-  const { network, bridge, ipv4Subnet, ipv4Gateway, ipv6Subnet, ipv6Gateway, mtu, externalAccess, isolated } = spec.mgmt;
-  return withoutUndefined({
-    network, ipv4Subnet, ipv4Gateway, ipv6Subnet, ipv6Gateway, externalAccess, isolated,
-    bridge: bridge ?? facts.bridgeOf(network) ?? freeBridgeName(network, facts),
-    mtu: mtu ?? MGMT_MTU,
-  });
-}
-
-/** `br-<network>`, cut to what a device name may have; a number tells two apart that would be cut to the same. */
-function freeBridgeName(network: string, facts: Facts): string {
-  const plain = network.replaceAll(/[^A-Za-z0-9_.-]/g, '-');
-  for (let n = 0; ; n += 1) {
-    const suffix = n === 0 ? '' : `.${n}`;
-    const name = `br-${plain.slice(0, 12 - suffix.length)}${suffix}`;
-    const user = facts.networkOfBridge(name);
-    if (user === null || user === network) return name;
-  }
+function planMgmt(spec: LabSpec): MgmtPlan {
+  const { bridge = '', mtu = MGMT_MTU, ...rest } = spec.mgmt;
+  return withoutUndefined({ ...rest, bridge, mtu });
 }
 
 type Leases = { port(device?: string, mac?: string): PortLease; next(): number };

@@ -6,14 +6,19 @@ import { PublishedPort } from './lab-spec.ts';
 /** Resolved management network. Addresses with prefix length in nodes, without in gateways. */
 export const MgmtPlan = z.object({
   network: z.string(),
+  /** Empty = the engine names it; the folded state then holds the name that the host reported. */
   bridge: z.string(),
   ipv4Subnet: z.string().optional(),
   ipv4Gateway: z.string().optional(),
+  ipv4Range: z.string().optional(),
   ipv6Subnet: z.string().optional(),
   ipv6Gateway: z.string().optional(),
+  ipv6Range: z.string().optional(),
   mtu: z.number().int(),
   externalAccess: z.boolean(),
   isolated: z.boolean(),
+  /** Options for the engine's network of that name. */
+  driverOpts: z.record(z.string(), z.string()).optional(),
 });
 export type MgmtPlan = z.infer<typeof MgmtPlan>;
 

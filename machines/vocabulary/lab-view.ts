@@ -90,5 +90,7 @@ export const Notice = z.object({
   news: z.array(z.string()),
   problems: LabView.shape.problems,
   deadlines: LabView.shape.deadlines,
+  /** Set alone, with the number of the last entry: how far a long step of one node has come. */
+  progress: z.object({ node: NodeId, text: z.string() }).optional(),
 });
 export type Notice = z.infer<typeof Notice>;

@@ -33,6 +33,8 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.died'), ...ofNode, runtimeId: z.string().optional(), exitCode: z.number().int(), oomKilled: z.boolean(),
     log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']) }),
   z.object({ type: z.literal('node.removed'), ...ofNode }),
+  /** How far a long step has come, in words (an image being pulled); shown, never recorded. */
+  z.object({ type: z.literal('node.progress'), ...ofNode, text: z.string() }),
   z.object({ type: z.literal('node.health'), ...ofNode, status: z.enum(['starting', 'healthy', 'unhealthy']) }),
   z.object({ type: z.literal('node.exec-done'), ...ofNode, results: z.array(ExecResult) }),
   /** One engine event of a container of ours, kept for the history. */

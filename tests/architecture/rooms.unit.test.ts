@@ -17,7 +17,7 @@ const MAY: Record<Room, readonly string[]> = {
   'host-actor': ['machines/vocabulary/*', 'machines/boot/*', 'nats/*', 'zod', 'pino', 'dockerode', 'execa', 'node-pty', 'ssh2', 'node:*', '@nats-io/transport-node'],
   controller: ['nats/*', 'machines/vocabulary/*', 'zod', 'execa', 'pino', 'node:*'],
   // The doctor looks at this machine through the probes of the host-actor.
-  cli: ['nats/*', 'machines/vocabulary/*', 'topology/*', 'vendors/*', 'controller/*', 'host-actor/fingerprint/*', 'zod', 'yaml', 'commander', '@peculiar/x509', '@nats-io/transport-node', 'node:*'],
+  cli: ['nats/*', 'machines/vocabulary/*', 'topology/*', 'vendors/*', 'controller/*', 'host-actor/fingerprint/*', 'zod', 'yaml', 'commander', '@peculiar/x509', 'reflect-metadata', '@nats-io/transport-node', 'node:*'],
   tui: ['nats/*', 'machines/vocabulary/*', 'controller/*', 'ink', 'react', 'node:*'],
 };
 const PURE: readonly Room[] = ['machines', 'vendors', 'topology'];

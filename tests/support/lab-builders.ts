@@ -41,7 +41,7 @@ export function aLab(nodes: NodeSpec[], links: LinkSpec[] = [], over: Partial<La
 
 export function facts(over: Partial<Facts> = {}): Facts {
   return {
-    now: 1_000, hosts: [{ id: host('h1'), state: 'joined' }], labNumber: 1, takenAddresses: () => new Set(), bridgeOf: () => null,
-    networkOfBridge: () => null, takenPorts: new Map(), takenNames: new Map(), ...over,
+    now: 1_000, hosts: [{ id: host('h1'), state: 'joined' }], labNumber: 1, takenAddresses: () => new Set(),
+    takenPorts: new Map(), takenNames: new Map(), ...over,
   };
 }
