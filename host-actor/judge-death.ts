@@ -19,9 +19,7 @@ export type Death = {
 const KILLED = 137;
 /** A signal sent through the engine ends a process at once or not at all. */
 const KILL_REACH_MS = 30_000;
-/** The engine says `stop` right after `die` where it was asked to stop or restart. */
-const STOP_FOLLOWS_MS = 60;
-/** A restart by the engine starts the container again within this time. */
+/** After a stop signal the engine says `stop`, and in a restart starts the container again, within this time each. */
 const RESTART_FOLLOWS_MS = 1_000;
 
 /** Reads the death from the container as it is and the events that led there. */
@@ -57,7 +55,9 @@ export function nextAfterDeath(policy: NodeSpec['restartPolicy'], death: Death):
 export function graceLeftMs(recent: Recent | undefined, now: number): number {
   if (recent?.dieAt === undefined || !wasByHand(recent) || recent.destroyAt !== undefined) return 0;
   if (recent.stopAt !== undefined && recent.stopAt >= recent.dieAt) return Math.max(0, recent.stopAt + RESTART_FOLLOWS_MS - now);
-  return Math.max(0, recent.dieAt + STOP_FOLLOWS_MS - now);
+  // A bare SIGKILL is somebody's kill or removal: nothing follows it.
+  const isStop = recent.termAt !== undefined && recent.dieAt - recent.termAt < KILL_REACH_MS && !isBefore(recent.termAt, recent.startAt);
+  return isStop ? Math.max(0, recent.dieAt + RESTART_FOLLOWS_MS - now) : 0;
 }
 
 function wasByHand(recent: Recent): boolean {

@@ -1,13 +1,9 @@
 // Orders about links.
 import type { Order } from '../machines/vocabulary/effect.ts';
 import { crashPoint } from './crash-point.ts';
-import { HostActorError } from './host-actor-error.ts';
 import type { HostContext, Seen } from './host-context.ts';
 
 export async function ensureLink(context: HostContext, order: Extract<Order, { type: 'link.ensure' }>): Promise<Seen> {
-  if (Object.values(order.impairment).some((value) => value !== undefined && value > 0)) {
-    throw new HostActorError('not-supported-yet', { message: `link ${order.link}: impairments cannot be set yet`, retryable: false });
-  }
   const wired = await context.wires.join(order);
   crashPoint('after-wire-before-answer');
   for (const warning of wired.warnings) context.log.warn({ labId: order.lab, linkId: order.link, warning }, 'link was made, and a line inside a node was refused');

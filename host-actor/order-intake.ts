@@ -42,10 +42,16 @@ export class OrderIntake {
       if (answer !== undefined) out.report(order.lab, { ...answer.observation, at: now() });
     }
     if (accepted.length === 0) return;
-    await ledger.append([{ r: 'orders', orders: [...accepted] }], 'synced');
-    wanted.note(accepted);
-    crashPoint('after-accept-before-ack');
+    // Counted from the moment on that the ledger knows them, so that no sweep takes their work for drift.
     for (const order of accepted) this.#count(order, 1);
+    wanted.note(accepted);
+    try {
+      await ledger.append([{ r: 'orders', orders: [...accepted] }], 'synced');
+    } catch (error) {
+      for (const order of accepted) this.#count(order, -1);
+      throw error;
+    }
+    crashPoint('after-accept-before-ack');
     setImmediate(() => {
       crashPoint('after-ack-before-execute');
       for (const order of accepted) this.#run(order);

@@ -1,9 +1,9 @@
 // Which nodes this process has made ready (namespace, management interface, container), so that a start need not look again.
 import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import { nodeKey } from './node-states.ts';
-import type { Sandbox } from './providers/provider.ts';
+import type { ObservedNode, Sandbox } from './providers/provider.ts';
 
-export type PreparedNode = { readonly generation: number; readonly runtimeId: string; readonly sandbox: Sandbox };
+export type PreparedNode = { readonly generation: number; readonly runtimeId: string; readonly sandbox: Sandbox; readonly node: ObservedNode };
 
 export class PreparedNodes {
   readonly #nodes = new Map<string, PreparedNode>();

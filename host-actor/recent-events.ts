@@ -7,6 +7,8 @@ import type { NodeEvent } from './providers/provider.ts';
 export type Recent = {
   readonly runtimeId: string;
   readonly killAt?: EpochMs;
+  /** Of a signal other than SIGKILL: what a stop or a restart begins with. */
+  readonly termAt?: EpochMs;
   readonly dieAt?: EpochMs;
   readonly stopAt?: EpochMs;
   readonly startAt?: EpochMs;
@@ -14,6 +16,8 @@ export type Recent = {
   readonly destroyAt?: EpochMs;
   readonly exitCode?: number;
 };
+
+const SIGKILL = 9;
 
 export class RecentEvents {
   readonly #recent = new Map<string, Recent>();
@@ -37,7 +41,7 @@ export class RecentEvents {
 function withEvent(recent: Recent, event: NodeEvent): Recent {
   switch (event.action) {
     case 'kill':
-      return { ...recent, killAt: event.at };
+      return { ...recent, killAt: event.at, ...(event.signal === SIGKILL ? {} : { termAt: event.at }) };
     case 'die':
       return { ...recent, dieAt: event.at, ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }) };
     case 'stop':

@@ -4,12 +4,17 @@ import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import { isLive, nodeKey } from './node-states.ts';
 import type { NodeKeeper } from './node-keeper.ts';
-import { labTokenOf, MARK_PREFIX } from './ownership-mark.ts';
+import { hostMarkPrefix, labTokenOf } from './ownership-mark.ts';
 import type { ObservedNode } from './providers/provider.ts';
 import type { LastingNodeOrder } from './wanted.ts';
 import { subjectToken } from '../nats/subjects.ts';
 
-export type SweepContext = HostContext & { readonly nodes: NodeKeeper; readonly hasOrder: (key: string) => boolean };
+export type SweepContext = HostContext & {
+  readonly nodes: NodeKeeper;
+  readonly hasOrder: (key: string) => boolean;
+  /** What was told to be nobody's, so that it is told once. */
+  readonly orphans: Set<string>;
+};
 
 /** Networks first, then namespaces and links in one batch, then processes: the order in which each needs the one before. */
 export async function sweepAtStart(context: SweepContext): Promise<void> {
@@ -79,16 +84,22 @@ function isSuspect(context: SweepContext, order: LastingNodeOrder, found: Observ
 /** What bears our mark and no order wants is told, and left alone: a ledger may be lost, and labs are not ours to end. */
 function reportOrphans(context: SweepContext, owned: readonly ObservedNode[]): void {
   const orphans = owned.filter((node) => !isWanted(context, node.labId, node.nodeId) && !context.hasOrder(nodeKey(node.labId, node.nodeId)));
-  for (const node of orphans) context.log.warn({ labId: node.labId, nodeId: node.nodeId, runtimeId: node.runtimeId, name: node.name }, 'container bears our mark and no order wants it');
+  for (const node of orphans) if (isNew(context, node.runtimeId)) context.log.warn({ labId: node.labId, nodeId: node.nodeId, runtimeId: node.runtimeId, name: node.name }, 'container bears our mark and no order wants it');
 }
 
 async function reportOrphanEnds(context: SweepContext): Promise<void> {
   const known = new Set([...context.wanted.networks().map(({ lab }) => lab), ...context.wanted.nodes().map(({ lab }) => lab)].map((lab) => subjectToken(lab)));
-  const ends = await context.hands.plane.readOrphans(MARK_PREFIX);
+  const ends = await context.hands.plane.readOrphans(hostMarkPrefix(context.hands.host));
   for (const end of ends) {
     const lab = labTokenOf(end.mark);
-    if (lab !== undefined && !known.has(lab)) context.log.warn({ device: end.device, mark: end.mark }, 'device bears our mark and no order wants it');
+    if (lab !== undefined && !known.has(lab) && isNew(context, `${end.ifindex} ${end.mark}`)) context.log.warn({ device: end.device, mark: end.mark }, 'device bears our mark and no order wants it');
   }
+}
+
+function isNew(context: SweepContext, orphan: string): boolean {
+  if (context.orphans.has(orphan)) return false;
+  context.orphans.add(orphan);
+  return true;
 }
 
 function isWanted(context: SweepContext, lab: LabId, node: NodeId): boolean {

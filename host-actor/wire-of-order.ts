@@ -24,7 +24,7 @@ type Side = { readonly attachment: Attachment; readonly lease: PortLease };
 export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
   const a: Side = { attachment: order.a, lease: order.plan.a };
   const b: Side = { attachment: order.b, lease: order.plan.b };
-  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu };
+  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order) };
   if (isInner(order.a.end) && isInner(order.b.end)) {
     return { ...base, kind: 'joined', a: joinedEnd(order, a, b, around), b: joinedEnd(order, b, a, around) };
   }
@@ -57,7 +57,7 @@ export function wireOfMgmt(order: NodeOrder, netns: NetnsRef | undefined, bridge
     bridge,
     isolated,
     inner: { netns, interface: 'eth0', mac: mgmt.port.mac, addresses: [mgmt.ipv4, mgmt.ipv6].flatMap((address) => address ?? []), routes },
-    host: { device: mgmt.port.device, mark: interfaceMark(order.lab, order.node.id, 'eth0'), carrier: 'up' },
+    host: { device: mgmt.port.device, mark: interfaceMark(order, order.node.id, 'eth0'), carrier: 'up' },
   };
 }
 
@@ -82,6 +82,12 @@ function canBeNear(end: LinkEnd): boolean {
   return isInner(end) || end.at === 'host' || end.at === 'bridge';
 }
 
+/** An impairment without any value is none. */
+function impairmentOf(order: LinkOrder): Pick<Wire, 'impairment'> {
+  if (order.type !== 'link.ensure' || Object.values(order.impairment).every((value) => value === undefined || value === 0)) return {};
+  return { impairment: order.impairment };
+}
+
 function adminOf(order: LinkOrder): CarrierWish {
   return order.type === 'link.ensure' ? order.admin : 'down';
 }
@@ -98,7 +104,7 @@ function hostEnd(order: LinkOrder, side: Side, carrier: CarrierWish, device = si
 function markOf(order: LinkOrder, { attachment }: Side): string {
   const { end } = attachment;
   const owner = 'node' in end ? end.node : attachment.node;
-  return interfaceMark(order.lab, owner ?? 'host', 'interface' in end ? end.interface : end.at);
+  return interfaceMark(order, owner ?? 'host', 'interface' in end ? end.interface : end.at);
 }
 
 function innerEnd({ attachment, lease }: Side, around: WireSurroundings): InnerEnd {

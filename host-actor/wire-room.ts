@@ -126,7 +126,7 @@ export class WireRoom {
 
   #sandboxWire(order: NodeOrder, namespaces: Map<string, NamespaceOrder>): Wire | undefined {
     if (order.netns === undefined) return undefined;
-    namespaces.set(order.netns, { name: order.netns, mark: namespaceMark(order.lab) });
+    namespaces.set(order.netns, { name: order.netns, mark: namespaceMark(order) });
     return wireOfMgmt(order, { name: order.netns }, this.#bridgeOf(order.lab));
   }
 
@@ -134,7 +134,7 @@ export class WireRoom {
   #addNamespaces(order: LinkOrder, namespaces: Map<string, NamespaceOrder>): void {
     for (const { netns, node } of [order.a, order.b]) {
       const owner = node === undefined ? undefined : this.#wanted.node(order.lab, node);
-      if (netns !== undefined && owner !== undefined && owner.type !== 'node.remove') namespaces.set(netns, { name: netns, mark: namespaceMark(order.lab) });
+      if (netns !== undefined && owner !== undefined && owner.type !== 'node.remove') namespaces.set(netns, { name: netns, mark: namespaceMark(order) });
     }
   }
 

@@ -61,9 +61,11 @@ describe('grace for a restart by the engine', () => {
     expect(graceLeftMs({ ...events, dieAt: 5_000 }, 5_001)).toBe(0);
   });
 
-  it('is a moment after a kill, until it is clear that no stop follows', () => {
-    expect(graceLeftMs({ ...events, killAt: 4_999, dieAt: 5_000 }, 5_010)).toBe(50);
-    expect(graceLeftMs({ ...events, killAt: 4_999, dieAt: 5_000 }, 5_060)).toBe(0);
+  it('is none after a bare SIGKILL, and a second after a stop signal, until it is clear whether a stop follows', () => {
+    expect(graceLeftMs({ ...events, killAt: 4_999, dieAt: 5_000 }, 5_010)).toBe(0);
+    expect(graceLeftMs({ ...events, killAt: 4_999, termAt: 4_998, dieAt: 5_000 }, 5_010)).toBe(990);
+    expect(graceLeftMs({ ...events, killAt: 4_999, termAt: 4_998, dieAt: 5_000 }, 6_000)).toBe(0);
+    expect(graceLeftMs({ ...events, killAt: 900, termAt: 900, dieAt: 5_000 }, 5_010)).toBe(0);
   });
 
   it('is a second after a stop, and none once the container is gone', () => {

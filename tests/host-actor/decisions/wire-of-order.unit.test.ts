@@ -13,12 +13,17 @@ const around = (...away: string[]) => ({ netnsOf: ({ netns }: Attachment) => (ne
 const link = (more: Partial<LinkOrder> = {}) => ({ ...lab.link('link.ensure', 0, ['a:eth1', 'b:eth1']), ...more }) as LinkOrder;
 
 describe('wire of a link', () => {
+  it('carries an impairment, and none where all its values are nothing', () => {
+    expect(wireOfLink(link({ impairment: { delayMs: 0 } } as Partial<LinkOrder>), around()).impairment).toBeUndefined();
+    expect(wireOfLink(link({ impairment: { rateKbps: 1000 } } as Partial<LinkOrder>), around()).impairment).toEqual({ rateKbps: 1000 });
+  });
+
   it('joins two nodes by their leases', () => {
     const wire = wireOfLink(link(), around());
     expect(wire).toMatchObject({
       kind: 'joined', mtu: 9500,
-      a: { inner: { netns: { name: 'clab-l-a' }, interface: 'eth1', addresses: ['10.214.0.1/24'] }, host: { device: 'tha1p0', mark: 'lw.l.a.eth1', carrier: 'up' }, actionIndex: 1500 },
-      b: { host: { device: 'tha1p1', mark: 'lw.l.b.eth1', carrier: 'up' }, actionIndex: 1501 },
+      a: { inner: { netns: { name: 'clab-l-a' }, interface: 'eth1', addresses: ['10.214.0.1/24'] }, host: { device: 'tha1p0', mark: 'lw.h.l.a.eth1', carrier: 'up' }, actionIndex: 1500 },
+      b: { host: { device: 'tha1p1', mark: 'lw.h.l.b.eth1', carrier: 'up' }, actionIndex: 1501 },
     });
     expect(wireIssues(wire)).toEqual([]);
   });
@@ -49,17 +54,19 @@ describe('wire of a link', () => {
   });
 });
 
+const mark = (of: string, node: string, name: string) => interfaceMark({ host: HostId.parse('h'), lab: LabId.parse(of) }, NodeId.parse(node), name);
+
 describe('mark', () => {
   it('D06: is exact: no mark of one node begins another one\'s', () => {
-    const [one, ten] = [interfaceMark(LabId.parse('l'), NodeId.parse('r1'), 'eth1'), interfaceMark(LabId.parse('l'), NodeId.parse('r10'), 'eth1')];
+    const [one, ten] = [mark('l', 'r1', 'eth1'), mark('l', 'r10', 'eth1')];
     expect(ten.startsWith(one)).toBe(false);
-    expect(interfaceMark(LabId.parse('l.x'), NodeId.parse('r'), 'eth1')).not.toBe(interfaceMark(LabId.parse('l'), NodeId.parse('x.r'), 'eth1'));
+    expect(mark('l.x', 'r', 'eth1')).not.toBe(mark('l', 'x.r', 'eth1'));
   });
 
   it('fits the kernel however long the names are, and names its lab', () => {
-    const long = interfaceMark(LabId.parse('lab'), NodeId.parse('n'.repeat(200)), 'eth1');
+    const long = mark('lab', 'n'.repeat(200), 'eth1');
     expect(long.length).toBeLessThanOrEqual(127);
-    expect(long).not.toBe(interfaceMark(LabId.parse('lab'), NodeId.parse('n'.repeat(200)), 'eth2'));
+    expect(long).not.toBe(mark('lab', 'n'.repeat(200), 'eth2'));
     expect(labTokenOf(long)).toBe('lab');
     expect(labTokenOf('docker0')).toBeUndefined();
   });

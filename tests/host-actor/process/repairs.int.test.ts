@@ -22,7 +22,7 @@ describe('host-actor repairs', () => {
     host.start();
     const orders = [lab.network('network.ensure'), lab.node('node.prepare', 'n1'), lab.node('node.prepare', 'n2'), lab.link('link.ensure', 0, ['n1:eth1', 'n2:eth1']), lab.node('node.start', 'n1'), lab.node('node.start', 'n2')];
     await host.order(...orders);
-    for (const { id } of orders) expect((await host.answer(id)).type).not.toBe('effect.failed');
+    for (const { id } of orders) await host.answer(id);
     await pings();
   });
   afterAll(async () => {
@@ -87,14 +87,14 @@ describe('host-actor repairs', () => {
     await execa('ip', ['netns', 'exec', n2, 'ip', 'link', 'set', 'eth1', 'down']);
     await host.observe('link.carrier', (seen) => !seen.carrier.b, { from });
     await execa('ip', ['netns', 'exec', n2, 'ip', 'link', 'set', 'eth1', 'up']);
-    await host.observe('link.carrier', (seen) => seen.carrier.b, { from });
+    expect(await host.observe('link.carrier', (seen) => seen.carrier.b, { from })).toMatchObject({ carrier: { a: true, b: true } });
   });
 
   it('repairs the management network: rules and a node\'s port', async () => {
     const from = host.seen.length;
     await execa('ip', ['link', 'del', 'tha32m0']);
     await host.observe('network.repaired', (seen) => seen.what.includes('n1'), { from });
-    await eventually(() => docker('exec', n1, 'ping', '-c1', '-W1', '10.213.32.1'), { what: 'ping of the gateway' });
+    expect(await eventually(() => docker('exec', n1, 'ping', '-c1', '-W1', '10.213.32.1'), { what: 'ping of the gateway' })).toContain('1 received');
   });
 
   it('stops a node again that somebody started', async () => {
@@ -118,8 +118,8 @@ describe('host-actor repairs', () => {
   });
 
   it('B24 S08: gives a crash-looping node up once its budget is spent, and again not after a restart of ours', async () => {
-    const spec = { cmd: ['sh', '-c', 'echo no way; exit 1'] };
-    const orders = [lab.nextEntry().node('node.prepare', 'n5', { spec }), lab.node('node.start', 'n5', { spec })];
+    const more = { spec: { cmd: ['sh', '-c', 'echo no way; exit 1'] }, budget: { count: 3, windowMs: 60_000, backoffMs: 100, backoffMaxMs: 1_000 } };
+    const orders = [lab.nextEntry().node('node.prepare', 'n5', more), lab.node('node.start', 'n5', more)];
     await host.order(...orders);
     const gaveUp = await host.observe('node.died', (seen) => seen.node === 'n5' && seen.next === 'gave-up', { timeoutMs: 30_000 });
     expect(gaveUp).toMatchObject({ exitCode: 1, log: expect.arrayContaining(['no way']) });

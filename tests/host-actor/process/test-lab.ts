@@ -8,7 +8,8 @@ import { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
 type OrderOf<T extends Order['type']> = Extract<Order, { type: T }>;
 type NodeOrderType = 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec';
 
-const budget = { count: 3, windowMs: 30_000, backoffMs: 100, backoffMaxMs: 1_000 };
+/** Wide, so that a test with many faults is not ended by it. */
+const budget = { count: 30, windowMs: 30_000, backoffMs: 50, backoffMaxMs: 200 };
 
 export interface TestLabOptions {
   readonly name: string;
