@@ -1,6 +1,6 @@
 // Waits until a lab is as wanted, with progress on the screen, and says how it ended as an exit code.
 import type { LabId } from '../machines/vocabulary/ids.ts';
-import type { LabView } from '../machines/vocabulary/lab-view.ts';
+import type { LabView, NodeView } from '../machines/vocabulary/lab-view.ts';
 import type { OpsClient } from '../nats/ops-client.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -9,26 +9,75 @@ import { followLab } from './follow-lab.ts';
 import type { Followed } from './follow-lab.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Waits with progress until the lab's log has entry `n` and `until` holds. */
-export async function awaitLab(
-  ops: OpsClient,
-  lab: LabId,
-  options: { n: number; until: (view: LabView) => boolean; timeoutMs: number; terminal: Terminal; before?: LabView | undefined },
-): Promise<Followed> {
+/** What a shell makes of a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
+/** A process that ends at once does so within this time: what has just started is looked at again. */
+const STEADY_MS = 120;
+
+export type AwaitLab = {
+  /** The lab's log entry that holds the wish. */
+  readonly n: number;
+  readonly until: (view: LabView) => boolean;
+  readonly timeoutMs: number;
+  readonly terminal: Terminal;
+  /** The lab before the wish. */
+  readonly before?: LabView | undefined;
+};
+
+/** Waits with progress until the lab's log has entry `n` and `until` holds, also shortly after the last start of a node. */
+export async function awaitLab(ops: OpsClient, lab: LabId, options: AwaitLab): Promise<Followed> {
   const progress = openProgress(options.terminal, options.before);
+  const leave = () => {
+    progress.end();
+    options.terminal.log('INFO', 'Not waiting any longer; the wish stands and is being worked on', { lab });
+    process.exit(INTERRUPTED);
+  };
+  process.once('SIGINT', leave);
+  const starts = createStartWatch(options.before);
+  const endAt = performance.now() + options.timeoutMs;
+  const onChange = (view: LabView) => {
+    starts.see(view);
+    progress.show(view);
+  };
+  const holds = (view: LabView) => view.n >= options.n && options.until(view);
   try {
-    return await followLab(ops, lab, {
-      until: (view) => view.n >= options.n && options.until(view),
-      timeoutMs: options.timeoutMs,
-      onChange: (view) => progress.show(view),
-    });
+    for (;;) {
+      const followed = await followLab(ops, lab, { until: holds, timeoutMs: Math.max(0, endAt - performance.now()), onChange });
+      const waitMs = followed.reached ? starts.steadyInMs() : 0;
+      if (waitMs <= 0) return followed;
+      const changed = await followLab(ops, lab, { until: (view) => !holds(view), timeoutMs: waitMs, onChange });
+      if (!changed.reached) return { view: changed.view, reached: true };
+    }
   } finally {
+    process.off('SIGINT', leave);
     progress.end();
   }
 }
 
+/** Knows when a node was last seen to have started. */
+function createStartWatch(before: LabView | undefined): { see(view: LabView): void; steadyInMs(): number } {
+  let known = startsOf(before);
+  let lastAt = Number.NEGATIVE_INFINITY;
+  return {
+    see(view) {
+      const now = startsOf(view);
+      if ([...now].some(([node, at]) => known.get(node) !== at)) lastAt = performance.now();
+      known = now;
+    },
+    steadyInMs: () => lastAt + STEADY_MS - performance.now(),
+  };
+}
+
+const startsOf = (view: LabView | undefined): Map<string, number> =>
+  new Map((view?.nodes ?? []).flatMap((node) => (node.startedAt === undefined ? [] : [[node.node, node.startedAt] as const])));
+
+const BUSY_NODE = new Set(['preparing', 'waiting', 'starting', 'configuring', 'stopping', 'removing', 'recovering']);
+
+/** Whether something is still being done to the node. */
+export const isBusyNode = (node: NodeView): boolean => BUSY_NODE.has(node.state);
+
 /** All that is wanted is there, or will not come without help. */
-export const isSettled = (view: LabView): boolean => view.state === 'running' || view.state === 'degraded';
+export const isSettled = (view: LabView): boolean => view.state === 'degraded' || (view.state === 'running' && !view.nodes.some(isBusyNode));
 
 export const isGone = (view: LabView): boolean => view.state === 'destroyed' || view.state === 'absent';
 

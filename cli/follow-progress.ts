@@ -36,7 +36,7 @@ function liveProgress(terminal: Terminal): Progress {
   };
 }
 
-/** One record for each node and link when it comes up, fails or goes. */
+/** One record for each node and link when it comes up or fails (which may be tried again: what failed for good is told at the end). */
 function plainProgress(terminal: Terminal, before: LabView | undefined): Progress {
   let nodes = nodeStates(before);
   let links = linkStates(before);
@@ -56,12 +56,12 @@ const linkStates = (view: LabView | undefined): Map<string, string> => new Map((
 
 function logNode(terminal: Terminal, node: NodeView): void {
   if (node.state === 'running') terminal.log('INFO', 'Node is running', { node: node.node, name: node.containerName });
-  else if (node.state === 'failed') terminal.log('ERRO', 'Node failed', { node: node.node, reason: node.failure?.message ?? 'unknown' });
+  else if (node.state === 'failed') terminal.log('WARN', 'Node failed', { node: node.node, reason: node.failure?.message ?? 'unknown' });
   else terminal.log('DEBU', `Node is ${node.state}`, { node: node.node });
 }
 
 function logLink(terminal: Terminal, link: LinkView): void {
   if (link.state === 'up') terminal.log('INFO', 'Link is up', { a: link.a.label, b: link.b.label });
-  else if (link.state === 'failed') terminal.log('ERRO', 'Link failed', { link: link.link, reason: link.failure?.message ?? link.reason });
+  else if (link.state === 'failed') terminal.log('WARN', 'Link failed', { link: link.link, reason: link.failure?.message ?? link.reason });
   else terminal.log('DEBU', `Link is ${link.state}`, { link: link.link });
 }

@@ -5,6 +5,7 @@ import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { buffer as readAll } from 'node:stream/consumers';
 import { parse } from 'yaml';
+import type { NodeId } from '../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { renderIssue } from '../topology/issue.ts';
 import { readLab } from '../topology/read-lab.ts';
@@ -26,14 +27,20 @@ export type TopologyOptions = {
 const PATTERNS = ['.clab.yml', '.clab.yaml'];
 
 /** `text` as it was read, byte for byte; `path` is absent for standard input and URLs. */
-export type ReadTopology = { lab: LabSpec; text: Uint8Array; path: string | undefined };
+export type ReadTopology = {
+  readonly lab: LabSpec;
+  readonly text: Uint8Array;
+  readonly path: string | undefined;
+  /** Nodes of the file that the node filter left out. */
+  readonly leftOut: readonly NodeId[];
+};
 
 /** The resolved lab; warnings go to the log. @throws {CliError} usage: no file, several files, or a file with faults. */
 export async function readTopology(options: TopologyOptions, terminal: Terminal): Promise<ReadTopology> {
   const source = await findTopology(options.topo);
   const bytes = await source.read();
   const text = new TextDecoder().decode(bytes);
-  const result = readLab({
+  const input = {
     text,
     path: source.path,
     folder: source.folder,
@@ -43,14 +50,18 @@ export async function readTopology(options: TopologyOptions, terminal: Terminal)
     nodeFilter: options.nodeFilter,
     owner: options.owner ?? process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'] ?? userInfo().username,
     readTextFile,
-  });
+  };
+  const result = readLab(input);
   const file = source.path ?? options.topo ?? 'lab file';
   const level = options.warnings === 'hidden' ? 'DEBU' : 'WARN';
   for (const warning of result.warnings) terminal.log(level, renderIssue(warning, file));
   if ('faults' in result) {
     throw new CliError(EXIT.usage, 'lab-file-invalid', `${file} cannot be used (${count(result.faults.length, 'fault')}, nothing was touched):\n${result.faults.map((fault) => renderIssue(fault, file)).join('\n')}`, { details: { faults: result.faults } });
   }
-  return { lab: result.lab, text: bytes, path: source.path };
+  const whole = options.nodeFilter === undefined ? result : readLab({ ...input, nodeFilter: undefined });
+  const kept = new Set(result.lab.nodes.map((node) => node.id));
+  const leftOut = 'faults' in whole ? [] : whole.lab.nodes.map((node) => node.id).filter((id) => !kept.has(id));
+  return { lab: result.lab, text: bytes, path: source.path, leftOut };
 }
 
 const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? '' : 's'}`;

@@ -28,7 +28,8 @@ export function createTerminal(options: { level: Level; env: NodeJS.ProcessEnv }
   const paintOn = (stream: NodeJS.WriteStream, style: Style, text: string) => (coloured(stream) ? styleText(style, text, { validateStream: false }) : text);
   return {
     isInteractive: process.stderr.isTTY === true,
-    columns: process.stderr.columns ?? 100,
+    // A terminal that knows no width says 0.
+    columns: process.stderr.columns || 100,
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(text),
     log(level, message, fields = {}) {

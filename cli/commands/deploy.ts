@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import { randomUUID } from 'node:crypto';
 import { CommandId } from '../../machines/vocabulary/ids.ts';
+import type { NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import { awaitLab, isSettled, verdict } from '../await-lab.ts';
 import { command } from '../command-spec.ts';
 import type { OptionSpec } from '../command-spec.ts';
 import { withSession } from '../context.ts';
 import type { Context } from '../context.ts';
-import { EXIT } from '../exit-code.ts';
+import { CliError, EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { backUpTopology, makeLabFolder, writeInventories } from '../lab-folder/lab-folder.ts';
 import type { Session } from '../open-client.ts';
@@ -67,13 +68,23 @@ export const deployCommand = command({
 export async function deploy(context: Context, options: DeployOptions): Promise<ExitCode> {
   const { terminal, globals } = context;
   noteIgnored(context, options);
-  const { lab, text, path } = await readTopology({ ...globals, nodeFilter: options.nodeFilter, owner: options.owner }, terminal);
+  const { lab, text, path, leftOut } = await readTopology({ ...globals, nodeFilter: options.nodeFilter, owner: options.owner }, terminal);
   return await withSession(context, { start: 'always' }, async (session) => {
+    await refuseRemovalByFilter(session, lab, leftOut);
     if (options.dryRun) return await printPlan(context, session, { lab, takeOver: options.takeOver, reconfigure: options.reconfigure });
     await makeLabFolder(lab, { fresh: options.reconfigure && !(await labExists(session.ops, lab.id)) });
     await backUpTopology(path, text);
     return await carryOut(context, session, { lab, options });
   });
+}
+
+/** A filter chooses what to deploy; it must not cost nodes that run. @throws {CliError} usage. */
+async function refuseRemovalByFilter({ ops }: Session, lab: LabSpec, leftOut: readonly NodeId[]): Promise<void> {
+  if (leftOut.length === 0) return;
+  const view = await inspectIfThere(ops, lab.id);
+  const lost = (view?.nodes ?? []).map((node) => node.node).filter((id) => leftOut.includes(id));
+  if (lost.length === 0) return;
+  throw new CliError(EXIT.usage, 'filter-removes-nodes', `lab ${lab.id} runs with ${lost.join(', ')}, which --node-filter leaves out: deploy without it, or destroy the lab first`);
 }
 
 async function carryOut(context: Context, { ops }: Session, { lab, options }: { lab: LabSpec; options: DeployOptions }): Promise<ExitCode> {

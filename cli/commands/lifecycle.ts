@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { CommandId, NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabView, NodeView } from '../../machines/vocabulary/lab-view.ts';
-import { awaitLab, isSettled, verdict } from '../await-lab.ts';
+import { awaitLab, isBusyNode, isSettled, verdict } from '../await-lab.ts';
 import { command } from '../command-spec.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import type { Context } from '../context.ts';
@@ -19,7 +19,6 @@ const TIMEOUT_MS = 300_000;
 export type NodeAction = 'start' | 'stop' | 'restart';
 
 const DONE: Readonly<Record<NodeAction, string>> = { start: 'running', restart: 'running', stop: 'stopped' };
-const BUSY = new Set(['preparing', 'waiting', 'starting', 'configuring', 'stopping', 'recovering', 'removing']);
 
 function lifecycle(action: NodeAction, details: string): CommandSpec {
   return command({
@@ -67,7 +66,7 @@ export function nodeNamed(view: LabView, name: string): NodeId {
 }
 
 function isDone(node: NodeView | undefined, action: NodeAction, before: NodeView | undefined): boolean {
-  if (node === undefined || BUSY.has(node.state)) return false;
+  if (node === undefined || isBusyNode(node)) return false;
   if (node.state === 'failed') return true;
   if (action === 'stop') return node.state === 'stopped' || node.state === 'exited';
   return action !== 'restart' || node.startedAt !== before?.startedAt || node.state === 'exited';
@@ -93,7 +92,7 @@ export const retryCommand = command({
   }),
 });
 
-const isBusy = (view: LabView): boolean => view.nodes.some((node) => BUSY.has(node.state)) || view.links.some((link) => ['waiting', 'joining', 'repairing'].includes(link.state));
+const isBusy = (view: LabView): boolean => view.nodes.some(isBusyNode) || view.links.some((link) => ['waiting', 'joining', 'repairing'].includes(link.state));
 
 export function missingLink(view: LabView, text: string): never {
   throw new CliError(EXIT.failed, 'link-not-found', `lab ${view.lab} has no link ${text}: it has ${view.links.map((link) => link.link).join(', ') || 'none'}`);
