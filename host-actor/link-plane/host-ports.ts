@@ -29,8 +29,19 @@ export function redirectCookie(mark: string): string {
   return `6c77${createHash('sha256').update(mark).digest('hex').slice(0, 28)}`;
 }
 
-/** The veth pairs of a wire; none for kinds whose device lives in the namespace only. */
+const flattened = new WeakMap<Wire, readonly HostPort[]>();
+
+/** The veth pairs of a wire; none for kinds whose device lives in the namespace only. Kept per wire: the cookies' hashes of a
+ *  thousand wires, made anew at each of the many steps of an order, cost more than reading the kernel. */
 export function hostPortsOf(wire: Wire): readonly HostPort[] {
+  const known = flattened.get(wire);
+  if (known) return known;
+  const ports = flatten(wire);
+  flattened.set(wire, ports);
+  return ports;
+}
+
+function flatten(wire: Wire): readonly HostPort[] {
   switch (wire.kind) {
     case 'joined':
       return [
