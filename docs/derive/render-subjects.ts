@@ -5,7 +5,7 @@ import { MINIMUM_SERVER_VERSION } from '../../nats/connect.ts';
 import type { Role } from '../../nats/roles.ts';
 import { accountOf, accountRules, credentialsName, inboxPrefixOf, permissionsOf } from '../../nats/roles.ts';
 import { ACK_WAIT_MS, BLOB_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
-import { beatSubject, HOST_JETSTREAM_PREFIX, logSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
+import { beatSubject, logSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
 import { code, markdownTable } from './markdown-table.ts';
 
 const LAB = LabId.parse('LAB');
@@ -75,10 +75,7 @@ a \`.creds\` text, or \`{"user": ..., "password": ...}\`. A URL with credentials
 
 What the server needs: JetStream in the account of the supervisor, and the accounts, exports, imports and permissions above; the
 configuration of the embedded server, \`nats/server.conf\` in the state directory, shows them as the server reads them. One
-user for all roles works too, in one account without the borders between roles; then whoever holds it may do everything. That
-account needs one line, since a host asks for its orders under a name of its own:
-
-    mappings: { "${HOST_JETSTREAM_PREFIX}.>": "$JS.API.>" }
+user for all roles works too, in one account without the borders between roles; then whoever holds it may do everything.
 
 A host of another server is let in by its name, which stands in \`host-identity.json\` of its state directory: the first
 \`labwright up\` makes it, or write \`{"hostId": "NAME"}\` there before.

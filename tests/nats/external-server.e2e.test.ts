@@ -97,7 +97,7 @@ async function startPlainServer(): Promise<string> {
   await writeFile(config, `host: 127.0.0.1
 port: ${port}
 jetstream { store_dir: ${JSON.stringify(join(folder, 'store'))} }
-accounts { SHARED { jetstream: enabled, mappings: { "lw.v1.js.>": "$JS.API.>" }, users: [{ user: labwright, password: only-for-this-test }] } }
+accounts { SHARED { jetstream: enabled, users: [{ user: labwright, password: only-for-this-test }] } }
 `);
   const server: ChildProcess = spawn(existsSync(SET_UP_BINARY) ? SET_UP_BINARY : 'nats-server', ['-c', config], { stdio: 'ignore' });
   endings.push(async () => {
