@@ -26,7 +26,7 @@ export const PEER_VERBS: readonly PeerVerb[] = [
   { verb: 'generate', flags: ['--name', '--kind', '--image', '--nodes', '--deploy', '--export-rendered'] },
   { verb: 'tools cert ca create', flags: ['--path', '--name', '--expiry', '--locality'] },
   { verb: 'tools cert sign', flags: ['--ca-cert', '--ca-key', '--hosts', '--path'] },
-  { verb: 'tools veth create', flags: ['-a', '-b', '-t'] },
+  { verb: 'tools veth create', flags: ['-a', '-b', '-t'], note: 'it becomes a supervised link of the running lab; a later deploy of the file takes it away' },
   { verb: 'tools vxlan create', flags: ['--remote', '--link', '--id', '--port'] },
   { verb: 'tools netem set', flags: ['-n', '--node', '-i', '--interface', '--delay', '--jitter', '--loss', '--rate', '--corruption'], note: 'part of what is wanted of the link: survives restarts and repairs' },
   { verb: 'tools netem show', flags: ['-n', '--node'] },
@@ -38,6 +38,5 @@ export const PEER_VERBS: readonly PeerVerb[] = [
 export const NOT_THERE: Readonly<Record<string, string>> = {
   save: 'nodes of kind linux hold no configuration that could be read out; needed with vendor devices',
   graph: 'nothing here draws a lab yet; `topology-data.json` has nodes and links for other tools',
-  'tools veth create': 'add the link to the lab file and deploy again; running nodes are not touched',
   'tools vxlan create': 'write a link of type vxlan into the lab file',
 };
