@@ -1,6 +1,6 @@
 // Judges what was read against what is wanted: the faults of each host end, and the state of a wire.
 import type { DeviceRead, KernelState } from './kernel-state.ts';
-import type { HostPort } from './host-ports.ts';
+import { hostBridgesOf, type HostPort } from './host-ports.ts';
 import { SHAPING_KINDS } from './impairment-qdisc.ts';
 import type { EndState, WireFault, WireFaultKind, WireState } from './wire.ts';
 
@@ -69,7 +69,7 @@ function endState(port: HostPort, state: KernelState): EndState {
 
 function refusalsOf(port: HostPort, state: KernelState): readonly [WireFaultKind, string][] {
   const found: [WireFaultKind, string][] = [];
-  if (port.bridge !== undefined && !state.devices.has(port.bridge)) found.push(['bridge-missing', `no bridge ${port.bridge} on this host`]);
+  for (const bridge of hostBridgesOf(port)) if (!state.devices.has(bridge)) found.push(['bridge-missing', `no bridge ${bridge} on this host`]);
   const taken = port.redirect && state.redirects.get(port.redirect.index);
   if (taken && port.redirect && taken.cookie !== port.redirect.cookie) {
     found.push(['index-taken', `action index ${taken.index} redirects to ${taken.toDevice} for somebody else`]);

@@ -59,6 +59,12 @@ function flatten(wire: Wire): readonly HostPort[] {
   }
 }
 
+/** Bridges of the host that a port or its inner end is plugged into; they must exist. */
+export function hostBridgesOf(port: HostPort): readonly string[] {
+  const innerBridge = port.inner.netns === 'host' ? port.inner.bridge : undefined;
+  return [port.bridge, innerBridge].filter((bridge) => bridge !== undefined);
+}
+
 /** All inner ends of a wire with their sides. */
 export function innerEndsOf(wire: Wire): readonly { readonly side: WireSide; readonly inner: InnerEnd }[] {
   if (wire.kind !== 'joined') return [{ side: 'a', inner: wire.inner }];

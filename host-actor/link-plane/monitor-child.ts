@@ -21,7 +21,8 @@ const LISTEN_DEADLINE_MS = 5_000;
 /** Starts a monitor and resolves when it listens. It is started again whenever it ends, until the signal. */
 export async function runMonitor(call: MonitorCall): Promise<void> {
   if (call.signal.aborted) return;
-  const child = spawn(call.program, call.args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+  // Killed with us, whatever kills us: nobody else would end it.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', call.program, ...call.args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
   const stop = (): void => void child.kill('SIGKILL');
   call.signal.addEventListener('abort', stop, { once: true });
   createInterface({ input: child.stdout }).on('line', call.onLine);

@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { kernelState, parseActions, parseIpOutput, type KernelState } from './kernel-state.ts';
-import { hostPortsOf } from './host-ports.ts';
+import { hostBridgesOf, hostPortsOf } from './host-ports.ts';
 import type { RunTool, ToolRun } from './run-tool.ts';
 import type { Wire } from './wire.ts';
 
@@ -13,8 +13,9 @@ const FEW_PORTS = 24;
 /** Reads what the wires need to be judged; a few wires cost two small processes, many the two dumps of the namespace. */
 export async function readKernelState(run: RunTool, wires: readonly Wire[]): Promise<KernelState> {
   const ports = wires.flatMap(hostPortsOf);
+  if (ports.length === 0) return kernelState([], [], new Map());
   if (ports.length > FEW_PORTS) return readAll(run);
-  const devices = new Set(ports.flatMap((port) => [port.device, port.mark, ...(port.bridge === undefined ? [] : [port.bridge])]));
+  const devices = new Set(ports.flatMap((port) => [port.device, port.mark, ...hostBridgesOf(port)]));
   const ipLines = [...devices].map((device) => `link show dev ${device}`);
   const tcLines = ports.flatMap(({ redirect }) => (redirect ? [`actions get action mirred index ${redirect.index}`] : []));
   const named = ports.some(({ inner }) => inner.netns !== 'host' && 'name' in inner.netns);

@@ -96,15 +96,16 @@ export function rebindLine(redirect: Redirect): string {
 export function innerSetupLines(inner: InnerEnd): readonly string[] {
   const device = inner.interface;
   return [
-    ...(inner.bridge === undefined ? [] : [`link set dev ${inner.bridge} up`, `link set dev ${device} master ${inner.bridge}`]),
+    ...(innerBridgeLine(inner) === undefined ? [] : [`link set dev ${inner.bridge} up`]),
+    ...(inner.bridge === undefined ? [] : [`link set dev ${device} master ${inner.bridge}`]),
     ...(inner.addresses ?? []).map((address) => words(`address replace ${address} dev ${device}`, address.includes(':') && 'nodad')),
     ...(inner.routes ?? []).map((route) => routeLine(device, route)),
   ];
 }
 
-/** The bridge inside a namespace; fails harmlessly when it is there. */
+/** The bridge inside a namespace; fails harmlessly when it is there. A bridge of the host is a person's, and never made here. */
 export function innerBridgeLine(inner: InnerEnd): string | undefined {
-  return inner.bridge === undefined ? undefined : `link add dev ${inner.bridge} type bridge`;
+  return inner.bridge === undefined || inner.netns === 'host' ? undefined : `link add dev ${inner.bridge} type bridge`;
 }
 
 function routeLine(device: string, route: InnerRoute): string {

@@ -99,8 +99,14 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       }
     });
 
-  const ensureUsable = async (wires: readonly Wire[], namespaceOrders: readonly NamespaceOrder[]): Promise<EnsureReport & { readonly readAt: number }> => {
-    for (const wire of wires) registry.put(wire);
+  const ensureUsable = async (ordered: readonly Wire[], namespaceOrders: readonly NamespaceOrder[]): Promise<EnsureReport & { readonly readAt: number }> => {
+    const rivals = new Map<string, WireOutcome>();
+    for (const wire of ordered) {
+      const rival = registry.rivalOf(wire);
+      if (rival) rivals.set(wire.id, { ok: false, error: rivalError(wire, rival) });
+      else registry.put(wire);
+    }
+    const wires = ordered.filter((wire) => !rivals.has(wire.id));
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
     const lostRedirects = new Set(wires.flatMap(hostPortsOf).flatMap((port) => (registry.takeRedirectLost(port) ? [port.mark] : [])));
@@ -114,7 +120,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const now = Date.now();
     for (const [wireId, outcome] of result.outcomes) if (!outcome.ok || outcome.changed) changedAt.set(wireId, now);
-    return { outcomes: new Map([...result.outcomes, ...innerDevices.outcomes]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
+    return { outcomes: new Map([...rivals, ...result.outcomes, ...innerDevices.outcomes]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
   };
 
   const ensureWires: TcLinkPlane['ensureWires'] = async (wires, namespaceOrders = []) => {
@@ -124,7 +130,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       if (error) refused.set(wire.id, { ok: false, error });
     }
     const usable = wires.filter((wire) => !refused.has(wire.id));
-    const report = await change(idsOf(usable), () => ensureUsable(usable, namespaceOrders));
+    const report = await change([...idsOf(usable), ...namespaceOrders.map(({ name }) => `netns ${name}`)], () => ensureUsable(usable, namespaceOrders));
     return { ...report, outcomes: new Map([...refused, ...report.outcomes]) };
   };
 
@@ -204,6 +210,10 @@ function idsOf(wires: readonly Wire[]): readonly string[] {
 
 function unknownWire(wireId: string): LinkPlaneError {
   return new LinkPlaneError('unknown-wire', `wire ${wireId} has not been ordered`, { wireId });
+}
+
+function rivalError(wire: Wire, rival: { readonly wireId: string; readonly what: string }): LinkPlaneError {
+  return new LinkPlaneError('invalid-wire', `link cannot be made: ${rival.what} belongs to wire ${rival.wireId} (wire ${wire.id})`, { wireId: wire.id, rival: rival.wireId });
 }
 
 function refuse(wire: Wire): LinkPlaneError | undefined {

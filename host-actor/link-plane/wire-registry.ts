@@ -10,6 +10,8 @@ export type SeenEnd = { readonly ifindex: number; readonly adminUp: boolean; rea
 export type WireRegistry = {
   readonly wires: ReadonlyMap<string, Wire>;
   readonly put: (wire: Wire) => void;
+  /** Another wire that has a device name, mark or action index of this one; two filters with one index would lead into one wire. */
+  readonly rivalOf: (wire: Wire) => { readonly wireId: string; readonly what: string } | undefined;
   readonly drop: (wireId: string) => void;
   readonly portOfDevice: (device: string) => HostPort | undefined;
   readonly portOfIfindex: (ifindex: number) => HostPort | undefined;
@@ -28,6 +30,7 @@ export type WireRegistry = {
 export function createWireRegistry(): WireRegistry {
   const wires = new Map<string, Wire>();
   const byDevice = new Map<string, HostPort>();
+  const claims = new Map<string, string>();
   const byIfindex = new Map<number, HostPort>();
   const byInner = new Map<string, HostPort>();
   const seenEnds = new Map<string, SeenEnd>();
@@ -54,6 +57,7 @@ export function createWireRegistry(): WireRegistry {
       note(port, undefined);
       lostRedirects.delete(port.mark);
       if (byDevice.get(port.device)?.wireId === wireId) byDevice.delete(port.device);
+      for (const claim of claimsOf(port)) if (claims.get(claim) === wireId) claims.delete(claim);
     }
   };
   const put = (wire: Wire): void => {
@@ -65,6 +69,7 @@ export function createWireRegistry(): WireRegistry {
     for (const port of lost) lostRedirects.add(port.mark);
     for (const port of hostPortsOf(wire)) {
       byDevice.set(port.device, port);
+      for (const claim of claimsOf(port)) claims.set(claim, wire.id);
       const seen = kept?.get(port.mark);
       if (seen) note(port, seen);
     }
@@ -72,6 +77,10 @@ export function createWireRegistry(): WireRegistry {
   return {
     wires,
     put,
+    rivalOf: (wire) => {
+      const taken = hostPortsOf(wire).flatMap(claimsOf).find((claim) => (claims.get(claim) ?? wire.id) !== wire.id);
+      return taken === undefined ? undefined : { wireId: claims.get(taken) ?? '', what: taken };
+    },
     drop,
     note,
     portOfDevice: (device) => byDevice.get(device),
@@ -87,4 +96,8 @@ export function createWireRegistry(): WireRegistry {
       }
     },
   };
+}
+
+function claimsOf(port: HostPort): readonly string[] {
+  return [`host end ${port.device}`, `mark ${port.mark}`, ...(port.redirect ? [`action index ${port.redirect.index}`] : [])];
 }

@@ -75,6 +75,21 @@ describe('wires into the host', () => {
     expect(await world.host('ip -o link')).not.toContain('my-port');
   });
 
+  it('joins two places of the host: a plain interface and a port of a bridge, or two bridges', async () => {
+    await world.host('ip link add dev br1 type bridge && ip link add dev br2 type bridge && ip link set dev br1 up && ip link set dev br2 up');
+    const base = { mtu: 1500, bridge: 'br2' };
+    const report = await world.plane.ensureWires([
+      { kind: 'bridge', id: 'lab/h', ...base, inner: { netns: 'host', interface: 'plain' }, host: { device: 'port2', mark: 'lw.lab.h' } },
+      { kind: 'bridge', id: 'lab/b', ...base, inner: { netns: 'host', interface: 'port1', bridge: 'br1' }, host: { device: 'port3', mark: 'lw.lab.b' } },
+      { kind: 'bridge', id: 'lab/x', ...base, inner: { netns: 'host', interface: 'port4', bridge: 'br9' }, host: { device: 'port5', mark: 'lw.lab.x' } },
+    ]);
+    expect([...report.outcomes.values()]).toMatchObject([{ ok: true, state: { up: true } }, { ok: true, warnings: [], state: { up: true } }, { ok: false, error: { code: 'bridge-missing' } }]);
+    expect(await world.host('ip -o link show master br1')).toContain('port1');
+    expect(await world.host('ip -o link')).not.toContain('br9');
+    await world.plane.removeWires(['lab/h', 'lab/b']);
+    expect(await world.host('ip -o link | wc -l')).toBe('3\n');
+  });
+
   it('lowers and raises the carrier of a management interface', async () => {
     await world.withNodes('r1');
     await world.host('ip link add dev br-lab type bridge && ip link set dev br-lab up');

@@ -105,6 +105,31 @@ describe('traps', () => {
     }
   });
 
+  it('an action index that two wires claim is refused before two filters share it', async () => {
+    await world.withNodes('r1', 'r2');
+    const first = joinedWire(world, 1, 'r1', 'r2');
+    const second = joinedWire(world, 2, 'r1:eth2', 'r2:eth2');
+    const { outcomes } = await world.plane.ensureWires([first, { ...second, b: { ...second.b, actionIndex: first.a.actionIndex } }]);
+    expect(outcomes.get(first.id)).toMatchObject({ ok: true });
+    expect(outcomes.get(second.id)).toMatchObject({ ok: false, error: { code: 'invalid-wire' } });
+  });
+
+  it('monitors end with the process that started them, even when that is killed', async () => {
+    const script = `
+      import pino from 'pino';
+      import { createTcLinkPlane } from '${import.meta.resolve('../../../host-actor/link-plane/tc-link-plane.ts')}';
+      const plane = createTcLinkPlane({ hostNetns: '${world.hostNetns}', stateDir: '${world.stateDir}', log: pino({ level: 'silent' }) });
+      await plane.watch({ onDrift: () => undefined }, new AbortController().signal);
+      console.log('watching');`;
+    const child = execFile(process.execPath, ['--input-type=module-typescript', '-e', script]);
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    const monitors = async (): Promise<string> => (await runTool({ program: 'pgrep', args: ['-P', String(child.pid)] })).stdout;
+    const pids = (await monitors()).trim().split('\n');
+    expect(pids).toHaveLength(2);
+    child.kill('SIGKILL');
+    await eventually(async () => (await runTool({ program: 'ps', args: ['-o', 'pid=', '-p', pids.join(',')] })).stdout.trim() === '', { what: 'monitors gone' });
+  });
+
   it('two orders for the same wire at once make it once', async () => {
     await world.withNodes('r1', 'r2');
     const wire = joinedWire(world, 1, 'r1', 'r2');
