@@ -16,6 +16,8 @@ export interface WatchInputs {
 
 /** Events come in bursts (one line per rule); they are judged together after this pause. */
 const SETTLE_MS = 30;
+/** At most one check in this time: a deploy gives events for as long as it lasts, and each check starts processes. */
+const CHECK_EVERY_MS = 1_000;
 const MONITOR_RESTART_MS = 1_000;
 /** By then a started monitor has its socket. */
 const LISTENING_AFTER_MS = 300;
@@ -76,6 +78,7 @@ class SettledCheck {
   readonly #inputs: WatchInputs;
   #wanted = false;
   #running = false;
+  #checkedAt = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: WatchInputs) {
     this.#inputs = inputs;
@@ -90,8 +93,10 @@ class SettledCheck {
     this.#running = true;
     const { check, onDrift, onError, signal } = this.#inputs;
     while (this.#wanted && !signal.aborted) {
-      await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS); });
+      const pause = Math.max(SETTLE_MS, this.#checkedAt + CHECK_EVERY_MS - performance.now());
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
       this.#wanted = false;
+      this.#checkedAt = performance.now();
       try {
         const drifts = await check(signal);
         if (drifts.length > 0) await onDrift(drifts);
