@@ -72,9 +72,12 @@ function toOption(spec: OptionSpec, words: readonly string[]): Option {
   option.env(['CLAB', ...words, option.name()].join('_').replaceAll('-', '_').toUpperCase());
   if (spec.choices) option.choices(spec.choices);
   if (spec.required) option.makeOptionMandatory();
-  if (spec.many === 'repeat') option.argParser((value: string, before: unknown) => [...listOf(before), value]);
+  if (spec.many === 'repeat') option.argParser(collect);
   if (spec.many === 'split') option.argParser((value: string, before: unknown) => [...listOf(before), ...value.split(',').map((item) => item.trim()).filter(Boolean)]);
   return option;
 }
+
+/** Collects the values of an option that is given several times. */
+export const collect = (value: string, before: unknown): string[] => [...listOf(before), value];
 
 const listOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []);

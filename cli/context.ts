@@ -16,7 +16,7 @@ export const Duration = z.string().transform((text, issues) => {
 
 export const GlobalOptions = z.object({
   topo: z.string().min(1).optional(),
-  vars: z.string().min(1).optional(),
+  vars: z.array(z.string().min(1)).optional(),
   name: z.string().min(1).optional(),
   timeout: Duration.optional(),
   runtime: z.string().optional(),

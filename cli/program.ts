@@ -1,12 +1,12 @@
 // The whole command line: options that hold for all verbs, and the verbs.
 import { Command, Option } from 'commander';
-import { addCommand } from './command-spec.ts';
+import { addCommand, collect } from './command-spec.ts';
 import type { CommandSpec, Dispatch } from './command-spec.ts';
 
 /** Options that may stand before or after the verb. */
 export const GLOBAL_OPTIONS: readonly (readonly [flags: string, text: string, env?: string])[] = [
   ['-t, --topo <path>', 'lab file, folder with one lab file in it, - for standard input, or a URL', 'CLAB_TOPO'],
-  ['--vars <file>', 'values for the templates of the lab file (YAML or JSON)', 'CLAB_VARS'],
+  ['--vars <file>', 'values for the templates of the lab file (YAML or JSON); may be given several times, later ones win', 'CLAB_VARS'],
   ['--name <lab>', 'name of the lab; takes the place of the one in the file', 'CLAB_NAME'],
   ['--timeout <duration>', 'how long to wait, e.g. 90s or 10m', 'CLAB_TIMEOUT'],
   ['-r, --runtime <name>', 'container runtime; only docker is known', 'CLAB_RUNTIME'],
@@ -25,6 +25,7 @@ export function buildProgram(commands: readonly CommandSpec[], dispatch: Dispatc
     .exitOverride();
   for (const [flags, text, env] of GLOBAL_OPTIONS) {
     const option = new Option(flags, text);
+    if (flags.startsWith('--vars')) option.argParser(collect);
     program.addOption(env === undefined ? option : option.env(env));
   }
   for (const spec of commands) addCommand(program, spec, dispatch);

@@ -16,7 +16,8 @@ export type TopologyOptions = {
   /** FILE, FOLDER with one topology in it, `-` for standard input, or an http(s) URL; absent = the one in the working folder. */
   readonly topo?: string | undefined;
   readonly name?: string | undefined;
-  readonly vars?: string | undefined;
+  /** Files with values for templates; later ones win, key by key. */
+  readonly vars?: readonly string[] | undefined;
   readonly nodeFilter?: readonly string[] | undefined;
   /** Who deploys; the user behind sudo when absent. */
   readonly owner?: string | undefined;
@@ -45,7 +46,7 @@ export async function readTopology(options: TopologyOptions, terminal: Terminal)
     path: source.path,
     folder: source.folder,
     env: process.env,
-    vars: options.vars === undefined ? await implicitVars(source.path) : parse(await readFile(options.vars, 'utf8')),
+    vars: options.vars === undefined ? await implicitVars(source.path) : await readVars(options.vars),
     name: options.name,
     nodeFilter: options.nodeFilter,
     owner: options.owner ?? process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'] ?? userInfo().username,
@@ -93,6 +94,14 @@ async function topologyIn(folder: string): Promise<string> {
   if (only === undefined) throw new CliError(EXIT.usage, 'topology-not-found', `No topology files matching the pattern *.clab.yml or *.clab.yaml found. (in ${folder}; give one with -t)`);
   if (second !== undefined) throw new CliError(EXIT.usage, 'topology-ambiguous', `more than one topology file in ${folder}: ${files.join(', ')}. Choose one with -t`);
   return resolve(folder, only);
+}
+
+/** @throws {CliError} usage: a file cannot be read. */
+async function readVars(paths: readonly string[]): Promise<unknown> {
+  const values = await Promise.all(paths.map(async (path): Promise<unknown> => parse(await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new CliError(EXIT.usage, 'vars-not-readable', `--vars: ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }))));
+  return values.length === 1 ? values[0] : Object.assign({}, ...values);
 }
 
 /** `<topology>_vars.(yml|yaml|json)` beside the lab file, as the field's tools take it. */

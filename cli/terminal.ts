@@ -43,11 +43,11 @@ export function createTerminal(options: { level: Level; env: NodeJS.ProcessEnv }
 /** One log record as text, without the last newline. */
 export function renderRecord(level: string, message: string, fields: Fields): string {
   const parts = Object.entries(fields).map(([key, value]) => renderField(key, String(value)));
-  return `${level} ${message}${parts.join('')}`;
+  return `${level} ${message.replaceAll('\t', ' ')}${parts.join('')}`;
 }
 
 function renderField(key: string, value: string): string {
-  if (!value.includes('\n')) return ` ${key}=${quoted(value)}`;
+  if (!value.includes('\n')) return ` ${key}=${quoted(value.replaceAll('\t', ' '))}`;
   const lines = value.replace(/\n+$/, '').split('\n');
   return `\n  ${key}=\n${lines.map((line) => `  │ ${line}`).join('\n')}`;
 }

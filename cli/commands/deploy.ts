@@ -1,7 +1,5 @@
 // deploy (apply): a lab file becomes a supervised lab; on a running lab, the smallest change that makes it as written.
 import { z } from 'zod';
-import { randomUUID } from 'node:crypto';
-import { CommandId } from '../../machines/vocabulary/ids.ts';
 import type { NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import { awaitLab, isSettled, verdict } from '../await-lab.ts';
@@ -12,6 +10,7 @@ import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { backUpTopology, makeLabFolder, writeInventories } from '../lab-folder/lab-folder.ts';
+import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary } from '../output/change-summary.ts';
 import { printNodes } from '../output/print-nodes.ts';
@@ -93,7 +92,7 @@ async function carryOut(context: Context, { ops }: Session, { lab, options }: { 
   const existed = before !== undefined;
   terminal.log('INFO', existed ? 'Bringing lab to what its file says' : 'Deploying lab', { lab: lab.id, nodes: lab.nodes.length, links: lab.links.length });
   const accepted = await ops.request('deploy', {
-    commandId: CommandId.parse(randomUUID()), spec: lab, takeOver: options.takeOver, reconfigure: options.reconfigure,
+    commandId: newCommandId(), spec: lab, takeOver: options.takeOver, reconfigure: options.reconfigure,
   }, { lab: lab.id });
   if (existed && !globals.json) terminal.out(renderChangeSummary('Apply summary', accepted.changes));
   if (options.wait === 'none') {

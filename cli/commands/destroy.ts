@@ -1,8 +1,6 @@
 // destroy: takes labs away and waits until nothing of them is left.
 import { createInterface } from 'node:readline/promises';
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { CommandId } from '../../machines/vocabulary/ids.ts';
 import type { LabId } from '../../machines/vocabulary/ids.ts';
 import { OpsRequestError } from '../../nats/ops-client.ts';
 import { awaitLab, isGone } from '../await-lab.ts';
@@ -14,6 +12,7 @@ import type { ExitCode } from '../exit-code.ts';
 import { withLab } from '../find-lab.ts';
 import { inspectIfThere } from '../lab-exists.ts';
 import { removeLabFolder } from '../lab-folder/lab-folder.ts';
+import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 
 const DESTROY_TIMEOUT_MS = 600_000;
@@ -74,7 +73,7 @@ async function destroyLab({ terminal, globals }: Context, { ops }: Session, { la
     return EXIT.ok;
   }
   terminal.log('INFO', 'Destroying lab', { name: lab });
-  const accepted = await ops.request('destroy', { commandId: CommandId.parse(randomUUID()), cleanup: options.cleanup, keepMgmtNet: options.keepMgmtNet }, { lab }).catch(goneMeanwhile);
+  const accepted = await ops.request('destroy', { commandId: newCommandId(), cleanup: options.cleanup, keepMgmtNet: options.keepMgmtNet }, { lab }).catch(goneMeanwhile);
   if (accepted === undefined) return EXIT.ok;
   if (options.wait === 'none') return EXIT.ok;
   const followed = await awaitLab(ops, lab, { n: accepted.n, until: isGone, timeoutMs: globals.timeout ?? DESTROY_TIMEOUT_MS, terminal, before: view });

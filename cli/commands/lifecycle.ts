@@ -1,7 +1,6 @@
 // start, stop, restart: of the nodes named, or of all; links and addresses stay. And redeploy, retry.
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { CommandId, NodeId } from '../../machines/vocabulary/ids.ts';
+import { NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabView, NodeView } from '../../machines/vocabulary/lab-view.ts';
 import { awaitLab, isBusyNode, isSettled, verdict } from '../await-lab.ts';
 import { command } from '../command-spec.ts';
@@ -11,6 +10,7 @@ import { CliError, EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { withLab } from '../find-lab.ts';
 import { inspectIfThere } from '../lab-exists.ts';
+import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 import { printNodes } from '../output/print-nodes.ts';
 
@@ -48,7 +48,7 @@ export async function actOnNodes(context: Context, { ops }: Session, wish: { vie
   const [first, ...rest] = nodes;
   if (first === undefined) return EXIT.ok;
   const before = new Map(view.nodes.map((node) => [node.node, node]));
-  const accepted = await ops.request(`node-${action}`, { commandId: CommandId.parse(randomUUID()), nodes: [first, ...rest] }, { lab: view.lab });
+  const accepted = await ops.request(`node-${action}`, { commandId: newCommandId(), nodes: [first, ...rest] }, { lab: view.lab });
   const followed = await awaitLab(ops, view.lab, {
     n: accepted.n, timeoutMs: globals.timeout ?? TIMEOUT_MS, terminal, before: view,
     until: (now) => nodes.every((id) => isDone(now.nodes.find((node) => node.node === id), action, accepted.outcome === 'nothing' ? undefined : before.get(id))),
@@ -84,7 +84,7 @@ export const retryCommand = command({
   run: async (context, options) => await withLab(context, { start: 'known' }, async ({ ops }, lab) => {
     const view = await ops.request('inspect', {}, { lab });
     const links = options.link.map((text) => view.links.find((link) => link.link === text || link.a.label === text || link.b.label === text)?.link ?? missingLink(view, text));
-    const accepted = await ops.request('retry', { commandId: CommandId.parse(randomUUID()), nodes: options.node, links }, { lab });
+    const accepted = await ops.request('retry', { commandId: newCommandId(), nodes: options.node, links }, { lab });
     const followed = await awaitLab(ops, lab, { n: accepted.n, until: (now) => isSettled(now) && !isBusy(now), timeoutMs: context.globals.timeout ?? TIMEOUT_MS, terminal: context.terminal, before: view });
     if (context.globals.json) context.terminal.out(JSON.stringify(followed.view, undefined, 2));
     else printNodes([followed.view], context.terminal);

@@ -1,7 +1,5 @@
 // link: the links of a lab; admin state and impairments of one of them.
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { CommandId } from '../../machines/vocabulary/ids.ts';
 import type { LinkId } from '../../machines/vocabulary/ids.ts';
 import { Impairment } from '../../machines/vocabulary/lab-spec.ts';
 import type { LabView, LinkView } from '../../machines/vocabulary/lab-view.ts';
@@ -14,6 +12,7 @@ import { CliError, EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { withLab } from '../find-lab.ts';
 import { inspectIfThere } from '../lab-exists.ts';
+import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 import { renderLinkTable } from '../output/link-table.ts';
 import { paintState } from '../output/print-nodes.ts';
@@ -119,7 +118,7 @@ async function setOnLab(context: Context, text: string, wish: LinkWish): Promise
 /** Sends the wish and waits until the host has carried it out. */
 export async function setLink(context: Context, { ops }: Session, { view, link, wish }: { view: LabView; link: LinkId; wish: LinkWish }): Promise<ExitCode> {
   const { terminal, globals } = context;
-  const accepted = await ops.request('link-set', { commandId: CommandId.parse(randomUUID()), link, ...wish }, { lab: view.lab });
+  const accepted = await ops.request('link-set', { commandId: newCommandId(), link, ...wish }, { lab: view.lab });
   const followed = await awaitLab(ops, view.lab, {
     n: accepted.n, timeoutMs: globals.timeout ?? TIMEOUT_MS, terminal, before: view,
     until: (now) => now.links.some((one) => one.link === link && !['waiting', 'joining', 'repairing'].includes(one.state)),

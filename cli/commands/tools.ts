@@ -5,6 +5,7 @@ import type { CommandSpec } from '../command-spec.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { certCommand } from './tools-cert.ts';
 import { netemCommand } from './tools-netem.ts';
+import { vethCommand } from './tools-veth.ts';
 
 function notYet(spec: Pick<CommandSpec, 'usage' | 'summary' | 'examples' | 'options'>, instead: string): CommandSpec {
   return command({
@@ -16,22 +17,6 @@ function notYet(spec: Pick<CommandSpec, 'usage' | 'summary' | 'examples' | 'opti
     },
   });
 }
-
-const veth: CommandSpec = {
-  usage: 'veth',
-  summary: 'single veth links',
-  examples: ['labwright tools veth create -a r1:eth5 -b r2:eth5 -t lab.clab.yml'],
-  subcommands: [notYet({
-    usage: 'create',
-    summary: 'joining two interfaces outside of a lab file',
-    examples: ['labwright tools veth create -a r1:eth5 -b r2:eth5 -t lab.clab.yml'],
-    options: [
-      { flags: '-a, --a-endpoint <end>', text: 'node:if, container:if, bridge:BR:if or host:if' },
-      { flags: '-b, --b-endpoint <end>', text: 'the other end' },
-      { flags: '-m, --mtu <bytes>', text: 'MTU of both ends' },
-    ],
-  }, 'add the link to the lab file and deploy it again; running nodes are not touched')],
-};
 
 const vxlan: CommandSpec = {
   usage: 'vxlan',
@@ -56,5 +41,5 @@ export const toolsCommand: CommandSpec = {
   usage: 'tools',
   summary: 'certificates, impairments by interface, single links',
   examples: ['labwright tools cert ca create --path certs', 'labwright tools netem show -n clab-core-r1'],
-  subcommands: [certCommand, netemCommand, veth, vxlan],
+  subcommands: [certCommand, netemCommand, vethCommand, vxlan],
 };
