@@ -47,7 +47,7 @@ export function wireIdOfMgmt(order: NodeOrder): string {
 export function wireOfMgmt(order: NodeOrder, netns: NetnsRef | undefined, bridgeRead?: string): Wire | undefined {
   const mgmt = order.plan.mgmt;
   if (mgmt === undefined || netns === undefined) return undefined;
-  const { ipv4Gateway, ipv6Gateway, mtu, isolated } = order.context.mgmt;
+  const { ipv4Gateway, ipv6Gateway, mtu } = order.context.mgmt;
   const bridge = bridgeRead ?? order.context.mgmt.bridge;
   const routes = [...(mgmt.ipv4 === undefined ? [] : [ipv4Gateway]), ...(mgmt.ipv6 === undefined ? [] : [ipv6Gateway])].flatMap((via) => (via === undefined ? [] : [{ to: 'default', via }]));
   return {
@@ -55,7 +55,8 @@ export function wireOfMgmt(order: NodeOrder, netns: NetnsRef | undefined, bridge
     id: wireIdOfMgmt(order),
     mtu,
     bridge,
-    isolated,
+    // Isolation is between labs, which the firewall rules of the management network see to; a port's would cut the nodes of one lab.
+    isolated: false,
     inner: { netns, interface: 'eth0', mac: mgmt.port.mac, addresses: [mgmt.ipv4, mgmt.ipv6].flatMap((address) => address ?? []), routes },
     host: { device: mgmt.port.device, mark: interfaceMark(order, order.node.id, 'eth0'), carrier: 'up' },
   };

@@ -8,6 +8,7 @@ import { readCredentials } from '../nats/credentials.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
+import { SteppedDownError } from './lab-actor.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
 import { startSupervisor } from './supervisor.ts';
@@ -30,6 +31,7 @@ const serving = await serveOps(nc, {
   handlers: opsHandlers({ supervisor, nc, version, durable: 'as the server is configured', loopDelay, now: Date.now }),
   failureOf: (error) => {
     if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
+    if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
     logger.error({ err: error }, 'request failed');
     return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
   },

@@ -83,7 +83,6 @@ function nodeEnd(node: NodeInput, name: string, raw: RawEnd, context: LinkContex
     context.report(fault('interface-reserved', raw.path, `eth0 of node ${node.id} is its management interface`, { hint: 'use eth1 or another name, or give the node network-mode: none' }));
     return undefined;
   }
-  if (raw.ipv4 !== undefined || raw.ipv6 !== undefined) context.report(warning('key-not-honoured', raw.path, 'addresses of a link are kept for configuration templates; they are not set on the interface', { hint: 'set them by exec' }));
   const end: EndInput = { at: 'node', node: node.id, interface: name, mac: macOf(raw, context), ipv4: raw.ipv4, ipv6: raw.ipv6 };
   return { end, id: `${node.id}:${name}`, path: raw.path, device: { place: sharedWith(node, context), name } };
 }

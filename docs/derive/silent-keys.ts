@@ -9,8 +9,4 @@ export type SilentKey = {
   readonly users: readonly string[];
 };
 
-export const SILENT_KEYS: readonly SilentKey[] = [
-  { key: 'auto-remove', why: 'a node whose process ended stays until it is started or destroyed (it is not restarted)', field: 'autoRemove', users: ['machines/plan', 'machines/evolve', 'machines/decide', 'machines/node', 'host-actor', 'supervisor'] },
-  { key: 'pin', why: 'there is one host', field: 'pin', users: ['machines/plan', 'supervisor'] },
-  { key: 'mgmt.driver-opts', why: 'the network is made by us, with the options that it needs', field: 'driverOpts', users: ['machines/plan', 'machines/evolve', 'host-actor/mgmt-hands.ts', 'host-actor/network-handlers.ts'] },
-];
+export const SILENT_KEYS: readonly SilentKey[] = [];

@@ -39,7 +39,9 @@ export type Watch = {
 const RECEIVE_BUFFER = '33554432';
 /** A drift seen this soon after our own change is confirmed by a read before it is believed. */
 const OWN_ECHO_MS = 2_000;
-const INNER_SETTLE_MS = 150;
+/** Interfaces are read when nothing has changed for so long, at the latest after the longer time. */
+const INNER_SETTLE_MS = 1_000;
+const INNER_LATEST_MS = 5_000;
 
 /** Starts the monitors, waits until they listen, and reads everything once. */
 export async function watchWires(input: WatchInput): Promise<Watch> {
@@ -160,20 +162,21 @@ function collectGaps(input: WatchInput, read: () => Promise<void>): (why: string
   };
 }
 
-/** An interface is configured by several commands; they are waited for before it is read. */
+/** An interface is configured by several commands; they are waited for before it is read, for each read starts a process. */
 function collectInner(input: WatchInput): (port: HostPort) => void {
-  let waiting: Set<string> | undefined;
+  let waiting = new Set<string>();
+  let since = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const hand = (): void => {
+    const batch = [...waiting];
+    waiting = new Set();
+    if (!input.signal.aborted && batch.length > 0) input.onInner(batch);
+  };
   return (port) => {
     if (input.isBusy(port.wireId)) return;
-    if (waiting) {
-      waiting.add(port.wireId);
-      return;
-    }
-    const batch = new Set([port.wireId]);
-    waiting = batch;
-    setTimeout(() => {
-      waiting = undefined;
-      if (!input.signal.aborted) input.onInner([...batch]);
-    }, INNER_SETTLE_MS).unref();
+    if (waiting.size === 0) since = performance.now();
+    waiting.add(port.wireId);
+    clearTimeout(timer);
+    timer = setTimeout(hand, Math.max(0, Math.min(INNER_SETTLE_MS, since + INNER_LATEST_MS - performance.now()))).unref();
   };
 }
