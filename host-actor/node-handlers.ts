@@ -50,8 +50,10 @@ export async function removeNode(context: HostContext, order: OrderOf<'node.remo
   const { lab, node } = order;
   context.prepared.forget(lab, node.id);
   if (node.runtime === 'container') {
-    await context.hands.provider.ensureRemoved(keyOf(order));
-    await context.wires.dropSandbox(order);
+    // At once, so that the interfaces of all nodes that go together go in one batch; both run to their end.
+    const [removed, dropped] = await Promise.allSettled([context.hands.provider.ensureRemoved(keyOf(order)), context.wires.dropSandbox(order)]);
+    if (removed.status === 'rejected') throw removed.reason;
+    if (dropped.status === 'rejected') throw dropped.reason;
     await context.hands.network.removeNodeFiles(lab, node.id);
   }
   context.states.forget(lab, node.id);
