@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { toolEnvironment } from './run-tool.ts';
 
 export type MonitorCall = {
   readonly program: string;
@@ -22,7 +23,7 @@ const LISTEN_DEADLINE_MS = 5_000;
 export async function runMonitor(call: MonitorCall): Promise<void> {
   if (call.signal.aborted) return;
   // Killed with us, whatever kills us: nobody else would end it.
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', call.program, ...call.args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', call.program, ...call.args], { stdio: ['ignore', 'pipe', 'pipe'], env: toolEnvironment() });
   const stop = (): void => void child.kill('SIGKILL');
   call.signal.addEventListener('abort', stop, { once: true });
   createInterface({ input: child.stdout }).on('line', call.onLine);

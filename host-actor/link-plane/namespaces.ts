@@ -54,6 +54,7 @@ async function readKnown(marks: NamespaceMarks): Promise<Known> {
 }
 
 async function ensureNamespaces(marks: NamespaceMarks, orders: readonly NamespaceOrder[]): Promise<EnsuredNamespaces> {
+  if (orders.length === 0) return { made: [], failed: new Map(), loopbackDown: [] };
   const { bootId, known, inodes } = await readKnown(marks);
   const failed = new Map<string, LinkPlaneError>();
   const wanted: NamespaceOrder[] = [];

@@ -14,6 +14,10 @@ export type ToolCall = {
 export type RunTool = (call: ToolCall) => Promise<ToolRun>;
 
 const DEFAULT_DEADLINE_MS = 60_000;
+/** Reasons are read from what the programs print, so in one language; the rest of our environment is none of their business. */
+export function toolEnvironment(): Readonly<Record<string, string>> {
+  return { PATH: [process.env['PATH'], '/usr/sbin:/usr/bin:/sbin:/bin'].filter((path) => path).join(':'), LC_ALL: 'C' };
+}
 
 /** Where the plane's programs run: in a named or given namespace, or in our own. */
 export function toolRunnerIn(hostNetns: string | undefined): RunTool {
@@ -32,7 +36,7 @@ export function commandIn(netns: string | undefined, program: string, args: read
 export function runTool(call: ToolCall): Promise<ToolRun> {
   const deadlineMs = call.deadlineMs ?? DEFAULT_DEADLINE_MS;
   return new Promise((resolve, reject) => {
-    const child = spawn(call.program, call.args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+    const child = spawn(call.program, call.args, { stdio: ['pipe', 'pipe', 'pipe'], env: toolEnvironment() });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let late = false;
