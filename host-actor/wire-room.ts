@@ -81,6 +81,8 @@ export class WireRoom {
       if (wires.length > 0) await this.#hands.plane.removeWiresAsGiven(wires);
       const names = jobs.flatMap(({ kind, order }) => (kind === 'drop-sandbox' && order.netns !== undefined && order.node.network.mode !== 'node' ? [order.netns] : []));
       if (names.length > 0) await this.#hands.plane.namespaces.remove([...new Set(names)]);
+      // A node that is made anew by order begins as its file says: what somebody had set inside does not come back.
+      if (names.length > 0) await this.#hands.plane.forgetInner(jobs.flatMap((job) => this.#linkWiresOf(job)), names);
     } catch (error) {
       for (const job of jobs) outcomes.set(job, { ok: false, error });
     }
@@ -89,12 +91,12 @@ export class WireRoom {
   /** The namespaces of a wire do not matter when it goes; a pair of ends that was never made has no wire. */
   async #removedWire(job: Job): Promise<Wire | undefined> {
     if ('node' in job.order) return wireOfMgmt(job.order, job.order.netns === undefined ? undefined : { name: job.order.netns }, this.#bridgeOf(job.order.lab));
-    const { order } = job;
-    try {
-      return wireOfLink(order, { netnsOf: placeByName, isAway: () => false });
-    } catch {
-      return undefined;
-    }
+    return wireByName(job.order);
+  }
+
+  #linkWiresOf({ kind, order }: Job): Wire[] {
+    if (kind !== 'drop-sandbox') return [];
+    return this.#wanted.linksOf(order.lab, order.node.id).flatMap((link) => wireByName(link) ?? []);
   }
 
   async #make(jobs: readonly Job[], outcomes: Map<Job, Outcome<Wired>>): Promise<void> {
@@ -167,4 +169,12 @@ export class WireRoom {
 
 function placeByName(attachment: Attachment): NetnsRef {
   return attachment.netns === undefined ? 'host' : { name: attachment.netns };
+}
+
+function wireByName(order: LinkOrder): Wire | undefined {
+  try {
+    return wireOfLink(order, { netnsOf: placeByName, isAway: () => false });
+  } catch {
+    return undefined;
+  }
 }

@@ -20,7 +20,8 @@ export type InnerStore = {
   /** MAC and MTU to be born with; those ordered win when the order has changed since they were read. */
   readonly bornWith: (port: HostPort) => BornWith;
   readonly restoreLinesFor: (port: HostPort) => readonly string[];
-  readonly forget: (wires: readonly Wire[]) => Promise<void>;
+  /** Forgets the inner ends of the wires, or those of them that lie in these namespaces. */
+  readonly forget: (wires: readonly Wire[], only?: { readonly netns: readonly string[] }) => Promise<void>;
 };
 
 /** A store with its files under the folder. */
@@ -71,10 +72,11 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
       const state = states.get(port.mark)?.state;
       return state === undefined ? [] : restoreLines(port.inner.interface, state);
     },
-    forget: async (wires) => {
+    forget: async (wires, only) => {
       // A file of a former run counts too.
       const files = new Set(await readdir(folder).catch(() => []));
       for (const port of innerPorts(wires)) {
+        if (only !== undefined && !only.netns.includes(netnsWord(port.inner.netns) ?? '')) continue;
         loaded.delete(port.mark);
         states.delete(port.mark);
         if (files.has(basename(fileOf(port)))) await rm(fileOf(port), { force: true });

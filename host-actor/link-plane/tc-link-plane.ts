@@ -62,8 +62,8 @@ export type TcLinkPlane = {
   /** Reads MTU, MAC, addresses and routes of the wires' inner ends (all wires by default), to be put back when one is made again.
    *  While the plane watches, it also does so by itself after each change of an address or interface inside a node. */
   readonly snapshotInner: (wireIds?: readonly string[]) => Promise<void>;
-  /** Forgets what was read there, so that the next making is a fresh one (a wiped node). */
-  readonly forgetInner: (wireIds: readonly string[]) => Promise<void>;
+  /** Forgets what was read of the wires' ends in these namespaces, so that the next making is a fresh one (a node made anew by order). */
+  readonly forgetInner: (wires: readonly Wire[], netns: readonly string[]) => Promise<void>;
   /** Watches until the signal; resolves when it listens and everything was read once. */
   readonly watch: (listeners: WatchListeners, signal: AbortSignal) => Promise<Pick<Watch, 'sweep'>>;
   readonly namespaces: Namespaces;
@@ -182,7 +182,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       return outcome;
     },
     snapshotInner,
-    forgetInner: (wireIds) => inner.forget(wireIds.flatMap((id) => known.get(id) ?? [])),
+    forgetInner: (wires, netns) => lock.hold(idsOf(wires), () => inner.forget(wires, { netns })),
     watch: async (listeners, signal) => {
       const watching = await watchWires({
         ...listeners,
