@@ -21,6 +21,9 @@ type Job =
   | { readonly kind: 'part'; readonly order: LinkOrder }
   | { readonly kind: 'drop-sandbox'; readonly order: NodeOrder };
 
+/** Stands for the namespace of a node that goes. */
+const REMOVED = 'removed';
+
 const NO_WIRE: Wired = { state: { id: '', joined: true, up: true, ends: [], faults: [] }, changed: false, warnings: [] };
 
 export class WireRoom {
@@ -82,7 +85,8 @@ export class WireRoom {
       const names = jobs.flatMap(({ kind, order }) => (kind === 'drop-sandbox' && order.netns !== undefined && order.node.network.mode !== 'node' ? [order.netns] : []));
       if (names.length > 0) await this.#hands.plane.namespaces.remove([...new Set(names)]);
       // A node that is made anew by order begins as its file says: what somebody had set inside does not come back.
-      if (names.length > 0) await this.#hands.plane.forgetInner(jobs.flatMap((job) => this.#linkWiresOf(job)), names);
+      const ends = jobs.flatMap((job) => this.#wiresOfRemovedNode(job));
+      if (ends.length > 0) await this.#hands.plane.forgetInner(ends, [REMOVED]);
     } catch (error) {
       for (const job of jobs) outcomes.set(job, { ok: false, error });
     }
@@ -91,12 +95,14 @@ export class WireRoom {
   /** The namespaces of a wire do not matter when it goes; a pair of ends that was never made has no wire. */
   async #removedWire(job: Job): Promise<Wire | undefined> {
     if ('node' in job.order) return wireOfMgmt(job.order, job.order.netns === undefined ? undefined : { name: job.order.netns }, this.#bridgeOf(job.order.lab));
-    return wireByName(job.order);
+    return wireWith(job.order, placeByName);
   }
 
-  #linkWiresOf({ kind, order }: Job): Wire[] {
+  /** The wires of the node's links, its own ends marked by their namespace: whosever that is, it goes with the node. */
+  #wiresOfRemovedNode({ kind, order }: Job): Wire[] {
     if (kind !== 'drop-sandbox') return [];
-    return this.#wanted.linksOf(order.lab, order.node.id).flatMap((link) => wireByName(link) ?? []);
+    const placeOf = (attachment: Attachment): NetnsRef => (attachment.node === order.node.id ? { name: REMOVED } : placeByName(attachment));
+    return this.#wanted.linksOf(order.lab, order.node.id).flatMap((link) => wireWith(link, placeOf) ?? []);
   }
 
   async #make(jobs: readonly Job[], outcomes: Map<Job, Outcome<Wired>>): Promise<void> {
@@ -171,9 +177,9 @@ function placeByName(attachment: Attachment): NetnsRef {
   return attachment.netns === undefined ? 'host' : { name: attachment.netns };
 }
 
-function wireByName(order: LinkOrder): Wire | undefined {
+function wireWith(order: LinkOrder, netnsOf: (attachment: Attachment) => NetnsRef): Wire | undefined {
   try {
-    return wireOfLink(order, { netnsOf: placeByName, isAway: () => false });
+    return wireOfLink(order, { netnsOf, isAway: () => false });
   } catch {
     return undefined;
   }

@@ -14,6 +14,7 @@ export function applyObservation(draft: Draft, seen: Observation): boolean {
   const answered = seen.effectId ? draft.state.pending[seen.effectId] : undefined;
   if (seen.effectId && !answered) return false;
   if (answered) dropEffect(draft, answered.id);
+  if (seen.type === 'node.engine') return noteEngineEvent(draft, seen);
   if ('node' in seen) {
     if (draft.state.nodes[seen.node]?.plan.generation !== seen.generation) return answered !== undefined;
     return applyNode(draft, seen) || answered !== undefined;
@@ -23,7 +24,7 @@ export function applyObservation(draft: Draft, seen: Observation): boolean {
   return applyNetwork(draft, seen) || answered !== undefined;
 }
 
-type NodeSeen = Extract<Observation, { node: NodeId }>;
+type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
 type LinkSeen = Extract<Observation, { link: LinkId }>;
 type NetworkSeen = Extract<Observation, { type: 'network.ready' | 'network.removed' | 'network.repaired' }>;
 
@@ -47,10 +48,13 @@ function applyNode(draft: Draft, seen: NodeSeen): boolean {
       return sendNode(draft, id, { type: 'executed', results: seen.results });
     case 'node.progress':
       return false;
-    case 'node.engine':
-      draft.news.push(`node ${id}: engine says ${seen.action}${seen.exitCode === undefined ? '' : ` (exit code ${seen.exitCode})`}`);
-      return true;
   }
+}
+
+/** History only: the last words about a container come when its node is gone or made anew, and still have their entry. */
+function noteEngineEvent(draft: Draft, seen: Extract<Observation, { type: 'node.engine' }>): boolean {
+  draft.news.push(`node ${seen.node}: engine says ${seen.action}${seen.exitCode === undefined ? '' : ` (exit code ${seen.exitCode})`}`);
+  return true;
 }
 
 function applyStarted(draft: Draft, seen: Extract<Observation, { type: 'node.started' }>): boolean {

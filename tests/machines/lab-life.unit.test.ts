@@ -221,6 +221,18 @@ describe('trouble', () => {
     expect(sim.observe({ type: 'node.died', node: node('a'), generation: 99, at: sim.at, exitCode: 1, oomKilled: false, log: [], next: 'gave-up' })).toBe(false);
   });
 
+  it('keeps what the engine says of a container whose node is gone or made anew, and changes nothing by it', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(pair()));
+    sim.run();
+    const before = sim.states();
+    const late = { type: 'node.engine' as const, at: sim.at, runtimeId: 'old', action: 'destroy' };
+    expect(sim.observe({ ...late, node: node('a'), generation: 99 })).toBe(true);
+    expect(sim.observe({ ...late, node: node('gone'), generation: 1 })).toBe(true);
+    expect(sim.states()).toEqual(before);
+    expect(refold(sim.entries).n).toBe(sim.state.n);
+  });
+
   it('S24: a bulk stop while nodes are starting stops them all in the end', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
