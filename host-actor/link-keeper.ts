@@ -13,7 +13,7 @@ import type { OutcomeLedger } from './outcome-ledger.ts';
 import { judgeRepair } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
 import type { Wired, WireRoom } from './wire-room.ts';
-import { heldNodes, nodesOfLink } from './wire-of-order.ts';
+import { heldNodes, nodesOfLink, wireIdOfLink } from './wire-of-order.ts';
 
 type Carrier = { readonly a: boolean; readonly b: boolean };
 type Reported = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[] };
@@ -34,6 +34,10 @@ export class LinkKeeper {
   readonly #reported = new Map<string, Reported>();
   /** Links whose repair waits for its turn; more drift of them is part of it. */
   readonly #due = new Map<string, WireDrift>();
+  /** Interface indexes of a link's host ends, as last read. */
+  readonly #ends = new Map<string, string>();
+  /** When the repair of a link was last told. */
+  readonly #repairedAt = new Map<string, number>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #stopped = false;
 
@@ -50,6 +54,8 @@ export class LinkKeeper {
   forget(lab: LabId, link: LinkId): void {
     const key = objectKey({ lab, kind: 'link', id: link });
     this.#reported.delete(key);
+    this.#repairedAt.delete(key);
+    this.#ends.delete(key);
     this.#cancel(key);
   }
 
@@ -108,9 +114,13 @@ export class LinkKeeper {
   async #refresh(lab: LabId, link: LinkId, cause: Cause): Promise<void> {
     const order = this.#context.wanted.link(lab, link);
     if (order === undefined || this.#isAtRest(objectKey({ lab, kind: 'link', id: link }), order) || this.#isOfRemovedNode(order)) return;
+    const startedAt = performance.now();
+    const before = this.#ends.get(wireIdOfLink(order));
     try {
-      const { state } = await this.#context.wires.join(order);
-      this.#reportIfChanged(order, state, cause);
+      const wired = await this.#context.wires.join(order);
+      // An end that went at this very moment was mended along with the carrier.
+      if (before !== undefined && before !== endsOf(wired.state)) this.#reportRepair(order, wired, { what: 'an end was made again', startedAt });
+      else this.#reportIfChanged(order, wired.state, cause);
     } catch (err) {
       this.#context.log.warn({ err, labId: lab, linkId: link }, 'carrier of link could not be brought in line');
       this.#afterFailure(order, err);
@@ -156,8 +166,9 @@ export class LinkKeeper {
     const startedAt = performance.now();
     try {
       const wired = await wires.join(order);
-      if (!wired.changed) {
-        await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
+      if (!wired.changed) await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
+      // Mended already, by the repair of the same fault or along with a change of carrier; only the latter was not told.
+      if (!wired.changed && drift.detectedAt <= (this.#repairedAt.get(wireIdOfLink(order)) ?? 0)) {
         this.#reportIfChanged(order, wired.state, 'external');
         return;
       }
@@ -203,6 +214,7 @@ export class LinkKeeper {
 
   #reportRepair(order: LinkEnsureOrder, { state }: Wired, { what, startedAt }: { what: string; startedAt: number }): void {
     const reported = this.#note(order, state);
+    this.#repairedAt.set(wireIdOfLink(order), this.#context.now());
     this.#context.report(order.lab, { type: 'link.repaired', link: order.link, what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...told(reported) });
   }
 
@@ -215,6 +227,7 @@ export class LinkKeeper {
 
   #note(order: LinkEnsureOrder, state: WireState): Reported {
     const { states } = this.#context;
+    this.#ends.set(wireIdOfLink(order), endsOf(state));
     const reported = { carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => states.isAway(order.lab, node)) };
     this.#reported.set(objectKey({ lab: order.lab, kind: 'link', id: order.link }), reported);
     return reported;
@@ -249,6 +262,10 @@ function carrierOf(order: LinkEnsureOrder, state: WireState): Carrier {
   const sideA = state.ends.find((end) => end.side === 'a');
   const sideB = state.ends.find((end) => end.side === 'b');
   return { a: sideA?.carrier ?? false, b: sideB?.carrier ?? false };
+}
+
+function endsOf(state: WireState): string {
+  return state.ends.map((end) => `${end.side}${end.ifindex ?? ''}`).join(' ');
 }
 
 function wordsOf(drift: WireDrift): string {
