@@ -32,9 +32,9 @@ export async function writeResolvConf(stateDir: string, lab: string, node: strin
   return resolvConf;
 }
 
-/** Rewrites the hosts files of all nodes of a lab that have one. */
+/** Rewrites the hosts files of those nodes of a lab that have one; a node that is just being removed loses its own meanwhile. */
 export async function rewriteHostsFiles(stateDir: string, lab: string, nodes: readonly string[], entriesOf: (node: string) => readonly HostsFileEntry[]): Promise<void> {
-  await Promise.all(nodes.map((node) => writeHostsFile(stateDir, lab, node, entriesOf(node))));
+  await Promise.all(nodes.map(async (node) => await overwrite(nodeFiles(stateDir, lab, node).hosts, renderHostsFile(entriesOf(node)))));
 }
 
 /** Removes the files of one node, or of the whole lab. Absent is success. */
@@ -73,12 +73,21 @@ async function writeInPlace(path: string, text: string): Promise<void> {
   // Opened without truncation first: a reader inside a node must never see an empty file for long.
   const file = await open(path, 'a+', 0o644);
   await file.close();
-  const again = await open(path, 'r+');
+  await overwrite(path, text);
+}
+
+/** Overwrites a file that is there; one that is not stays so. */
+async function overwrite(path: string, text: string): Promise<void> {
+  const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
   try {
-    await again.write(text, 0, 'utf8');
-    await again.truncate(Buffer.byteLength(text));
-    await again.sync();
+    await file.write(text, 0, 'utf8');
+    await file.truncate(Buffer.byteLength(text));
+    await file.sync();
   } finally {
-    await again.close();
+    await file.close();
   }
 }

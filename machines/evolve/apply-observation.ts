@@ -3,7 +3,7 @@ import type { Failure } from '../vocabulary/lab-view.ts';
 import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
-import { retryDelayMs } from '../policy/retry-policy.ts';
+import { NETWORK_RETRY, retryDelayMs } from '../policy/retry-policy.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { rejoinLinksOf } from './lab-parts.ts';
@@ -161,7 +161,7 @@ function planRetry(draft: Draft, { effect, retryable }: { effect: PendingEffect;
 
 function retryName(effect: PendingEffect): string {
   if (effect.type.startsWith('node.')) return `retry-node/${effect.target}`;
-  return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : 'retry-network/';
+  return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : NETWORK_RETRY;
 }
 
 function attemptsOf(draft: Draft, effect: PendingEffect): number {

@@ -1,6 +1,7 @@
 // After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
 import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
+import { NETWORK_RETRY } from '../policy/retry-policy.ts';
 import { addEffect, armDeadline, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
@@ -87,7 +88,9 @@ function forgetLink(draft: Draft, id: LinkId): boolean {
 function removeNetworkWhenLast(draft: Draft): void {
   const { state } = draft;
   if (state.lab.value !== 'destroying' || nodeIds(state).length > 0 || linkIds(state).length > 0) return;
-  if (state.network.state === 'absent' || state.network.state === 'removing' || state.network.state === 'failed') return;
+  if (state.network.state === 'absent' || state.network.state === 'removing') return;
+  // A removal that failed is tried again at its deadline; a network that could not be made is removed like any other.
+  if (state.network.state === 'failed' && state.deadlines[NETWORK_RETRY] !== undefined) return;
   if (!state.plan || Object.keys(state.plan.nodes).length === 0) {
     setNetwork(draft, { state: 'absent' });
     return;

@@ -22,3 +22,6 @@ export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, backoffM
 
 /** Time between SIGTERM and SIGKILL of a stopped process. */
 export const STOP_GRACE_MS = 3_000;
+
+/** Name of the wait after which a failed order of the management network is tried again. */
+export const NETWORK_RETRY = 'retry-network/';

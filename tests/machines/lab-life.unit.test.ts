@@ -255,6 +255,20 @@ describe('trouble', () => {
     expect(sim.states()).toMatchObject({ a: 'running', b: 'running', 'a:eth1--b:eth1': 'down' });
   });
 
+  it('S22: destroy ends also when the management network had failed', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(pair()));
+    sim.run();
+    sim.command(deploy(aLab([aNode('a', { exec: ['other'] }), aNode('b')], [aLink('a:eth1', 'b:eth1')])));
+    sim.run((order, at) => (order.type === 'network.ensure'
+      ? { type: 'effect.failed', effectId: order.id, at, code: 'unexpected', message: 'ENOENT', retryable: true, log: [] }
+      : idealHost(order, at)));
+    expect(sim.state.lab.value).toBe('degraded');
+    sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });
+    sim.run();
+    expect(sim.state.lab.value).toBe('destroyed');
+  });
+
   it('S22: a removal that fails keeps the lab in destroying and is tried until it is done', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(aLab([aNode('a')])));

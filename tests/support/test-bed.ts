@@ -67,7 +67,7 @@ export async function openTestBed(env: Record<string, string> = {}): Promise<Tes
       if (pid === undefined) throw new Error(`no process id of ${name} is recorded`);
       return pid;
     },
-    deploy: async (spec, options = {}) => void (await ops.request('deploy', { commandId: nextId(), spec, takeOver: false, reconfigure: options.reconfigure ?? false }, { lab: spec.id, timeoutMs: 60_000 })),
+    deploy: async (spec, options = {}) => void (await ops.request('deploy', { commandId: nextId(), spec, takeOver: false, reconfigure: options.reconfigure ?? false }, { lab: spec.id, timeoutMs: 5_000 })),
     async close() {
       const { labs } = await ops.request('list', { destroyed: false });
       await Promise.all(labs.map(async (one) => await destroy(one.lab)));
