@@ -6,7 +6,7 @@ import { LinkPlaneError } from './link-plane-error.ts';
 import { readBootId, type NamespaceMark, type NamespaceMarks } from './namespace-marks.ts';
 import { NETNS_DIR, netnsInodes } from './read-kernel-state.ts';
 import { runBatch } from './run-batch.ts';
-import { runTool } from './run-tool.ts';
+import type { RunTool } from './run-tool.ts';
 
 export type NamespaceOrder = { readonly name: string; /** Who it belongs to; any text. */ readonly mark: string };
 
@@ -33,15 +33,15 @@ export type Namespaces = {
 };
 
 /** Namespaces under /run/netns with our marks in a folder of state. */
-export function createNamespaces(marks: NamespaceMarks): Namespaces {
+export function createNamespaces(run: RunTool, marks: NamespaceMarks): Namespaces {
   return {
-    ensure: (orders) => ensureNamespaces(marks, orders),
+    ensure: (orders) => ensureNamespaces(run, marks, orders),
     raiseLoopbacks: async (names) => {
-      await runInnerBatches(runTool, names.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] })));
+      await runInnerBatches(run, names.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] })));
       await noteLoopbacksUp(marks, names);
     },
     noteLoopbacksUp: (names) => noteLoopbacksUp(marks, names),
-    remove: (names) => removeNamespaces(marks, names),
+    remove: (names) => removeNamespaces(run, marks, names),
     list: () => listNamespaces(marks),
   };
 }
@@ -53,7 +53,7 @@ async function readKnown(marks: NamespaceMarks): Promise<Known> {
   return { bootId, known: new Map([...known].filter(([, mark]) => mark.bootId === bootId)), inodes };
 }
 
-async function ensureNamespaces(marks: NamespaceMarks, orders: readonly NamespaceOrder[]): Promise<EnsuredNamespaces> {
+async function ensureNamespaces(run: RunTool, marks: NamespaceMarks, orders: readonly NamespaceOrder[]): Promise<EnsuredNamespaces> {
   if (orders.length === 0) return { made: [], failed: new Map(), loopbackDown: [] };
   const { bootId, known, inodes } = await readKnown(marks);
   const failed = new Map<string, LinkPlaneError>();
@@ -67,7 +67,7 @@ async function ensureNamespaces(marks: NamespaceMarks, orders: readonly Namespac
   await Promise.all(missing.map(({ name, mark }) => marks.write(name, { mark, bootId })));
   // A crash between the making of the file and its mount leaves a plain file that refuses the name for ever.
   await Promise.all(missing.filter(({ name }) => known.has(name)).map(({ name }) => rm(`${NETNS_DIR}/${name}`, { force: true })));
-  const result = await runBatch(runTool, 'ip', missing.map(({ name }) => ({ owner: name, text: `netns add ${name}` })));
+  const result = await runBatch(run, 'ip', missing.map(({ name }) => ({ owner: name, text: `netns add ${name}` })));
   const after = missing.length === 0 ? inodes : await netnsInodes();
   for (const { owner, reason } of result.failures) failed.set(owner, new LinkPlaneError('kernel-refused', `namespace ${owner} could not be made: ${reason}`));
   const present = wanted.filter(({ name }) => !failed.has(name));
@@ -90,12 +90,12 @@ async function noteLoopbacksUp(marks: NamespaceMarks, names: readonly string[]):
   );
 }
 
-async function removeNamespaces(marks: NamespaceMarks, names: readonly string[]): Promise<{ readonly foreign: readonly string[] }> {
+async function removeNamespaces(run: RunTool, marks: NamespaceMarks, names: readonly string[]): Promise<{ readonly foreign: readonly string[] }> {
   const { known, inodes } = await readKnown(marks);
   const foreign = names.filter((name) => inodes.has(name) && !isOurs(known.get(name), inodes.get(name)));
   const ours = names.filter((name) => isNetnsName(name) && !foreign.includes(name));
   const present = ours.filter((name) => inodes.has(name));
-  const result = await runBatch(runTool, 'ip', present.map((name) => ({ owner: name, text: `netns del ${name}` })));
+  const result = await runBatch(run, 'ip', present.map((name) => ({ owner: name, text: `netns del ${name}` })));
   const refused = result.failures[0];
   if (refused) throw new LinkPlaneError('kernel-refused', `namespace ${refused.owner} could not be removed: ${refused.reason}`);
   await Promise.all(ours.map((name) => marks.remove(name)));

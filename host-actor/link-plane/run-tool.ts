@@ -31,7 +31,7 @@ export function commandIn(netns: string | undefined, program: string, args: read
 }
 
 /** Runs a program and returns what it printed, whatever its exit code. node:child_process because a repair is three such
- *  processes and the library used elsewhere doubles the cost of each (2.2 against 4.6 ms).
+ *  processes and the library used elsewhere doubles the cost of each (2.2 against 4.6 ms, and many times more when our process is big: see tool-shells.ts).
  *  @throws {LinkPlaneError} `tool-failed` when it cannot be started, `deadline` when it did not end in time. */
 export function runTool(call: ToolCall): Promise<ToolRun> {
   const deadlineMs = call.deadlineMs ?? DEFAULT_DEADLINE_MS;

@@ -11,7 +11,8 @@ import type { DeviceRead } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
-import { commandIn, toolRunnerIn } from './run-tool.ts';
+import { commandIn } from './run-tool.ts';
+import { createToolShells } from './tool-shells.ts';
 import { createInnerStore } from './inner-store.ts';
 import { watchWires, type Watch, type WatchListeners } from './watch-wires.ts';
 import { createWireRegistry } from './wire-registry.ts';
@@ -72,13 +73,13 @@ export type TcLinkPlane = {
 /** A plane that has done nothing yet. */
 export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
   const { log } = options;
-  const run = toolRunnerIn(options.hostNetns);
+  const run = createToolShells(options.hostNetns);
   const lock = createKeyedLock();
   const registry = createWireRegistry();
   const known = registry.wires;
   const changedAt = new Map<string, number>();
   const inner = createInnerStore(run, `${options.stateDir}/inner`);
-  const namespaces = createNamespaces(namespaceMarksIn(`${options.stateDir}/netns`));
+  const namespaces = createNamespaces(run, namespaceMarksIn(`${options.stateDir}/netns`));
 
   const changing = new Set<string>();
   const watches = new Set<Watch>();
@@ -184,6 +185,8 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     snapshotInner,
     forgetInner: (wires, netns) => lock.hold(idsOf(wires), () => inner.forget(wires, { netns })),
     watch: async (listeners, signal) => {
+      // The shells are there before the first fault: a repair reads with two programs at once.
+      await Promise.all([run({ program: 'true', args: [] }), run({ program: 'true', args: [] })]);
       const watching = await watchWires({
         ...listeners,
         signal,

@@ -8,6 +8,7 @@ import { removeDevices } from '../../../host-actor/link-plane/remove-devices.ts'
 import { addPortLine, markLine } from '../../../host-actor/link-plane/render-lines.ts';
 import { runBatch } from '../../../host-actor/link-plane/run-batch.ts';
 import { runTool, toolRunnerIn } from '../../../host-actor/link-plane/run-tool.ts';
+import { createToolShells } from '../../../host-actor/link-plane/tool-shells.ts';
 import { eventually } from '../../support/eventually.ts';
 import { joinedWire, openWorld, readLink, type NetnsWorld } from './netns-world.ts';
 
@@ -35,6 +36,19 @@ describe('traps', () => {
   it('a program that does not end is ended at its deadline', async () => {
     await expect(runTool({ program: 'sleep', args: ['60'], deadlineMs: 50 })).rejects.toMatchObject({ code: 'deadline', retryable: true });
     await expect(runTool({ program: '/no/such/program', args: [] })).rejects.toMatchObject({ code: 'tool-failed' });
+  });
+
+  it('the shells that start programs give back each one\'s own output, exit code and lateness', async () => {
+    const run = createToolShells(undefined);
+    const runs = await Promise.all(Array.from({ length: 12 }, (_, index) => run({ program: 'sh', args: [], stdin: `cat /dev/null; echo out ${index}; printf 'no newline %s' ${index} >&2; exit ${index % 3}` })));
+    expect(runs).toEqual(Array.from({ length: 12 }, (_, index) => ({ exitCode: index % 3, stdout: `out ${index}\n`, stderr: `no newline ${index}` })));
+    expect((await run({ program: 'seq', args: ['200000'] })).stdout).toHaveLength(1_288_895);
+    await expect(run({ program: 'sleep', args: ['60'], deadlineMs: 50 })).rejects.toMatchObject({ code: 'deadline' });
+    await expect(run({ program: '/no/such/program', args: [] })).rejects.toMatchObject({ code: 'tool-failed' });
+    expect((await run({ program: 'cat', args: ['-'], stdin: `$HOME 'x' \`id\`\n` })).stdout).toBe(`$HOME 'x' \`id\`\n`);
+    expect((await run({ program: 'cat', args: ['/proc/self/net/dev', 'it is;$(id)'] })).exitCode).toBe(1);
+    expect((await run({ program: 'kill', args: ['-9', '0'] }).catch((error: unknown) => error)) instanceof Error).toBe(true);
+    expect((await run({ program: 'true', args: [] })).exitCode).toBe(0);
   });
 
   it('nothing is removed when a device took the name of one that is to go', async () => {
@@ -125,7 +139,7 @@ describe('traps', () => {
     await new Promise((resolve) => child.stdout?.once('data', resolve));
     const monitors = async (): Promise<string> => (await runTool({ program: 'pgrep', args: ['-P', String(child.pid)] })).stdout;
     const pids = (await monitors()).trim().split('\n');
-    expect(pids).toHaveLength(2);
+    expect(pids.length).toBeGreaterThanOrEqual(2);
     child.kill('SIGKILL');
     await eventually(async () => (await runTool({ program: 'ps', args: ['-o', 'pid=', '-p', pids.join(',')] })).stdout.trim() === '', { what: 'monitors gone' });
   });
