@@ -137,7 +137,8 @@ export const linkMachine = base.createMachine({
         'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
       },
     },
-    joining: { on: { ...seen, ...trouble, ...change, ...leave } },
+    // What the host mends while we have it join the ends anyway is no repair of its own.
+    joining: { on: { ...seen, repaired: seen.joined, ...trouble, ...change, ...leave } },
     up: { on: { ...seen, ...carrier, ...trouble, ...change, ...leave } },
     down: { on: { ...seen, ...carrier, ...trouble, ...change, ...leave } },
     repairing: { on: { ...seen, ...trouble, ...change, ...leave } },
