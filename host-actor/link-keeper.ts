@@ -5,6 +5,7 @@ import type { Cause } from '../machines/vocabulary/observation.ts';
 import { failureOf } from './host-actor-error.ts';
 import type { Seen } from './host-context.ts';
 import type { CarrierEvent, WireDrift } from './link-plane/find-drift.ts';
+import { endsOf, LinkReports } from './link-reports.ts';
 import type { WireState } from './link-plane/wire.ts';
 import type { NodeStates } from './node-states.ts';
 import type { ObjectQueue } from './object-queue.ts';
@@ -12,11 +13,8 @@ import { objectKey } from './order-object.ts';
 import type { OutcomeLedger } from './outcome-ledger.ts';
 import { judgeRepair } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
-import type { Wired, WireRoom } from './wire-room.ts';
-import { heldNodes, nodesOfLink, wireIdOfLink } from './wire-of-order.ts';
-
-type Carrier = { readonly a: boolean; readonly b: boolean };
-type Reported = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[] };
+import type { WireRoom } from './wire-room.ts';
+import { nodesOfLink } from './wire-of-order.ts';
 
 export type LinkKeeperContext = {
   readonly ledger: OutcomeLedger;
@@ -31,31 +29,25 @@ export type LinkKeeperContext = {
 
 export class LinkKeeper {
   readonly #context: LinkKeeperContext;
-  readonly #reported = new Map<string, Reported>();
+  readonly #reports: LinkReports;
   /** Links whose repair waits for its turn; more drift of them is part of it. */
   readonly #due = new Map<string, WireDrift>();
-  /** Interface indexes of a link's host ends, as last read. */
-  readonly #ends = new Map<string, string>();
-  /** When the repair of a link was last told. */
-  readonly #repairedAt = new Map<string, number>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #stopped = false;
 
   constructor(context: LinkKeeperContext) {
     this.#context = context;
+    this.#reports = new LinkReports(context);
   }
 
   /** What was read back of a joined link, as it is told to the supervisor; remembered, so that changes are known. */
   joined(order: LinkEnsureOrder, state: WireState, cause: Cause): Seen {
-    const reported = this.#note(order, state);
-    return { type: 'link.joined', link: order.link, ...told(reported), mtu: order.plan.mtu, cause };
+    return this.#reports.joined(order, state, cause);
   }
 
   forget(lab: LabId, link: LinkId): void {
     const key = objectKey({ lab, kind: 'link', id: link });
-    this.#reported.delete(key);
-    this.#repairedAt.delete(key);
-    this.#ends.delete(key);
+    this.#reports.forget(lab, link);
     this.#cancel(key);
   }
 
@@ -79,14 +71,8 @@ export class LinkKeeper {
 
   /** Reports a carrier that changed inside a node. */
   onCarrier(lab: LabId, link: LinkId, event: CarrierEvent): void {
-    const key = objectKey({ lab, kind: 'link', id: link });
     const order = this.#context.wanted.link(lab, link);
-    const before = this.#reported.get(key);
-    if (order === undefined || before === undefined) return;
-    const carrier = isPair(order) ? { ...before.carrier, [event.side]: event.carrier } : { a: event.carrier, b: event.carrier };
-    if (carrier.a === before.carrier.a && carrier.b === before.carrier.b) return;
-    this.#reported.set(key, { ...before, carrier });
-    this.#context.report(lab, { type: 'link.carrier', link, carrier });
+    if (order !== undefined) this.#reports.tellCarrier(order, event);
   }
 
   /** Makes sure of a link at the start of this process, when nothing of it is known; a change is a repair. */
@@ -97,8 +83,8 @@ export class LinkKeeper {
       const startedAt = performance.now();
       try {
         const wired = await this.#context.wires.join(order);
-        if (wired.changed) this.#reportRepair(order, wired, { what: 'found broken at the start of the host-actor', startedAt });
-        else this.#reportIfChanged(order, wired.state, 'external');
+        if (wired.changed) this.#reports.tellRepair(order, wired, { what: 'found broken at the start of the host-actor', startedAt });
+        else this.#reports.tellIfNews(order, wired.state, 'external');
       } catch (err) {
         this.#context.log.warn({ err, labId: order.lab, linkId: order.link }, 'link could not be made sure of');
         this.#afterFailure(order, err);
@@ -115,12 +101,12 @@ export class LinkKeeper {
     const order = this.#context.wanted.link(lab, link);
     if (order === undefined || this.#isAtRest(objectKey({ lab, kind: 'link', id: link }), order) || this.#isOfRemovedNode(order)) return;
     const startedAt = performance.now();
-    const before = this.#ends.get(wireIdOfLink(order));
+    const before = this.#reports.lastEnds(order);
     try {
       const wired = await this.#context.wires.join(order);
       // An end that went at this very moment was mended along with the carrier.
-      if (before !== undefined && before !== endsOf(wired.state)) this.#reportRepair(order, wired, { what: 'an end was made again', startedAt });
-      else this.#reportIfChanged(order, wired.state, cause);
+      if (before !== undefined && before !== endsOf(wired.state)) this.#reports.tellRepair(order, wired, { what: 'an end was made again', startedAt });
+      else this.#reports.tellIfNews(order, wired.state, cause);
     } catch (err) {
       this.#context.log.warn({ err, labId: lab, linkId: link }, 'carrier of link could not be brought in line');
       this.#afterFailure(order, err);
@@ -168,12 +154,12 @@ export class LinkKeeper {
       const wired = await wires.join(order);
       if (!wired.changed) await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
       // Mended already, by the repair of the same fault or along with a change of carrier; only the latter was not told.
-      if (!wired.changed && drift.detectedAt <= (this.#repairedAt.get(wireIdOfLink(order)) ?? 0)) {
-        this.#reportIfChanged(order, wired.state, 'external');
+      if (!wired.changed && this.#reports.wasRepairedSince(order, drift.detectedAt)) {
+        this.#reports.tellIfNews(order, wired.state, 'external');
         return;
       }
       report(lab, { type: 'link.lost', link, what: wordsOf(drift) });
-      this.#reportRepair(order, wired, { what: wordsOf(drift), startedAt });
+      this.#reports.tellRepair(order, wired, { what: wordsOf(drift), startedAt });
       log.info({ labId: lab, linkId: link, what: drift.what, durationMs: performance.now() - startedAt }, 'link was repaired');
     } catch (err) {
       log.warn({ err, labId: lab, linkId: link, what: drift.what }, 'link could not be repaired');
@@ -212,27 +198,6 @@ export class LinkKeeper {
     return nodesOfLink(order).some((node) => this.#context.wanted.node(order.lab, node)?.type === 'node.remove');
   }
 
-  #reportRepair(order: LinkEnsureOrder, { state }: Wired, { what, startedAt }: { what: string; startedAt: number }): void {
-    const reported = this.#note(order, state);
-    this.#repairedAt.set(wireIdOfLink(order), this.#context.now());
-    this.#context.report(order.lab, { type: 'link.repaired', link: order.link, what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...told(reported) });
-  }
-
-  #reportIfChanged(order: LinkEnsureOrder, state: WireState, cause: Cause): void {
-    const before = this.#reported.get(objectKey({ lab: order.lab, kind: 'link', id: order.link }));
-    const seen = this.joined(order, state, cause);
-    const after = this.#reported.get(objectKey({ lab: order.lab, kind: 'link', id: order.link }));
-    if (JSON.stringify(before) !== JSON.stringify(after)) this.#context.report(order.lab, seen);
-  }
-
-  #note(order: LinkEnsureOrder, state: WireState): Reported {
-    const { states } = this.#context;
-    this.#ends.set(wireIdOfLink(order), endsOf(state));
-    const reported = { carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => states.isAway(order.lab, node)) };
-    this.#reported.set(objectKey({ lab: order.lab, kind: 'link', id: order.link }), reported);
-    return reported;
-  }
-
   #cancel(key: string): void {
     this.#due.delete(key);
     this.#cancelTimer(key);
@@ -242,30 +207,6 @@ export class LinkKeeper {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
   }
-}
-
-function told(reported: Reported) {
-  return { adminUp: reported.adminUp, carrier: { ...reported.carrier }, held: [...reported.held] };
-}
-
-/** Whether both ends of the link have a host end of their own. */
-function isPair(order: LinkEnsureOrder): boolean {
-  const pair = ['node', 'node-bridge'];
-  return pair.includes(order.a.end.at) && pair.includes(order.b.end.at);
-}
-
-/** A device that lives in the node only (macvlan, dummy) has no end on the host whose carrier could be read. */
-function carrierOf(order: LinkEnsureOrder, state: WireState): Carrier {
-  const [first, second] = state.ends;
-  if (first === undefined) return { a: true, b: true };
-  if (!isPair(order) || second === undefined) return { a: first.carrier, b: first.carrier };
-  const sideA = state.ends.find((end) => end.side === 'a');
-  const sideB = state.ends.find((end) => end.side === 'b');
-  return { a: sideA?.carrier ?? false, b: sideB?.carrier ?? false };
-}
-
-function endsOf(state: WireState): string {
-  return state.ends.map((end) => `${end.side}${end.ifindex ?? ''}`).join(' ');
 }
 
 function wordsOf(drift: WireDrift): string {

@@ -1,0 +1,112 @@
+// What was last read and told of each link, so that only news is told.
+import type { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
+import type { Cause } from '../machines/vocabulary/observation.ts';
+import type { Seen } from './host-context.ts';
+import type { CarrierEvent } from './link-plane/find-drift.ts';
+import type { WireState } from './link-plane/wire.ts';
+import type { NodeStates } from './node-states.ts';
+import { objectKey } from './order-object.ts';
+import type { LinkEnsureOrder } from './wanted.ts';
+import type { Wired } from './wire-room.ts';
+import { heldNodes, wireIdOfLink } from './wire-of-order.ts';
+
+type Carrier = { readonly a: boolean; readonly b: boolean };
+type Told = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[] };
+
+export type LinkReportsContext = {
+  readonly states: NodeStates;
+  readonly now: () => number;
+  readonly report: (lab: LabId, seen: Seen) => void;
+};
+
+export class LinkReports {
+  readonly #context: LinkReportsContext;
+  readonly #told = new Map<string, Told>();
+  /** Interface indexes of a link's host ends, as last read. */
+  readonly #ends = new Map<string, string>();
+  /** When the repair of a link was last told. */
+  readonly #repairedAt = new Map<string, number>();
+
+  constructor(context: LinkReportsContext) {
+    this.#context = context;
+  }
+
+  /** A joined link in the words of a report; remembered as told. */
+  joined(order: LinkEnsureOrder, state: WireState, cause: Cause): Seen {
+    return { type: 'link.joined', link: order.link, ...wordsOf(this.#note(order, state)), mtu: order.plan.mtu, cause };
+  }
+
+  /** Tells a joined link if it differs from what was told last. */
+  tellIfNews(order: LinkEnsureOrder, state: WireState, cause: Cause): void {
+    const before = JSON.stringify(this.#told.get(wireIdOfLink(order)));
+    const seen = this.joined(order, state, cause);
+    if (JSON.stringify(this.#told.get(wireIdOfLink(order))) !== before) this.#context.report(order.lab, seen);
+  }
+
+  /** @param startedAt - `performance.now()` at the begin of the repair */
+  tellRepair(order: LinkEnsureOrder, { state }: Wired, { what, startedAt }: { what: string; startedAt: number }): void {
+    const told = this.#note(order, state);
+    this.#repairedAt.set(wireIdOfLink(order), this.#context.now());
+    this.#context.report(order.lab, { type: 'link.repaired', link: order.link, what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...wordsOf(told) });
+  }
+
+  tellCarrier(order: LinkEnsureOrder, event: CarrierEvent): void {
+    const key = wireIdOfLink(order);
+    const before = this.#told.get(key);
+    if (before === undefined) return;
+    const carrier = isPair(order) ? { ...before.carrier, [event.side]: event.carrier } : { a: event.carrier, b: event.carrier };
+    if (carrier.a === before.carrier.a && carrier.b === before.carrier.b) return;
+    this.#told.set(key, { ...before, carrier });
+    this.#context.report(order.lab, { type: 'link.carrier', link: order.link, carrier });
+  }
+
+  /** Host ends as last read, in a form to compare with `endsOf`; undefined for a link never read. */
+  lastEnds(order: LinkEnsureOrder): string | undefined {
+    return this.#ends.get(wireIdOfLink(order));
+  }
+
+  /** Whether a repair that ended after this moment (epoch ms) was told. */
+  wasRepairedSince(order: LinkEnsureOrder, at: number): boolean {
+    return at <= (this.#repairedAt.get(wireIdOfLink(order)) ?? 0);
+  }
+
+  forget(lab: LabId, link: LinkId): void {
+    const key = objectKey({ lab, kind: 'link', id: link });
+    this.#told.delete(key);
+    this.#ends.delete(key);
+    this.#repairedAt.delete(key);
+  }
+
+  #note(order: LinkEnsureOrder, state: WireState): Told {
+    const key = wireIdOfLink(order);
+    const told = { carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => this.#context.states.isAway(order.lab, node)) };
+    this.#ends.set(key, endsOf(state));
+    this.#told.set(key, told);
+    return told;
+  }
+}
+
+/** A link's host ends by interface index: another text means that one was made again. */
+export function endsOf(state: WireState): string {
+  return state.ends.map((end) => `${end.side}${end.ifindex ?? ''}`).join(' ');
+}
+
+function wordsOf(told: Told) {
+  return { adminUp: told.adminUp, carrier: { ...told.carrier }, held: [...told.held] };
+}
+
+/** Whether both ends of the link have a host end of their own. */
+function isPair(order: LinkEnsureOrder): boolean {
+  const pair = ['node', 'node-bridge'];
+  return pair.includes(order.a.end.at) && pair.includes(order.b.end.at);
+}
+
+/** A device that lives in the node only (macvlan, dummy) has no end on the host whose carrier could be read. */
+function carrierOf(order: LinkEnsureOrder, state: WireState): Carrier {
+  const [first, second] = state.ends;
+  if (first === undefined) return { a: true, b: true };
+  if (!isPair(order) || second === undefined) return { a: first.carrier, b: first.carrier };
+  const sideA = state.ends.find((end) => end.side === 'a');
+  const sideB = state.ends.find((end) => end.side === 'b');
+  return { a: sideA?.carrier ?? false, b: sideB?.carrier ?? false };
+}
