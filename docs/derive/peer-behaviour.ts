@@ -43,7 +43,7 @@ export const SIDE_EFFECTS: readonly PeerBehaviour[] = [
   { what: '`ve-` and `vx-` devices of stitched links', ours: 'otherwise', how: 'host ends are called `lw<lab>.<port>` and bear an alternative name that says whose they are', proof: ['machines/plan/plan-lab.ts', '`lw${labNumber.toString(36)}.${port.toString(36)}`'] },
   { what: '`NO_PROXY`, `CLAB_INTFS` in the environment of nodes', ours: 'same', how: '', proof: ['topology/node-environment.ts', 'CLAB_INTFS'] },
   { what: 'memory, CPU, cgroup parent, DNS, healthcheck, binds, env in the engine\'s inspect', ours: 'same', how: 'but DNS: it is written into the node\'s own resolv.conf', proof: ['tests/host-actor/providers/docker-limits.int.test.ts', 'shows what the lab file set in the engine, as scripts read it'] },
-  { what: 'names of all nodes resolve in each node', ours: 'same', how: 'by a hosts file of each node', proof: ['host-actor/mgmt-network/node-files.ts', 'Rewrites the hosts files of all nodes of a lab'] },
+  { what: 'names of all nodes resolve in each node', ours: 'same', how: 'by a hosts file of each node', proof: ['host-actor/mgmt-network/node-files.ts', 'Rewrites the hosts files of those nodes of a lab'] },
   { what: 'several labs whose names or file differ', ours: 'otherwise', how: 'a name that runs from another file is refused, unless `--take-over` or another `--name` is given', proof: ['machines/decide/decide.ts', "reject('other-topology'"] },
   { what: 'a command does its work and ends', ours: 'otherwise', how: 'a controller stays (`labwright status`), keeps labs as they were wanted, and is started by the first deploy', proof: ['cli/open-client.ts', 'Starting the controller'] },
 ];
