@@ -13,8 +13,8 @@ const InnerRecord = z.object({ ordered: z.object({ mtu: z.number(), mac: z.strin
 type InnerRecord = z.infer<typeof InnerRecord>;
 
 export type InnerStore = {
-  /** Reads the inner ends of the wires and remembers those that are there. The caller holds the wires' locks. */
-  readonly snapshot: (wires: readonly Wire[]) => Promise<void>;
+  /** Reads the inner ends that the wires have in one namespace and remembers those that are there. The caller holds the wires' locks. */
+  readonly snapshot: (wires: readonly Wire[], netns: string) => Promise<void>;
   /** Brings what a former run of ours remembered into memory. */
   readonly load: (wires: readonly Wire[]) => Promise<void>;
   /** MAC and MTU to be born with; those ordered win when the order has changed since they were read. */
@@ -39,16 +39,13 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
     await rename(`${fileOf(port)}.new`, fileOf(port));
   };
   return {
-    snapshot: async (wires) => {
-      const byNetns = Map.groupBy(innerPorts(wires), ({ inner }) => netnsWord(inner.netns) ?? '');
-      const read = await queryInner(run, [...byNetns.keys()].map((netns) => ({ netns, lines: INNER_STATE_QUERY })));
-      for (const [netns, ports] of byNetns) {
-        const found = parseInnerStates(read.get(netns) ?? '');
-        for (const port of ports) {
-          const state = found.get(port.inner.interface);
-          loaded.add(port.mark);
-          if (state) await remember(port, state);
-        }
+    snapshot: async (wires, netns) => {
+      const answers = await queryInner(run, [{ netns, lines: INNER_STATE_QUERY }]);
+      const found = parseInnerStates(answers.get(netns) ?? '');
+      for (const port of innerPorts(wires).filter(({ inner }) => netnsWord(inner.netns) === netns)) {
+        const state = found.get(port.inner.interface);
+        loaded.add(port.mark);
+        if (state) await remember(port, state);
       }
     },
     load: async (wires) => {
@@ -87,6 +84,18 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
 
 function orderedOf({ mtu, inner }: HostPort): InnerRecord['ordered'] {
   return inner.mac === undefined ? { mtu } : { mtu, mac: inner.mac };
+}
+
+/** The wires that have an end in each namespace. */
+export function wiresByNetns(wires: readonly Wire[]): ReadonlyMap<string, readonly Wire[]> {
+  const found = new Map<string, Set<Wire>>();
+  for (const wire of wires) {
+    for (const { inner } of innerPorts([wire])) {
+      const netns = netnsWord(inner.netns) ?? '';
+      found.set(netns, (found.get(netns) ?? new Set()).add(wire));
+    }
+  }
+  return new Map([...found].map(([netns, own]) => [netns, [...own]]));
 }
 
 /** An end in the host's own namespace belongs to people; nothing of it is put back. */

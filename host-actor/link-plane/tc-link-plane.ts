@@ -13,7 +13,7 @@ import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { commandIn } from './run-tool.ts';
 import { createToolShells } from './tool-shells.ts';
-import { createInnerStore } from './inner-store.ts';
+import { createInnerStore, wiresByNetns } from './inner-store.ts';
 import { watchWires, type Watch, type WatchListeners } from './watch-wires.ts';
 import { createWireRegistry } from './wire-registry.ts';
 import type { CarrierWish, Wire, WireSide, WireState } from './wire.ts';
@@ -150,7 +150,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
 
   const snapshotInner = async (wireIds: readonly string[] = [...known.keys()]): Promise<void> => {
     const wires = wireIds.flatMap((id) => known.get(id) ?? []);
-    await lock.hold(idsOf(wires), () => inner.snapshot(wires.filter((wire) => known.has(wire.id))));
+    // One namespace after another, so that a repair never waits for the reading of a whole host.
+    for (const [netns, own] of wiresByNetns(wires)) {
+      await lock.hold(idsOf(own), () => inner.snapshot(own.filter((wire) => known.has(wire.id)), netns));
+    }
   };
 
   return {
