@@ -20,8 +20,9 @@ export interface MgmtHands {
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
   /** Puts back what drifted and says what it was. */
   repair(): Promise<readonly Drift[]>;
-  /** Calls back when rules, bridges or addresses changed so that something of ours is missing; until the signal. */
-  watch(watch: { signal: AbortSignal; onDrift: (drifts: readonly Drift[]) => Promise<void>; onError: (error: unknown) => void }): Promise<void>;
+  /** Calls back when rules, bridges or addresses changed so that something of ours is missing; until the signal. `whenCalm`
+   *  resolves when a look is worth its cost: while a lab is made or removed, nearly all that changes is our own doing. */
+  watch(watch: { signal: AbortSignal; whenCalm: () => Promise<void>; onDrift: (drifts: readonly Drift[]) => Promise<void>; onError: (error: unknown) => void }): Promise<void>;
   /** Writes /etc/hosts and /etc/resolv.conf of a node; the files stay the same while their text changes. */
   writeNodeFiles(lab: LabId, node: NodeId, entries: readonly HostsEntry[], dns: NodeSpec['dns']): Promise<NodeFiles>;
   rewriteHostsFiles(lab: LabId, nodes: readonly NodeId[], entries: readonly HostsEntry[]): Promise<void>;

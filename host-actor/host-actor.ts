@@ -68,7 +68,7 @@ export class HostActor {
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder });
     this.context = { ...base, nodes, hasOrder, orphans: new Set() };
-    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon() });
+    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), isBusy: () => this.#intake.isBusy() });
     this.#loops = new LoopHealth(log, now);
     this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;
   }

@@ -23,7 +23,13 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
     ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),
-    watch: ({ signal, onDrift, onError }) => watchMgmtNetworks({ shell: networks.shell, check: (at) => networks.check(at), onDrift, onError, signal }),
+    watch: ({ signal, whenCalm, onDrift, onError }) => {
+      const check = async (at: AbortSignal) => {
+        await whenCalm();
+        return await networks.check(at);
+      };
+      return watchMgmtNetworks({ shell: networks.shell, check, onDrift, onError, signal });
+    },
     writeNodeFiles: async (lab, node, entries, dns) => {
       const [hosts, resolvConf] = await Promise.all([writeHostsFile(stateDir, lab, node, entries), writeResolvConf(stateDir, lab, node, dns)]);
       return { hosts, resolvConf };

@@ -26,7 +26,12 @@ export class OrderIntake {
     return (this.#waiting.get(key) ?? 0) > 0;
   }
 
-  /** Orders that wait or run. */
+  /** Whether any order waits or runs. */
+  isBusy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Orders accepted and not yet answered. */
   get open(): number {
     return this.#context.ledger.state.open.size;
   }

@@ -1,4 +1,5 @@
 // Joins the three watches (engine, link plane, management networks) to those who act on what they see.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostContext } from './host-context.ts';
@@ -15,8 +16,12 @@ export type WatchContext = HostContext & {
   readonly recent: RecentEvents;
   /** Events may have been missed: everything is to be read. */
   readonly onGap: (what: 'engine') => void;
+  /** Whether orders wait or run. */
+  readonly isBusy: () => boolean;
 };
 
+const CALM_PATIENCE_MS = 3_000;
+const CALM_POLL_MS = 100;
 /** Repairs of a management interface; the same as for links. */
 const MGMT_WIRE_BUDGET = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
 
@@ -73,6 +78,7 @@ export class Watches {
     );
     await this.#context.hands.network.watch({
       signal,
+      whenCalm: () => this.#untilCalm(),
       onDrift: async () => this.#repairNetworks(),
       onError: (err) => this.#log.warn({ err }, 'watch of management networks complained'),
     });
@@ -86,6 +92,12 @@ export class Watches {
 
   stop(): void {
     this.#stop.abort();
+  }
+
+  /** Resolves when no order runs, or after a while: somebody's fault must not wait for a long command. */
+  async #untilCalm(): Promise<void> {
+    const giveUpAt = performance.now() + CALM_PATIENCE_MS;
+    while (this.#context.isBusy() && performance.now() < giveUpAt && !this.#stop.signal.aborted) await delay(CALM_POLL_MS);
   }
 
   #takeItem(item: WatchItem): void {
