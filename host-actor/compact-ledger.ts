@@ -48,6 +48,10 @@ function keptMarks(state: LedgerState, gone: ReadonlySet<LabId>): LedgerRecord[]
     const order = state.open.get(id);
     if (order !== undefined) for (const [index, result] of results) records.push({ r: 'exec', lab: order.lab, id, index, result });
   }
+  for (const [id, begun] of state.begunExecs) {
+    const order = state.open.get(id);
+    if (order !== undefined) records.push({ r: 'exec-begun', lab: order.lab, id, ...begun });
+  }
   return records;
 }
 

@@ -9,6 +9,8 @@ export const CRASH_POINTS = [
   'after-start-before-answer',
   'after-wire-before-answer',
   'after-remove-before-answer',
+  'before-exec',
+  'after-exec-before-result',
   'between-exec-commands',
   'before-report-write',
   'before-report-publish',

@@ -8,6 +8,7 @@ import type { HostContext, Seen } from './host-context.ts';
 import { isLive } from './node-states.ts';
 import { keyOf } from './node-placement.ts';
 import { isProviderError } from './providers/provider-error.ts';
+import type { ExecOnce } from './providers/provider.ts';
 import { prepareContainer, startContainer } from './start-node.ts';
 import type { NodeOrder } from './wire-of-order.ts';
 
@@ -64,10 +65,11 @@ export async function removeNode(context: HostContext, order: OrderOf<'node.remo
 /** Runs the commands one after another. One that fails, or cannot be run, is a result and not a failure of the order. */
 export async function execInNode(context: HostContext, order: OrderOf<'node.exec'>): Promise<Seen> {
   const results: ExecResult[] = [];
-  for (const [index, command] of order.commands.entries()) {
+  for (const index of order.commands.keys()) {
     // What ran before a crash of ours does not run again.
     const before = context.ledger.state.execs.get(order.id)?.get(index);
-    const result = before ?? (await runCommand(context, order, command));
+    const result = before ?? (await runCommand(context, order, index));
+    crashPoint('after-exec-before-result');
     if (before === undefined) await context.ledger.append([{ r: 'exec', lab: order.lab, id: order.id, index, result }], 'written');
     results.push(result);
     crashPoint('between-exec-commands');
@@ -75,17 +77,30 @@ export async function execInNode(context: HostContext, order: OrderOf<'node.exec
   return { type: 'node.exec-done', ...nodeOf(order), results };
 }
 
-async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, { command, target }: OrderOf<'node.exec'>['commands'][number]): Promise<ExecResult> {
+async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, index: number): Promise<ExecResult> {
+  const { command, target } = order.commands[index] ?? { command: '', target: 'container' };
   const about = { command, target };
   try {
     const { exitCode, stdout, stderr } = target === 'host' || order.node.runtime === 'host'
       ? await context.hands.sight.runCommand(command, { cwd: folderOf(order), timeoutMs: EXEC_TIMEOUT_MS })
-      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS });
+      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS, once: onceIn(context, order, index) });
     return { ...about, exitCode, stdout, stderr };
   } catch (error) {
     if (!isProviderError(error, 'exec-unparsable', 'exec-timeout', 'not-running', 'container-absent')) throw error;
     return { ...about, exitCode: -1, stdout: '', stderr: error.message };
   }
+}
+
+/** A command that the engine was given before a crash of ours does not run again, whether its result was written down or not. */
+function onceIn({ ledger }: HostContext, { lab, id }: OrderOf<'node.exec'>, index: number): ExecOnce {
+  const begun = ledger.state.begunExecs.get(id);
+  return {
+    begun: begun?.index === index ? begun.execId : undefined,
+    note: async (execId) => {
+      await ledger.append([{ r: 'exec-begun', lab, id, index, execId }], 'written');
+      crashPoint('before-exec');
+    },
+  };
 }
 
 /** Engine id of the node's container. @throws {HostActorError} `container-missing`. */

@@ -23,6 +23,8 @@ export const LedgerRecord = z.discriminatedUnion('r', [
   z.object({ r: z.literal('repairs'), ...ref, times: z.array(z.number()) }),
   z.object({ r: z.literal('rest'), ...ref, order: EffectId, why: RestReason }),
   z.object({ r: z.literal('exec'), lab: LabId, id: EffectId, index: z.number(), result: ExecResult }),
+  /** The engine knows the command under this id; whether it ran is asked there. */
+  z.object({ r: z.literal('exec-begun'), lab: LabId, id: EffectId, index: z.number(), execId: z.string() }),
   /** What is left of a lab that is gone: enough to know its old orders. */
   z.object({ r: z.literal('lab'), lab: LabId, term: z.number(), newest: EffectId, goneAt: EffectId.optional() }),
   z.object({ r: z.literal('engine-seen'), nanos: z.string() }),
@@ -47,6 +49,8 @@ export type LedgerState = {
   readonly repairs: Map<string, readonly number[]>;
   readonly rests: Map<string, Rest>;
   readonly execs: Map<EffectId, Map<number, ExecResult>>;
+  /** The command of an open exec order that was begun last. */
+  readonly begunExecs: Map<EffectId, { readonly index: number; readonly execId: string }>;
   readonly unsent: Map<string, OutMessage>;
   engineSeen: string | undefined;
   bootId: string | undefined;
@@ -58,7 +62,7 @@ const KEPT_ANSWERS = 4000;
 export function emptyLedger(): LedgerState {
   return {
     labs: new Map(), orders: new Map(), open: new Map(), answers: new Map(), repairs: new Map(), rests: new Map(),
-    execs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined,
+    execs: new Map(), begunExecs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined,
   };
 }
 
@@ -89,6 +93,9 @@ export function foldRecord(state: LedgerState, record: LedgerRecord): void {
       state.execs.set(record.id, results.set(record.index, record.result));
       return;
     }
+    case 'exec-begun':
+      state.begunExecs.set(record.id, { index: record.index, execId: record.execId });
+      return;
     case 'lab':
       state.labs.set(record.lab, { term: record.term, newest: record.newest, ...(record.goneAt === undefined ? {} : { goneAt: record.goneAt }) });
       return;
@@ -121,6 +128,7 @@ function foldAnswer(state: LedgerState, lab: LabId, observation: Observation): v
   if (id === undefined) return;
   state.open.delete(id);
   state.execs.delete(id);
+  state.begunExecs.delete(id);
   state.answers.delete(id);
   state.answers.set(id, { lab, observation });
   if (state.answers.size > 2 * KEPT_ANSWERS + state.orders.size) dropOldAnswers(state);

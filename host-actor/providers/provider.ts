@@ -128,6 +128,14 @@ export interface ExecResult {
   readonly truncated: boolean;
 }
 
+/** Makes a command run once, over crashes of its caller too. */
+export interface ExecOnce {
+  /** What `note` was given before such a crash. */
+  readonly begun: string | undefined;
+  /** Called when the engine knows the command, before it runs. */
+  note(execId: string): Promise<void>;
+}
+
 export type NodeEventAction =
   | 'create' | 'start' | 'die' | 'kill' | 'oom' | 'stop' | 'restart' | 'pause' | 'unpause' | 'rename' | 'destroy' | 'health_status';
 
@@ -194,7 +202,7 @@ export interface NodeProvider {
   inspect(key: NodeKey, options?: VerbOptions): Promise<InspectedNode>;
   listOwned(filter: { hostId: HostId; labId?: LabId; nodeId?: NodeId }, options?: VerbOptions): Promise<readonly ObservedNode[]>;
   logTail(runtimeId: string, options: VerbOptions & { lines: number; maxBytes?: number }): Promise<LogTail>;
-  exec(runtimeId: string, command: string | readonly string[], options?: VerbOptions & { timeoutMs?: number }): Promise<ExecResult>;
+  exec(runtimeId: string, command: string | readonly string[], options?: VerbOptions & { timeoutMs?: number; once?: ExecOnce }): Promise<ExecResult>;
   watchEvents(watch: { hostId: HostId; since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void>;
   readEventsSince(cursor: string, hostId: HostId, options?: VerbOptions): Promise<readonly NodeEvent[]>;
   engineInfo(options?: VerbOptions): Promise<EngineInfo>;

@@ -82,7 +82,7 @@ describe('Must be shown 3: kill -9 of all processes at once, the parent included
 
   const points = [
     'supervisor/before-append:2', 'supervisor/after-append:1', 'supervisor/after-append:4', 'supervisor/before-dispatch:2', 'after-accept-before-ack:1', 'after-ack-before-execute:2',
-    'after-create-before-start:2', 'after-start-before-answer:1', 'after-wire-before-answer:2', 'after-remove-before-answer:1', 'between-exec-commands:1', 'before-report-publish:3', 'after-report-before-mark:2',
+    'after-create-before-start:2', 'after-start-before-answer:1', 'after-wire-before-answer:2', 'after-remove-before-answer:1', 'before-exec:2', 'after-exec-before-result:1', 'between-exec-commands:1', 'before-report-publish:3', 'after-report-before-mark:2',
   ];
   it.each(points)('S11 S13: at %s', async (point) => {
     const mark = `/tmp/${OF.name}-mark-${process.pid}`;

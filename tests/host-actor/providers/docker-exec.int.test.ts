@@ -43,6 +43,21 @@ describe('exec in a node', () => {
     await eventually(async () => !(await execa('docker', ['top', node.runtimeId])).stdout.includes('sleep 4711'), { what: 'end of the command' });
   });
 
+  it('S11: runs a command once though its caller died before, while or after it ran', async () => {
+    const count = ['sh', '-c', 'echo x >> /tmp/once; sleep 0.3; test $(wc -l < /tmp/once) = 1'];
+    let begun: string | undefined;
+    const note = async (id: string) => void (begun = id);
+    const away = provider.exec(node.runtimeId, count, { once: { begun: undefined, note: async (id) => { await note(id); throw new Error('died before it ran'); } } });
+    await expect(away).rejects.toThrow('died before it ran');
+    const first = provider.exec(node.runtimeId, count, { once: { begun, note } });
+    await eventually(async () => (await execa('docker', ['exec', node.runtimeId, 'cat', '/tmp/once'])).stdout === 'x', { what: 'the command to run' });
+    expect(await provider.exec(node.runtimeId, count, { once: { begun, note } })).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(await first).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await provider.exec(node.runtimeId, count, { once: { begun, note } })).toMatchObject({ exitCode: 0 });
+    expect((await provider.exec(node.runtimeId, 'cat /tmp/once')).stdout).toBe('x\n');
+    expect(await provider.exec(node.runtimeId, 'true', { once: { begun: 'f'.repeat(64), note } })).toMatchObject({ exitCode: 0 });
+  });
+
   it('kills a command whose caller leaves', async () => {
     const leave = new AbortController();
     const running = provider.exec(node.runtimeId, 'sleep 4712', { signal: leave.signal });
