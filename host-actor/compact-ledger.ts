@@ -19,6 +19,7 @@ export function compactLedger(state: LedgerState, host: HostId): readonly Ledger
   for (const [id, { lab, observation }] of state.answers) {
     if (!gone.has(lab)) records.push({ r: 'answer', lab, id, report: { v: 1, id: `kept/${id}`, host, lab, observations: [observation] } });
   }
+  for (const told of state.started.values()) if (!gone.has(told.lab)) records.push({ r: 'started', ...told });
   records.push(...keptMarks(state, gone));
   for (const message of state.unsent.values()) records.push({ r: 'report', id: message.id, reports: [...message.reports] });
   return records;

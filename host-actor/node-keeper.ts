@@ -145,16 +145,11 @@ export class NodeKeeper {
     const before = states.get(order.lab, order.node.id);
     states.note(node);
     if (node.name !== order.node.containerName) await prepareContainer(this.#context, order);
-    const known = before.process === 'unknown' ? this.#answered(order) : before;
-    if (known.runtimeId === node.runtimeId && known.startedAt === node.startedAt && before.process !== 'down') return;
+    const known = before.process === 'unknown' ? ledger.state.started.get(key) : before;
+    if (known?.runtimeId === node.runtimeId && known.startedAt === node.startedAt && before.process !== 'down') return;
     if (ledger.state.rests.has(key)) await ledger.append([{ r: 'rest', lab: order.lab, kind: 'node', object: order.node.id, order: order.id, why: 'none' }], 'written');
     this.#reportStarted(order, node, 'external');
     links.refreshNode(order.lab, order.node.id, 'external');
-  }
-
-  #answered(order: StartOrder): { runtimeId?: string | undefined; startedAt?: number | undefined } {
-    const answer = this.#context.ledger.state.answers.get(order.id)?.observation;
-    return answer?.type === 'node.started' ? answer : {};
   }
 
   async #repair(order: StartOrder, key: string, found: InspectedNode): Promise<void> {

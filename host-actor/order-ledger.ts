@@ -1,7 +1,7 @@
 // What a host must not forget, folded from the records of its ledger: last orders, open orders, answers, repairs, unsent reports.
 import { z } from 'zod';
 import { Order } from '../machines/vocabulary/effect.ts';
-import { EffectId, LabId } from '../machines/vocabulary/ids.ts';
+import { EffectId, EpochMs, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Observation } from '../machines/vocabulary/observation.ts';
 import { ExecResult, Report } from '../machines/vocabulary/observation.ts';
 import { compareEffectIds, isLasting, objectKey, objectOf } from './order-object.ts';
@@ -27,6 +27,8 @@ export const LedgerRecord = z.discriminatedUnion('r', [
   z.object({ r: z.literal('exec-begun'), lab: LabId, id: EffectId, index: z.number(), execId: z.string() }),
   /** What is left of a lab that is gone: enough to know its old orders. */
   z.object({ r: z.literal('lab'), lab: LabId, term: z.number(), newest: EffectId, goneAt: EffectId.optional() }),
+  /** The last start of a node that was told; only in a compacted ledger. */
+  z.object({ r: z.literal('started'), lab: LabId, node: NodeId, runtimeId: z.string().optional(), startedAt: EpochMs }),
   z.object({ r: z.literal('engine-seen'), nanos: z.string() }),
   z.object({ r: z.literal('boot'), id: z.string() }),
 ]);
@@ -35,6 +37,7 @@ export type LedgerRecord = z.infer<typeof LedgerRecord>;
 /** `goneAt`: newest order when the lab was last gone; orders up to it count no more. */
 export type LabMemory = { readonly term: number; readonly newest: EffectId; readonly goneAt?: EffectId };
 export type Rest = { readonly order: EffectId; readonly why: RestReason };
+export type ToldStart = { readonly lab: LabId; readonly node: NodeId; readonly runtimeId?: string | undefined; readonly startedAt: EpochMs };
 export type OutMessage = { readonly id: string; readonly reports: readonly Report[] };
 
 /** Belongs to one writer, which changes it in place: a copy for each of 100,000 records would cost minutes. */
@@ -48,6 +51,8 @@ export type LedgerState = {
   readonly answers: Map<EffectId, { readonly lab: LabId; readonly observation: Observation }>;
   readonly repairs: Map<string, readonly number[]>;
   readonly rests: Map<string, Rest>;
+  /** Last start of each node that was told. */
+  readonly started: Map<string, ToldStart>;
   readonly execs: Map<EffectId, Map<number, ExecResult>>;
   /** The command of an open exec order that was begun last. */
   readonly begunExecs: Map<EffectId, { readonly index: number; readonly execId: string }>;
@@ -62,7 +67,7 @@ const KEPT_ANSWERS = 4000;
 export function emptyLedger(): LedgerState {
   return {
     labs: new Map(), orders: new Map(), open: new Map(), answers: new Map(), repairs: new Map(), rests: new Map(),
-    execs: new Map(), begunExecs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined,
+    started: new Map(), execs: new Map(), begunExecs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined,
   };
 }
 
@@ -99,6 +104,9 @@ export function foldRecord(state: LedgerState, record: LedgerRecord): void {
     case 'lab':
       state.labs.set(record.lab, { term: record.term, newest: record.newest, ...(record.goneAt === undefined ? {} : { goneAt: record.goneAt }) });
       return;
+    case 'started':
+      foldStart(state, record);
+      return;
     case 'engine-seen':
       state.engineSeen = record.nanos;
       return;
@@ -123,7 +131,13 @@ function foldOrder(state: LedgerState, order: Order): void {
   state.rests.delete(key);
 }
 
+function foldStart(state: LedgerState, { lab, node, runtimeId, startedAt }: ToldStart): void {
+  state.started.set(objectKey({ lab, kind: 'node', id: node }), { lab, node, runtimeId, startedAt });
+}
+
 function foldAnswer(state: LedgerState, lab: LabId, observation: Observation): void {
+  if (observation.type === 'node.started') foldStart(state, { lab, ...observation });
+  if (observation.type === 'node.removed') state.started.delete(objectKey({ lab, kind: 'node', id: observation.node }));
   const id = observation.effectId;
   if (id === undefined) return;
   state.open.delete(id);

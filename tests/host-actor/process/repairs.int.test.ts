@@ -133,7 +133,8 @@ describe('host-actor repairs', () => {
     await host.order(exec);
     await host.answer(exec.id);
     await docker('kill', n2);
-    await host.observe('node.started', (seen) => seen.node === 'n2', { from });
+    await host.observe('node.started', (seen) => seen.node === 'n2' && seen.cause === 'repair', { from });
+    expect(host.seen.slice(from).filter((seen) => seen.type === 'node.started' && seen.cause === 'external')).toEqual([]);
     expect(starts()).toBe(before);
   });
 
