@@ -21,7 +21,7 @@ export async function foldLab(log: Pick<EventLog<LogEntry>, 'read'>, lab: LabId,
 /** Folds all labs of the log; only those are read whose log is longer than their snapshot. A snapshot without a log is dropped. */
 export async function foldLabs(log: Pick<EventLog<LogEntry>, 'read' | 'readAll' | 'listLabs'>, snapshots: ReadonlyMap<LabId, Folded>): Promise<Map<LabId, Folded>> {
   const counts = await log.listLabs();
-  const labs = new Map([...counts.keys()].map((lab) => [lab, snapshots.get(lab) ?? { state: initialLab(lab), seq: 0 }]));
+  const labs = new Map([...counts].map(([lab, count]) => [lab, fitting(snapshots.get(lab), count) ?? { state: initialLab(lab), seq: 0 }]));
   const behind = [...labs].filter(([lab, folded]) => folded.state.n < (counts.get(lab) ?? 0));
   if (behind.length <= SINGLE_READS) {
     for (const [lab, folded] of behind) labs.set(lab, await foldLab(log, lab, folded));
@@ -34,6 +34,9 @@ export async function foldLabs(log: Pick<EventLog<LogEntry>, 'read' | 'readAll' 
   }
   return labs;
 }
+
+/** A snapshot that is ahead of its log belongs to a log that was pruned. */
+const fitting = (snapshot: Folded | undefined, count: number): Folded | undefined => (snapshot && snapshot.state.n <= count ? snapshot : undefined);
 
 function fold(before: Folded, record: { seq: number; entry: LogEntry }): Folded {
   return { state: evolve(before.state, record.entry).state, seq: record.seq };

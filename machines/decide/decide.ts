@@ -68,7 +68,8 @@ function decideNodes(command: Of<'node.start' | 'node.stop' | 'node.restart'>, s
 
 function needs(type: keyof typeof NODE_EVENTS, state: LabState, id: NodeId): boolean {
   const machine = state.nodes[id]?.machine;
-  if (!machine) return false;
+  // A node on its way out is in no file any more: only a deploy brings it back.
+  if (!machine || machine.context.desired === 'absent') return false;
   if (type === 'node.restart') return true;
   if (type === 'node.stop') return machine.context.desired !== 'stopped';
   return machine.context.desired !== 'running' || machine.value === 'failed' || machine.value === 'exited';
@@ -78,7 +79,8 @@ function decideRetry(command: Of<'lab.retry'>, state: LabState): Decision {
   const all = command.nodes.length === 0 && command.links.length === 0;
   const nodes = (all ? (Object.keys(state.nodes) as NodeId[]) : command.nodes).filter((id) => state.nodes[id]?.machine.value === 'failed');
   const links = (all ? (Object.keys(state.links) as LinkId[]) : command.links).filter((id) => state.links[id]?.machine.value === 'failed');
-  return nodes.length + links.length === 0 ? NOTHING : events({ type: 'RetryRequested', nodes: nodes.toSorted(), links: links.toSorted() });
+  const network = all && state.network.state === 'failed';
+  return nodes.length + links.length === 0 && !network ? NOTHING : events({ type: 'RetryRequested', nodes: nodes.toSorted(), links: links.toSorted() });
 }
 
 function decideLink(command: Of<'link.set'>, state: LabState): Decision {

@@ -40,7 +40,7 @@ function changeNode(draft: Draft, { id, action, spec, plan }: NodeChange): void 
   }
   if (!spec || !wanted) return;
   if (!present) draft.state.nodes[id] = { spec, plan: wanted, next: null, machine: newNodeMachine() };
-  else if (action === 'recreate') {
+  else if (action === 'recreate' || action === 'add') {
     draft.state.nodes[id] = { ...present, next: { spec, plan: wanted } };
     sendNode(draft, id, { type: 'want.recreate' });
     rejoinLinksOf(draft, id);

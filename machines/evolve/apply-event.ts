@@ -5,6 +5,7 @@ import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { applyDeploy } from './apply-deploy.ts';
 import { applyObservation } from './apply-observation.ts';
+import { splitDeadline } from './deadline-names.ts';
 import { networkHost } from './lab-parts.ts';
 
 /** Applies one recorded event. Never refuses: what an event cannot change, it leaves. Returns whether anything changed. */
@@ -25,6 +26,7 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return [
         ...event.nodes.map((node) => sendNode(draft, node, { type: 'retry' })),
         ...event.links.map((link) => sendLink(draft, link, { type: 'retry' })),
+        retryNetwork(draft),
       ].some(Boolean);
     case 'LinkSet':
       if (event.impairment) sendLink(draft, event.link, { type: 'impairment.set', impairment: event.impairment });
@@ -57,7 +59,7 @@ function applyDestroy(draft: Draft, event: { cleanup: boolean; keepMgmtNet: bool
 function applyDeadline(draft: Draft, name: string): boolean {
   if (draft.state.deadlines[name] === undefined) return false;
   delete draft.state.deadlines[name];
-  const [kind, target] = splitName(name);
+  const [kind, target] = splitDeadline(name);
   if (kind === 'startup-delay') draft.state.passed[name] = true;
   if (kind === 'retry-node') sendNode(draft, target as NodeId, { type: 'retry' });
   if (kind === 'retry-link') sendLink(draft, target as Parameters<typeof sendLink>[1], { type: 'retry' });
@@ -65,15 +67,11 @@ function applyDeadline(draft: Draft, name: string): boolean {
   return true;
 }
 
-function splitName(name: string): [string, string] {
-  const slash = name.indexOf('/');
-  return slash < 0 ? [name, ''] : [name.slice(0, slash), name.slice(slash + 1)];
-}
-
-function retryNetwork(draft: Draft): void {
+function retryNetwork(draft: Draft): boolean {
   const { network } = draft.state;
-  if (network.state !== 'failed' || !network.mgmt) return;
+  if (network.state !== 'failed' || !network.mgmt) return false;
   const removing = draft.state.lab.value === 'destroying';
   setNetwork(draft, { state: removing ? 'removing' : 'ensuring' });
   addEffect(draft, { type: removing ? 'network.remove' : 'network.ensure', target: '', host: networkHost(draft) });
+  return true;
 }

@@ -3,7 +3,8 @@ import type { Failure } from '../vocabulary/lab-view.ts';
 import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
-import { NETWORK_RETRY, retryDelayMs } from '../policy/retry-policy.ts';
+import { retryDelayMs } from '../policy/retry-policy.ts';
+import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { rejoinLinksOf } from './lab-parts.ts';
@@ -63,9 +64,15 @@ function applyStarted(draft: Draft, seen: Extract<Observation, { type: 'node.sta
     type: 'started', runtimeId: seen.runtimeId ?? null, pid: seen.pid ?? null, at: seen.startedAt, repaired: seen.cause === 'repair',
   });
   if (!isNews) return false;
+  // Commands that were on their way into the process before would count for this one.
+  if (draft.state.nodes[seen.node]?.machine.context.step === 0) dropExecOf(draft, seen.node);
   if (seen.cause !== 'order') draft.news.push(`node ${seen.node} runs again (${seen.cause})`);
   if (!hasSandbox(draft.state, seen.node) && before?.pid !== seen.pid) rejoinLinksOf(draft, seen.node);
   return true;
+}
+
+function dropExecOf(draft: Draft, node: NodeId): void {
+  for (const effect of Object.values(draft.state.pending)) if (effect.type === 'node.exec' && effect.target === node) dropEffect(draft, effect.id);
 }
 
 function applyDied(draft: Draft, seen: Extract<Observation, { type: 'node.died' }>): boolean {
@@ -157,11 +164,6 @@ function planRetry(draft: Draft, { effect, retryable }: { effect: PendingEffect;
   const delay = retryDelayMs(attemptsOf(draft, effect), { removing });
   if (delay === null) return;
   armDeadline(draft, retryName(effect), draft.at + delay);
-}
-
-function retryName(effect: PendingEffect): string {
-  if (effect.type.startsWith('node.')) return `retry-node/${effect.target}`;
-  return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : NETWORK_RETRY;
 }
 
 function attemptsOf(draft: Draft, effect: PendingEffect): number {

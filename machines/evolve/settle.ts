@@ -2,6 +2,7 @@
 import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { NETWORK_RETRY } from '../policy/retry-policy.ts';
+import { retryName, splitDeadline } from './deadline-names.ts';
 import { addEffect, armDeadline, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
@@ -16,6 +17,7 @@ export function settle(draft: Draft): void {
     for (const id of nodeIds(draft.state)) moved = settleNode(draft, id) || moved;
     for (const id of linkIds(draft.state)) moved = settleLink(draft, id) || moved;
   }
+  dropIdleRetries(draft);
   removeNetworkWhenLast(draft);
   sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
 }
@@ -85,6 +87,19 @@ function forgetLink(draft: Draft, id: LinkId): boolean {
   return true;
 }
 
+/** A retry is for something that has failed; whatever changed meanwhile needs none. */
+function dropIdleRetries(draft: Draft): void {
+  const { state } = draft;
+  for (const name of Object.keys(state.deadlines)) {
+    const [kind, target] = splitDeadline(name);
+    const idle =
+      (kind === 'retry-node' && state.nodes[target as NodeId]?.machine.value !== 'failed') ||
+      (kind === 'retry-link' && state.links[target as LinkId]?.machine.value !== 'failed') ||
+      (kind === 'retry-network' && state.network.state !== 'failed');
+    if (idle) delete state.deadlines[name];
+  }
+}
+
 function removeNetworkWhenLast(draft: Draft): void {
   const { state } = draft;
   if (state.lab.value !== 'destroying' || nodeIds(state).length > 0 || linkIds(state).length > 0) return;
@@ -105,16 +120,22 @@ const BUSY_LINK = new Set(['waiting', 'joining', 'repairing', 'removing']);
 /** What the parts add up to. A wait that cannot end by itself counts as a fault, not as being busy. */
 export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
   let busy = state.network.state === 'ensuring' || state.network.state === 'removing';
-  let bad = state.network.state === 'failed';
+  let bad = false;
+  const fail = (retry: string): void => {
+    // What will be tried again by itself has not failed for good.
+    if (state.deadlines[retry] === undefined) bad = true;
+    else busy = true;
+  };
+  if (state.network.state === 'failed') fail(NETWORK_RETRY);
   for (const node of Object.values(state.nodes)) {
-    if (node.machine.value === 'failed') bad = true;
+    if (node.machine.value === 'failed') fail(retryName({ type: 'node.start', target: node.spec.id }));
     else if (BUSY_NODE.has(node.machine.value)) {
       if (nodeWait(state, node).blocked) bad = true;
       else busy = true;
     }
   }
   for (const link of Object.values(state.links)) {
-    if (link.machine.value === 'failed') bad = true;
+    if (link.machine.value === 'failed') fail(retryName({ type: 'link.ensure', target: link.spec.id }));
     else if (BUSY_LINK.has(link.machine.value)) {
       if (linkWait(state, link.spec.id).blocked) bad = true;
       else busy = true;

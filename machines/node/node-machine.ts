@@ -10,11 +10,15 @@ export type NodeContext = {
   runtimeId: string | null;
   pid: number | null;
   startedAt: number | null;
-  /** Index of the next boot step (see node-steps.ts); equal to the number of steps once all are done. */
+  /** Index of the next boot step (see boot-steps.ts); equal to the number of steps once all are done. */
   step: number;
   health: 'none' | 'starting' | 'healthy' | 'unhealthy';
   repairs: number;
   execFailures: number;
+  /** All steps were taken once: a restart of the same container takes none of them again. */
+  booted: boolean;
+  /** The present generation is on its way out, another one comes: a removal that failed is tried again, never skipped. */
+  remaking: boolean;
   /** The steps run again after the host made the container anew: what they find done already is no failure. */
   rerun: boolean;
   /** Failed tries of the present order since it last succeeded. */
@@ -54,7 +58,8 @@ const base = setup({
     wantsRunning: ({ context }) => context.desired === 'running',
     wantsStopped: ({ context }) => context.desired === 'stopped',
     wantsRecreate: ({ context }) => context.desired !== 'absent',
-    isSameProcessSpace: ({ context, event }) => event.type === 'started' && event.runtimeId === context.runtimeId && context.step > 0,
+    isSameProcessSpace: ({ context, event }) => event.type === 'started' && event.runtimeId === context.runtimeId && context.booted,
+    isRemaking: ({ context }) => context.remaking,
     leftCleanly: ({ event }) => event.type === 'left' && event.clean,
   },
   actions: {
@@ -64,10 +69,10 @@ const base = setup({
     remove: emit({ type: 'node.remove' }),
     desireRunning: assign({ desired: 'running', failure: null, attempts: 0 }),
     desireStopped: assign({ desired: 'stopped', failure: null, attempts: 0 }),
-    desireAbsent: assign({ desired: 'absent', failure: null, attempts: 0 }),
+    desireAbsent: assign({ desired: 'absent', remaking: false, failure: null, attempts: 0 }),
+    desireRemake: assign({ desired: 'running', remaking: true, failure: null, attempts: 0 }),
     noteRuntime: assign({
-      runtimeId: ({ context, event }) => (event.type === 'prepared' || event.type === 'started' ? event.runtimeId : context.runtimeId),
-      attempts: 0,
+      runtimeId: ({ context, event }) => (event.type === 'prepared' ? event.runtimeId : context.runtimeId),
       failure: null,
     }),
     noteStarted: assign({
@@ -81,14 +86,15 @@ const base = setup({
       health: 'none',
     }),
     noteDown: assign({ pid: null, startedAt: null, health: 'none' }),
-    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0, rerun: false }),
+    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0, rerun: false, remaking: false, booted: false }),
     noteFailure: assign({
       failure: ({ context, event }) => ('failure' in event ? event.failure : context.failure),
       attempts: ({ context }) => context.attempts + 1,
     }),
     clearFailure: assign({ failure: null, attempts: 0 }),
     clearFailureKeepAttempts: assign({ failure: null }),
-    restartSteps: assign({ step: 0 }),
+    restartSteps: assign({ step: 0, booted: false }),
+    noteBooted: assign({ booted: true }),
     advance: assign({ step: ({ context }) => context.step + 1 }),
     noteExec: assign({
       execFailures: ({ context, event }) =>
@@ -104,7 +110,7 @@ const alive = {
   'want.stopped': { target: '#node.stopping', actions: ['desireStopped', 'stop'] },
   'want.restart': { target: '#node.stopping', actions: ['desireRunning', 'stop'] },
   'want.absent': { target: '#node.removing', actions: ['desireAbsent', 'remove'] },
-  'want.recreate': { target: '#node.removing', actions: ['desireRunning', 'remove'] },
+  'want.recreate': { target: '#node.removing', actions: ['desireRemake', 'remove'] },
   died: { target: '#node.recovering', actions: ['noteDown', 'noteFailure'] },
   left: [
     { guard: 'leftCleanly', target: '#node.exited', actions: 'noteDown' },
@@ -122,14 +128,14 @@ const resting = {
   'want.running': { target: '#node.waiting', actions: 'desireRunning' },
   'want.restart': { target: '#node.waiting', actions: 'desireRunning' },
   'want.absent': { target: '#node.removing', actions: ['desireAbsent', 'remove'] },
-  'want.recreate': { target: '#node.removing', actions: ['desireRunning', 'remove'] },
+  'want.recreate': { target: '#node.removing', actions: ['desireRemake', 'remove'] },
 } as const;
 
 export const nodeMachine = base.createMachine({
   id: 'node',
   context: {
     desired: 'absent', runtimeId: null, pid: null, startedAt: null, step: 0,
-    health: 'none', repairs: 0, execFailures: 0, rerun: false, attempts: 0, failure: null,
+    health: 'none', repairs: 0, execFailures: 0, rerun: false, remaking: false, booted: false, attempts: 0, failure: null,
   },
   initial: 'absent',
   states: {
@@ -151,7 +157,7 @@ export const nodeMachine = base.createMachine({
         'want.running': { actions: 'desireRunning' },
         'want.stopped': { actions: 'desireStopped' },
         'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
-        'want.recreate': { target: 'removing', actions: ['desireRunning', 'remove'] },
+        'want.recreate': { target: 'removing', actions: ['desireRemake', 'remove'] },
       },
     },
     waiting: {
@@ -177,7 +183,7 @@ export const nodeMachine = base.createMachine({
 
         'step.done': { actions: 'advance' },
         executed: { actions: ['noteExec', 'advance'] },
-        'steps.finished': { target: 'running' },
+        'steps.finished': { target: 'running', actions: 'noteBooted' },
         started: [
           { guard: 'isSameProcessSpace', actions: 'noteStarted' },
           { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
@@ -219,7 +225,7 @@ export const nodeMachine = base.createMachine({
         'want.restart': { actions: 'desireRunning' },
         'want.stopped': { actions: 'desireStopped' },
         'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
-        'want.recreate': { target: 'removing', actions: ['desireRunning', 'remove'] },
+        'want.recreate': { target: 'removing', actions: ['desireRemake', 'remove'] },
       },
     },
     stopped: {
@@ -245,7 +251,7 @@ export const nodeMachine = base.createMachine({
         failed: { target: 'failed', actions: 'noteFailure' },
         'want.running': { actions: 'desireRunning' },
         'want.restart': { actions: 'desireRunning' },
-        'want.recreate': { actions: 'desireRunning' },
+        'want.recreate': { actions: 'desireRemake' },
         'want.stopped': { actions: 'desireStopped' },
         'want.absent': { actions: 'desireAbsent' },
       },
@@ -253,15 +259,22 @@ export const nodeMachine = base.createMachine({
     failed: {
       on: {
         retry: [
+          { guard: 'isRemaking', target: 'removing', actions: ['clearFailureKeepAttempts', 'remove'] },
           { guard: 'wantsRunning', target: 'preparing', actions: ['clearFailureKeepAttempts', 'prepare'] },
           { guard: 'wantsStopped', target: 'stopping', actions: ['clearFailureKeepAttempts', 'stop'] },
           { target: 'removing', actions: ['clearFailureKeepAttempts', 'remove'] },
         ],
-        'want.running': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
-        'want.restart': { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        'want.running': [
+          { guard: 'isRemaking', target: 'removing', actions: ['desireRunning', 'remove'] },
+          { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        ],
+        'want.restart': [
+          { guard: 'isRemaking', target: 'removing', actions: ['desireRunning', 'remove'] },
+          { target: 'preparing', actions: ['desireRunning', 'prepare'] },
+        ],
         'want.stopped': { target: 'stopping', actions: ['desireStopped', 'stop'] },
         'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
-        'want.recreate': { target: 'removing', actions: ['desireRunning', 'remove'] },
+        'want.recreate': { target: 'removing', actions: ['desireRemake', 'remove'] },
         started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
       },
     },

@@ -14,16 +14,22 @@ export function planChanges(state: LabState, spec: LabSpec, options: Options): C
     ...Object.keys(state.links).filter((id) => !links.has(id)).map((id) => change('link', id, 'remove', 'not in the lab file any more')),
     ...Object.keys(state.nodes).filter((id) => !nodes.has(id)).map((id) => change('node', id, 'remove', 'not in the lab file any more')),
   ];
-  const recreated = new Set<string>();
-  const nodeChanges = spec.nodes.flatMap((node) => {
-    const step = nodeChange(state, node, { ...options, recreated });
-    if (step?.action === 'recreate') recreated.add(node.id);
-    return step ? [step] : [];
-  });
-  return [...gone, ...nodeChanges, ...spec.links.flatMap((link) => linkChange(state, link) ?? [])];
+  const network = state.network.state === 'failed' ? [change('mgmt', options.mgmt.network, 'update', `it has failed: ${state.network.failure?.message ?? 'unknown'}`)] : [];
+  return [...gone, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link) ?? [])];
 }
 
 const change = (object: Change['object'], id: string, action: Change['action'], reason: string): Change => ({ object, id, action, reason });
+
+/** A node may share the namespace of one that comes after it, so the list is made until no further node is drawn in. */
+function nodeChanges(state: LabState, spec: LabSpec, options: Options): Change[] {
+  const recreated = new Set<string>();
+  for (;;) {
+    const before = recreated.size;
+    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated }) ?? []);
+    for (const step of steps) if (step.action === 'recreate') recreated.add(step.id);
+    if (recreated.size === before) return steps;
+  }
+}
 
 function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string> }): Change | null {
   const present = state.nodes[node.id];

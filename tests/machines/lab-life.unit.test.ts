@@ -263,7 +263,7 @@ describe('trouble', () => {
     sim.run((order, at) => (order.type === 'network.ensure'
       ? { type: 'effect.failed', effectId: order.id, at, code: 'unexpected', message: 'ENOENT', retryable: true, log: [] }
       : idealHost(order, at)));
-    expect(sim.state.lab.value).toBe('degraded');
+    expect(sim.state.network.state).toBe('failed');
     sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });
     sim.run();
     expect(sim.state.lab.value).toBe('destroyed');
