@@ -19,7 +19,7 @@ import { createDispatcher } from './dispatch.ts';
 import { collectFacts, firstLabNumber } from './facts.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry } from './host-registry.ts';
-import { LabActor } from './lab-actor.ts';
+import { LabActor, SteppedDownError } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
 import { publishNotice, renderNotice, renderProgress } from './notices.ts';
 import { foldLab, foldLabs } from './resume-lab.ts';
@@ -40,6 +40,7 @@ export type Supervisor = {
 };
 
 const TAKEOVERS_AT_ONCE = 32;
+const AGAIN_MS = 1_000;
 
 const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
 
@@ -57,7 +58,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   const deadlines = createDeadlines({
     now,
     passed: (lab, name) => {
-      actors.get(lab)?.record({ type: 'DeadlinePassed', name }).catch((error: unknown) => logger.error({ err: error, labId: lab, name }, 'deadline could not be recorded'));
+      const actor = actors.get(lab);
+      actor?.record({ type: 'DeadlinePassed', name }).catch((error: unknown) => {
+        logger.error({ err: error, labId: lab, name }, 'deadline could not be recorded, it is tried again');
+        setTimeout(() => deadlines.watch(lab, actors.get(lab)?.state.deadlines ?? {}), AGAIN_MS).unref();
+      });
     },
   });
   const factsOf = (labId: LabId): Facts =>
@@ -100,7 +105,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
 
   async function resume(): Promise<void> {
     const began = now();
-    for (const [labId, folded] of await foldLabs(log, await snapshots.load())) actors.set(labId, new LabActor(labId, folded, actorParts));
+    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable: (lab, error) => logger.error({ err: error, labId: lab }, 'log of lab cannot be read, the lab is left alone') })) actors.set(labId, new LabActor(labId, folded, actorParts));
     const live = [...actors.values()].filter((actor) => isLive(actor.state));
     await Promise.all(hostsOf(live).map(async (host) => await hosts.expect(host)));
     for (const actor of live) toTake.add(actor);
@@ -123,7 +128,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
     try {
       await actor.record({ type: 'TakenOver', term: actor.state.term + 1, supervisor: id });
     } catch (error) {
-      logger.error({ err: error, labId: actor.id }, 'lab could not be taken over');
+      logger.error({ err: error, labId: actor.id }, 'lab could not be taken over, it is tried again');
+      setTimeout(() => {
+        toTake.add(actor);
+        void takeOver(actor);
+      }, AGAIN_MS).unref();
       return;
     }
     const stillOwed = owed.filter((effect) => actor.state.pending[effect.id]);
@@ -143,7 +152,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       for (const { observation } of seen) {
         if (observation.type === 'node.progress') publishNotice(nc, renderProgress(actor.state, observation.at, { node: observation.node, text: observation.text }));
       }
-      await actor.report(seen.filter(({ observation }) => observation.type !== 'node.progress'));
+      // A lab that cannot fold a report must not have the reports of all others come again without end.
+      await actor.report(seen.filter(({ observation }) => observation.type !== 'node.progress')).catch((error: unknown) => {
+        if (error instanceof SteppedDownError) throw error;
+        logger.error({ err: error, labId, reports: ofLab.length }, 'reports could not be folded and are dropped');
+      });
     }));
   }
 

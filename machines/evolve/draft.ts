@@ -6,6 +6,7 @@ import type { NodeEvent } from '../node/node-machine.ts';
 import type { LinkEvent } from '../link/link-machine.ts';
 import type { LabMachineEvent } from '../lab/lab-machine.ts';
 import type { LabState, LinkRecord, NetworkRecord, NodeRecord } from './lab-state.ts';
+import { overLogs } from './lab-state.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -31,7 +32,7 @@ export type Draft = {
 export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term: number }): Draft {
   return {
     state: {
-      ...state, n: entry.n, term: entry.term,
+      ...state, n: entry.n, term: entry.term, born: state.n === 0 ? Math.floor(entry.at / 1000) : state.born,
       nodes: { ...state.nodes }, links: { ...state.links }, pending: { ...state.pending },
       deadlines: { ...state.deadlines }, passed: { ...state.passed },
     },
@@ -80,7 +81,7 @@ export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void
     if (older.target === effect.target && supersedes(effect.type, older.type)) dropEffect(draft, older.id);
   }
   draft.effects += 1;
-  const id = EffectIdSchema.parse(`${draft.state.id}/${draft.state.n}/${draft.effects}`);
+  const id = EffectIdSchema.parse(`${draft.state.id}/${overLogs(draft.state.born, draft.state.n)}/${draft.effects}`);
   draft.state.pending[id] = { ...effect, id };
   draft.created.add(id);
 }

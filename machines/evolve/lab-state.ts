@@ -11,7 +11,7 @@ import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
@@ -39,6 +39,8 @@ export type LabState = {
   readonly id: LabId;
   /** Number of the last entry folded in; 0 = no entry yet. */
   readonly n: number;
+  /** Second of the first entry (epoch): tells this log of the lab from one before it that was pruned or lost. */
+  readonly born: number;
   readonly term: number;
   readonly lab: Plain<LabContext>;
   readonly spec: LabSpec | null;
@@ -59,13 +61,19 @@ export type LabState = {
 /** The lab before its first entry. */
 export function initialLab(id: LabId): LabState {
   return {
-    id, n: 0, term: 0,
+    id, n: 0, born: 0, term: 0,
     lab: labStepper.initial(),
     spec: null, plan: null,
     network: { state: 'absent', mgmt: null, foreign: false, failure: null, attempts: 0 },
     nodes: {}, links: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
   };
 }
+
+/**
+ * A number of this lab's log (entry, term) made to grow over logs too: hosts remember more than one log of a lab, and what they
+ * remember of an older one must never fit an order of this one.
+ */
+export const overLogs = (born: number, number: number): number => born * 1_000_000 + number;
 
 export const newNodeMachine = (): Plain<NodeContext> => nodeStepper.initial();
 export const newLinkMachine = (): Plain<LinkContext> => linkStepper.initial();

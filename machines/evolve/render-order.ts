@@ -4,6 +4,7 @@ import type { Attachment, HostsEntry, LabContext, Order, PendingEffect } from '.
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
 import { LINK_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
+import { overLogs } from './lab-state.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Null when the object of the effect is no more: then nobody needs the order. */
@@ -18,7 +19,7 @@ export function renderOrder(state: LabState, effect: PendingEffect): Order | nul
 }
 
 type EffectOf<T extends PendingEffect['type']> = PendingEffect & { type: T };
-const head = (state: LabState, effect: PendingEffect) => ({ id: effect.id, lab: state.id, host: effect.host, term: state.term });
+const head = (state: LabState, effect: PendingEffect) => ({ id: effect.id, lab: state.id, host: effect.host, term: overLogs(state.born, state.term) });
 
 function renderNetwork(state: LabState, effect: EffectOf<'network.ensure' | 'network.remove'>): Order | null {
   const { mgmt } = state.network;

@@ -3,6 +3,7 @@ import type { HostId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan, PortLease } from '../vocabulary/lab-plan.ts';
 import type { Rejection } from '../vocabulary/command.ts';
+import { overLogs } from '../evolve/lab-state.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { assignMgmtAddresses } from './assign-mgmt-addresses.ts';
 import type { MgmtAddresses } from './assign-mgmt-addresses.ts';
@@ -49,8 +50,9 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
+  const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
   const nodes = Object.fromEntries(spec.nodes.map((node) =>
-    [node.id, planNode({ node, state, host: host.id, leases, address: addresses.addresses[node.id], isNew: fresh.has(node.id) })]));
+    [node.id, planNode({ node, state, generation, host: host.id, leases, address: addresses.addresses[node.id], isNew: fresh.has(node.id) })]));
   const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, host: host.id, leases })]));
   return { plan: { labNumber, nextPort: leases.next(), mgmt, nodes, links }, changes };
 }
@@ -100,14 +102,14 @@ function createLeases(labNumber: number, first: number): Leases {
   };
 }
 
-type NodeInput = { node: NodeSpec; state: LabState; host: HostId; leases: Leases; address: MgmtAddresses | undefined; isNew: boolean };
+type NodeInput = { node: NodeSpec; state: LabState; generation: number; host: HostId; leases: Leases; address: MgmtAddresses | undefined; isNew: boolean };
 
-function planNode({ node, state, host, leases, address, isNew }: NodeInput): NodePlan {
+function planNode({ node, state, generation, host, leases, address, isNew }: NodeInput): NodePlan {
   const present = state.nodes[node.id];
   const standing = present?.next?.plan ?? present?.plan;
   if (standing && !isNew) return standing;
   const mgmt = hasMgmt(node) && address ? { ...withoutUndefined({ ipv4: address.ipv4, ipv6: address.ipv6 }), port: leases.port() } : undefined;
-  return withoutUndefined({ host: standing?.host ?? host, generation: state.n + 1, mgmt, ports: node.ports });
+  return withoutUndefined({ host: standing?.host ?? host, generation, mgmt, ports: node.ports });
 }
 
 type LinkInput = { link: LinkSpec; state: LabState; host: HostId; leases: Leases };

@@ -19,7 +19,7 @@ export type LinkId = z.infer<typeof LinkId>;
 export const HostId = name.brand<'HostId'>();
 export type HostId = z.infer<typeof HostId>;
 
-/** `lab/seq/n`: derived from the log entry that caused the effect, so a replay makes the same id. */
+/** `lab/entry/n`: derived from the log entry that caused the effect (its number made to grow over logs of the lab), so a replay makes the same id. */
 export const EffectId = z.string().min(1).max(300).brand<'EffectId'>();
 export type EffectId = z.infer<typeof EffectId>;
 

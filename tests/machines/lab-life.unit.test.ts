@@ -116,7 +116,7 @@ describe('a management network of somebody else', () => {
     const link = sim.orders.find((order) => order.type === 'link.ensure');
     expect(link).toMatchObject({ a: { container: 'clab-t-a' }, b: { container: 'clab-t-b' } });
     const earlier = sim.orders.length;
-    sim.observe({ type: 'node.started', node: node('a'), generation: 1, at: sim.at, runtimeId: 'c-a-1', pid: 77, startedAt: sim.at, cause: 'repair' });
+    sim.observe({ type: 'node.started', node: node('a'), generation: 1_000_001, at: sim.at, runtimeId: 'c-a-1000001', pid: 77, startedAt: sim.at, cause: 'repair' });
     sim.run(foreign);
     expect(sim.orders.slice(earlier).map((order) => order.type)).toContain('link.ensure');
     expect(sim.states()).toMatchObject({ a: 'running', 'a:eth1--b:eth1': 'up' });
@@ -153,7 +153,7 @@ describe('stages', () => {
     sim.command(deploy(aLab([aNode('a', { startupDelaySeconds: 5 })])));
     sim.run();
     expect(sim.states()).toEqual({ a: 'waiting' });
-    expect(Object.keys(sim.state.deadlines)).toEqual(['startup-delay/a/1']);
+    expect(Object.keys(sim.state.deadlines)).toEqual(['startup-delay/a/1000001']);
     sim.passDeadline();
     sim.run();
     expect(sim.states()).toEqual({ a: 'running' });
@@ -165,10 +165,10 @@ describe('trouble', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
     sim.run();
-    const about = { node: node('a'), generation: 1, at: sim.at };
+    const about = { node: node('a'), generation: 1_000_001, at: sim.at };
     sim.observe({ type: 'node.died', ...about, exitCode: 137, oomKilled: false, log: ['last words'], next: 'restart' });
     expect(sim.states()['a']).toBe('recovering');
-    sim.observe({ type: 'node.started', ...about, runtimeId: 'c-a-1', pid: 7, startedAt: sim.at, cause: 'repair' });
+    sim.observe({ type: 'node.started', ...about, runtimeId: 'c-a-1000001', pid: 7, startedAt: sim.at, cause: 'repair' });
     expect(sim.states()['a']).toBe('running');
     expect(sim.state.nodes[node('a')]?.machine.context.repairs).toBe(1);
   });
@@ -177,7 +177,7 @@ describe('trouble', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
     sim.run();
-    const about = { node: node('a'), generation: 1, at: sim.at };
+    const about = { node: node('a'), generation: 1_000_001, at: sim.at };
     sim.observe({ type: 'node.died', ...about, exitCode: 137, oomKilled: false, log: [], next: 'restart' });
     sim.observe({ type: 'node.started', ...about, runtimeId: 'another', pid: 7, startedAt: sim.at, cause: 'repair' });
     expect(sim.orders.filter((order) => order.type === 'node.exec')).toHaveLength(2);

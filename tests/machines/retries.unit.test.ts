@@ -116,9 +116,9 @@ describe('nodes in transit', () => {
       }
       return idealHost(order, at);
     });
-    const about = { node: node('a'), generation: 1, at: sim.at };
+    const about = { node: node('a'), generation: 1_000_001, at: sim.at };
     sim.observe({ type: 'node.died', ...about, exitCode: 1, oomKilled: false, log: [], next: 'restart' });
-    sim.observe({ type: 'node.started', ...about, runtimeId: 'c-a-1', pid: 9, startedAt: sim.at, cause: 'repair' });
+    sim.observe({ type: 'node.started', ...about, runtimeId: 'c-a-1000001', pid: 9, startedAt: sim.at, cause: 'repair' });
     sim.run();
     expect(sim.orders.filter((order) => order.type === 'node.exec')).toHaveLength(2);
     expect(sim.states()).toEqual({ a: 'running' });
