@@ -45,7 +45,7 @@ process.once('SIGINT', () => ending.abort());
 
 await actor.open();
 // What was ordered is kept whether NATS answers or not.
-const keeping = actor.start().catch((err: unknown) => log.error({ err }, 'host-actor could not begin to keep its orders'));
+const keeping = actor.start().catch((err: unknown) => giveUp(err, 'host-actor could not begin to keep its orders'));
 void provider.removeStrayProbes().catch((err: unknown) => log.debug({ err }, 'probes of an earlier run could not be removed'));
 const nc = await connect(config, ending.signal);
 const leave = nc === undefined ? async () => {} : await serve(nc);
@@ -54,6 +54,12 @@ log.info('host-actor ends, nodes and links stay');
 await Promise.race([leave().then(() => keeping).then(() => actor.stop()), delay(END_WITHIN_MS)]);
 await nc?.close();
 process.exit(0);
+
+/** Half alive is worse than dead: the parent starts the process again, which reads what is on disk. */
+function giveUp(err: unknown, what: string): never {
+  log.fatal({ err }, what);
+  process.exit(1);
+}
 
 async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const facts = { version: await readVersion(), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
@@ -66,7 +72,8 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   actor.connect((reports, id) => publishReports(connection, config.host, reports, id));
   const consuming = consumeOrders(connection, config.host, {
     schema: z.unknown(),
-    handle: (orders) => actor.accept(orders),
+    // Only the disk can refuse orders; what is in memory then is more than what would be there after a crash.
+    handle: (orders) => actor.accept(orders).catch((err: unknown) => giveUp(err, 'orders could not be written to the ledger')),
     onProblem: (err) => log.warn({ err }, 'queue of orders complained'),
   });
   serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint });
