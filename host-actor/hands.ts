@@ -9,7 +9,8 @@ import type { NodeFiles } from './mgmt-network/node-files.ts';
 import type { HostsBlockEntry } from './mgmt-network/host-hosts-block.ts';
 import type { ExecResult, NodeProvider } from './providers/provider.ts';
 
-export type LinkPlane = TcLinkPlane;
+/** What is asked of a link plane. */
+export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'forgetInner' | 'watch'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove'> };
 
 export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 

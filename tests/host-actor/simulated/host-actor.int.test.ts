@@ -1,0 +1,159 @@
+// The host-actor on a host without machines: many labs, refusals, deaths and restarts, all on the real ledger.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HostActor } from '../../../host-actor/host-actor.ts';
+import { LinkPlaneError } from '../../../host-actor/link-plane/link-plane-error.ts';
+import { ProviderError } from '../../../host-actor/providers/provider-error.ts';
+import type { SimulatedHands } from '../../../host-actor/providers/simulated/simulated-hands.ts';
+import { makeSimulatedHands } from '../../../host-actor/providers/simulated/simulated-hands.ts';
+import type { Order } from '../../../machines/vocabulary/effect.ts';
+import { HostId, NodeId } from '../../../machines/vocabulary/ids.ts';
+import type { Observation } from '../../../machines/vocabulary/observation.ts';
+import { eventually } from '../../support/eventually.ts';
+import { TestLab } from '../process/test-lab.ts';
+
+const host = HostId.parse('sim');
+const NODES = ['n0', 'n1', 'n2', 'n3', 'n4'];
+
+describe('host-actor on a simulated host', () => {
+  let hands: SimulatedHands;
+  let actor: HostActor;
+  let folder: string;
+  const seen: Observation[] = [];
+
+  const open = async (): Promise<void> => {
+    actor = new HostActor({ hands, ledgerDir: folder, log: pino({ level: 'silent' }) });
+    await actor.open();
+    actor.connect(async (reports) => { for (const report of reports) seen.push(...report.observations); });
+    await actor.start();
+  };
+  const answers = async (orders: readonly Order[]): Promise<Observation[]> => {
+    const ids = new Map(orders.map(({ id }, index) => [String(id), index]));
+    await eventually(() => new Set(seen.flatMap(({ effectId }) => (effectId !== undefined && ids.has(effectId) ? [effectId] : []))).size === ids.size, { what: 'all answers', timeoutMs: 60_000 });
+    return orders.flatMap(({ id }) => seen.findLast((one) => one.effectId === id) ?? []);
+  };
+  const newLab = (name: string) => new TestLab({ name, host, number: 1, nodes: NODES });
+  const ring = (lab: TestLab, type: 'link.ensure' | 'link.remove') => NODES.map((node, i) => lab.link(type, i, [`${node}:eth1`, `${NODES[(i + 1) % NODES.length]}:eth2`]));
+  const deploy = (lab: TestLab) => [lab.network('network.ensure'), ...NODES.map((node) => lab.node('node.prepare', node)), ...ring(lab, 'link.ensure'), ...NODES.map((node) => lab.node('node.start', node))];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tha-sim-'));
+    hands = makeSimulatedHands(host);
+    seen.length = 0;
+    await open();
+  });
+  afterEach(async () => {
+    await actor.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('deploys a lab in one batch of wires, each container made and started once', async () => {
+    const orders = deploy(newLab('l'));
+    await actor.accept(orders);
+    for (const answer of await answers(orders)) expect(answer.type).not.toBe('effect.failed');
+    expect(hands.provider.calls).toMatchObject({ create: NODES.length, start: NODES.length });
+    expect(hands.plane.batches).toBe(1);
+    expect(hands.plane.wires.size).toBe(2 * NODES.length);
+  });
+
+  it('keeps a hundred labs over a restart of ours, touching none of them', async () => {
+    const labs = Array.from({ length: 100 }, (_unused, n) => newLab(`l${n}`));
+    const orders = labs.flatMap(deploy);
+    for (const lab of labs) await actor.accept(orders.filter((order) => order.lab === lab.lab));
+    await answers(orders);
+    const calls = { ...hands.provider.calls };
+    await actor.stop();
+    const told = seen.length;
+    await open();
+    expect(actor.status()).toMatchObject({ orders: { last: 100 * (1 + 2 * NODES.length), open: 0 }, nodes: { running: 500 } });
+    expect(hands.provider.calls).toEqual(calls);
+    expect(seen.slice(told).filter(({ type }) => type === 'node.started' || type === 'link.repaired')).toEqual([]);
+  });
+
+  it('S21: a death of one node is no matter of the others', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    hands.provider.end(lab.lab, NodeId.parse('n1'), { exitCode: 1, by: 'itself' });
+    await eventually(() => seen.some((one) => one.type === 'node.started' && one.node === 'n1' && one.cause === 'repair'), { what: 'repair' });
+    expect(hands.provider.calls.start).toBe(NODES.length + 1);
+    expect(new Set(seen.flatMap((one) => (one.type === 'node.died' ? [one.node] : [])))).toEqual(new Set(['n1']));
+    hands.provider.removeByHand(lab.lab, NodeId.parse('n2'));
+    await eventually(() => seen.some((one) => one.type === 'node.started' && one.node === 'n2' && one.cause === 'repair'), { what: 'return of n2' });
+    expect(hands.provider.calls.create).toBe(NODES.length + 1);
+  });
+
+  it('takes carrier from the neighbours of a dead node and gives it back', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    const stop = lab.nextEntry().node('node.stop', 'n1');
+    await actor.accept([stop]);
+    await answers([stop]);
+    const held = seen.filter((one) => one.type === 'link.joined' && one.held.length > 0);
+    expect(held.map((one) => (one.type === 'link.joined' ? one.link : ''))).toEqual(['n0:eth1--n1:eth2', 'n1:eth1--n2:eth2']);
+    const start = lab.nextEntry().node('node.start', 'n1');
+    await actor.accept([start]);
+    await answers([start]);
+    await eventually(() => [...hands.plane.wires.values()].every((wire) => wire.kind !== 'joined' || (wire.a.host.carrier === 'up' && wire.b.host.carrier === 'up')), { what: 'carrier everywhere' });
+  });
+
+  it('answers what was refused with code and cause, and goes on with the rest', async () => {
+    hands.provider.knobs.fail = (verb, node) => (verb === 'create' && node === 'n3' ? new ProviderError('spec-invalid', 'the engine refuses it') : undefined);
+    hands.plane.refuse = (wire) => (wire.id.endsWith('n0:eth1--n1:eth2') ? new LinkPlaneError('name-taken', 'a device of that name exists') : undefined);
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    const failed = (await answers(orders)).flatMap((one) => (one.type === 'effect.failed' ? [[one.code, one.retryable]] : []));
+    expect(failed).toEqual([['spec-invalid', false], ['name-taken', false], ['spec-invalid', false]]);
+  });
+
+  it('S12: a removal in the middle of a slow start leaves nothing', async () => {
+    hands.provider.knobs.delayMs = 50;
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    const removal = [...NODES.map((node) => lab.nextEntry().node('node.remove', node)), ...ring(lab, 'link.remove'), lab.nextEntry().network('network.remove')];
+    await actor.accept(removal);
+    const given = await answers([...orders, ...removal]);
+    expect(given.slice(orders.length).map(({ type }) => type)).toEqual([...NODES.map(() => 'node.removed'), ...NODES.map(() => 'link.removed'), 'network.removed']);
+    expect([hands.provider.nodes, hands.plane.wires.size, hands.plane.netns.size, hands.labs.size]).toEqual([[], 0, 0, 0]);
+  });
+
+  it('B21 S08: a process that always ends at once is given up after its budget, and tried again on a new order', async () => {
+    hands.provider.knobs.endsAtOnce = (node) => (node === 'n0' ? 7 : undefined);
+    const lab = newLab('l');
+    const more = { budget: { count: 3, windowMs: 60_000, backoffMs: 5, backoffMaxMs: 20 } };
+    const orders = [lab.network('network.ensure'), lab.node('node.start', 'n0', more)];
+    await actor.accept(orders);
+    const gaveUp = () => seen.filter((one) => one.type === 'node.died' && one.next === 'gave-up').length;
+    await eventually(gaveUp, { what: 'giving up' });
+    expect(hands.provider.calls.start).toBe(4);
+    hands.provider.knobs.endsAtOnce = () => undefined;
+    const again = lab.nextEntry().node('node.start', 'n0', more);
+    await actor.accept([again]);
+    expect(await answers([again])).toMatchObject([{ type: 'node.started' }]);
+    expect(gaveUp()).toBe(1);
+  });
+
+  it('repairs a lost link, and gives it up when it is lost more often than its budget allows', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    const wire = `l\tlink\tn0:eth1--n1:eth2`;
+    const repaired = () => seen.filter((one) => one.type === 'link.repaired').length;
+    for (let n = 1; n <= 20; n += 1) {
+      hands.plane.lose(wire);
+      await eventually(() => repaired() === n, { what: `repair ${n}` });
+    }
+    hands.plane.lose(wire);
+    expect(await eventually(() => seen.find((one) => one.type === 'link.gave-up'), { what: 'giving up' })).toMatchObject({ code: 'repair-budget-spent' });
+    expect(repaired()).toBe(20);
+  });
+});
