@@ -60,6 +60,31 @@ describe('host-actor process', () => {
     await execa('docker', ['exec', lab.containerName('n1'), 'ping', '-c1', '-W2', lab.linkAddress(0, 1)]);
   });
 
+  it('N11 N12: a first process sees all its interfaces with carrier, and none of them flaps', async () => {
+    const star = new TestLab({ name: 'tha-d2', host: host.host, number: 34, nodes: ['hub', 'leaf'] });
+    const links = Array.from({ length: 20 }, (_unused, i) => [`hub:eth${i + 1}`, `leaf:eth${i + 1}`] as const);
+    const spec = { cmd: ['sh', '-c', 'for i in /sys/class/net/eth*; do echo "$(basename $i) $(cat $i/carrier)"; done > /tmp/first; sleep infinity'] };
+    const orders = [
+      star.network('network.ensure'), ...['hub', 'leaf'].map((node) => star.node('node.prepare', node, { spec })),
+      ...links.map((ends, index) => star.link('link.ensure', index, ends)), ...['hub', 'leaf'].map((node) => star.node('node.start', node, { spec })),
+    ];
+    const starts = orders.slice(-2);
+    await host.order(...orders.slice(0, -2));
+    for (const { id } of orders.slice(0, -2)) await host.answer(id);
+    await host.order(...starts);
+    for (const { id } of starts) await host.answer(id);
+    const first = (await execa('docker', ['exec', star.containerName('hub'), 'cat', '/tmp/first'])).stdout.split('\n');
+    expect(first.map((line) => line.trim()).toSorted()).toEqual(['eth0', ...links.map((_ends, i) => `eth${i + 1}`)].map((name) => `${name} 1`).toSorted());
+    const changes = (await execa('sh', ['-c', `for i in /sys/class/net/tha34p*; do cat $i/carrier_up_count; done | sort -u`])).stdout;
+    expect(changes).toBe('1');
+    const removal = [...['hub', 'leaf'].map((node) => star.nextEntry().node('node.remove', node)), ...links.map((ends, index) => star.link('link.remove', index, ends))];
+    await host.order(...removal);
+    for (const { id } of removal) await host.answer(id);
+    const network = star.nextEntry().network('network.remove');
+    await host.order(network);
+    await host.answer(network.id);
+  });
+
   it('removes all of it', async () => {
     const orders = [lab.nextEntry().node('node.remove', 'n1'), lab.node('node.remove', 'n2'), lab.link('link.remove', 0, ['n1:eth1', 'n2:eth1'])];
     await host.order(...orders);

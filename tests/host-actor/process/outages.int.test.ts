@@ -1,5 +1,5 @@
 // NATS away, the host booted anew, strangers in our place: the last orders hold.
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -87,6 +87,20 @@ describe('host-actor through outages', () => {
     expect(host.seen.slice(from).filter((seen) => seen.type === 'node.started' && seen.node === 'n2')).toEqual([]);
     await docker('rm', '-f', n2);
     await host.observe('node.started', (seen) => seen.node === 'n2' && seen.cause === 'repair', { from, timeoutMs: 30_000 });
+    await pings();
+  });
+
+  it('R01: adopts what it made before its memory was lost, without a restart of anything', async () => {
+    const before = await docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Pid}}', n1);
+    const ifindex = await docker('exec', n1, 'cat', '/sys/class/net/eth1/ifindex');
+    await host.kill();
+    await rm(`${host.home}/host/ledger`, { recursive: true });
+    host.start();
+    const orders = [lab.nextEntry().network('network.ensure'), lab.node('node.start', 'n1'), lab.node('node.start', 'n2'), lab.link('link.ensure', 0, ['n1:eth1', 'n2:eth1'])];
+    await host.order(...orders);
+    for (const { id } of orders) expect(await host.answer(id)).not.toMatchObject({ type: 'effect.failed' });
+    expect(await docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Pid}}', n1)).toBe(before);
+    expect(await docker('exec', n1, 'cat', '/sys/class/net/eth1/ifindex')).toBe(ifindex);
     await pings();
   });
 
