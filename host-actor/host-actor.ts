@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Hands } from './hands.ts';
+import { Interrupts } from './interrupts.ts';
 import { LinkKeeper } from './link-keeper.ts';
 import type { LoopReport } from './loop-health.ts';
 import { LoopHealth } from './loop-health.ts';
@@ -63,7 +64,7 @@ export class HostActor {
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
     const links = new LinkKeeper({ ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
-    const base = { hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
+    const base = { interrupts: new Interrupts(), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
     this.#intake = new OrderIntake(base);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder });

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { Observation } from '../machines/vocabulary/observation.ts';
 import type { Hands } from './hands.ts';
+import type { Interrupts } from './interrupts.ts';
 import type { LinkKeeper } from './link-keeper.ts';
 import type { NetworkRoom } from './network-room.ts';
 import type { NodeStates } from './node-states.ts';
@@ -24,6 +25,7 @@ export type HostContext = {
   readonly networks: NetworkRoom;
   readonly queue: ObjectQueue;
   readonly out: ObservationsOut;
+  readonly interrupts: Interrupts;
   readonly log: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;

@@ -65,10 +65,12 @@ export async function removeNode(context: HostContext, order: OrderOf<'node.remo
 /** Runs the commands one after another. One that fails, or cannot be run, is a result and not a failure of the order. */
 export async function execInNode(context: HostContext, order: OrderOf<'node.exec'>): Promise<Seen> {
   const results: ExecResult[] = [];
+  const signal = context.interrupts.begin(order.lab, order.node.id);
   for (const index of order.commands.keys()) {
+    if (signal.aborted) break;
     // What ran before a crash of ours does not run again.
     const before = context.ledger.state.execs.get(order.id)?.get(index);
-    const result = before ?? (await runCommand(context, order, index));
+    const result = before ?? (await runCommand(context, order, index, signal));
     crashPoint('after-exec-before-result');
     if (before === undefined) await context.ledger.append([{ r: 'exec', lab: order.lab, id: order.id, index, result }], 'written');
     results.push(result);
@@ -77,19 +79,24 @@ export async function execInNode(context: HostContext, order: OrderOf<'node.exec
   return { type: 'node.exec-done', ...nodeOf(order), results };
 }
 
-async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, index: number): Promise<ExecResult> {
+async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, index: number, signal: AbortSignal): Promise<ExecResult> {
   const { command, target } = order.commands[index] ?? { command: '', target: 'container' };
   const about = { command, target };
   try {
     const { exitCode, stdout, stderr } = target === 'host' || order.node.runtime === 'host'
       ? await context.hands.sight.runCommand(command, { cwd: folderOf(order), timeoutMs: EXEC_TIMEOUT_MS })
-      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS, once: onceIn(context, order, index) });
-    return { ...about, exitCode, stdout, stderr };
+      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS, once: onceIn(context, order, index), signal });
+    return { ...about, exitCode, stdout: capped(stdout), stderr: capped(stderr) };
   } catch (error) {
+    if (signal.aborted) return { ...about, exitCode: -1, stdout: '', stderr: 'ended: a newer order for the node came' };
     if (!isProviderError(error, 'exec-unparsable', 'exec-timeout', 'not-running', 'container-absent')) throw error;
     return { ...about, exitCode: -1, stdout: '', stderr: error.message };
   }
 }
+
+/** What a command prints travels in messages and stands in the log, so it is cut to what a person would read. */
+const OUTPUT_BYTES = 64 * 1024;
+const capped = (text: string): string => (text.length <= OUTPUT_BYTES ? text : `${text.slice(0, OUTPUT_BYTES)}\n... ${text.length - OUTPUT_BYTES} characters more`);
 
 /** A command that the engine was given before a crash of ours does not run again, whether its result was written down or not. */
 function onceIn({ ledger }: HostContext, { lab, id }: OrderOf<'node.exec'>, index: number): ExecOnce {

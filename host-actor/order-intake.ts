@@ -50,6 +50,9 @@ export class OrderIntake {
     // Counted from the moment on that the ledger knows them, so that no sweep takes their work for drift.
     for (const order of accepted) this.#count(order, 1);
     wanted.note(accepted);
+    for (const order of accepted) {
+      if (order.type === 'node.stop' || order.type === 'node.remove' || order.type === 'node.start') this.#context.interrupts.interrupt(order.lab, order.node.id);
+    }
     try {
       await ledger.append([{ r: 'orders', orders: [...accepted] }], 'synced');
     } catch (error) {

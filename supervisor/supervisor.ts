@@ -57,11 +57,11 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   const actors = new Map<LabId, LabActor>();
   const deadlines = createDeadlines({
     now,
-    passed: (lab, name) => {
-      const actor = actors.get(lab);
+    passed: (labId, name) => {
+      const actor = actors.get(labId);
       actor?.record({ type: 'DeadlinePassed', name }).catch((error: unknown) => {
-        logger.error({ err: error, labId: lab, name }, 'deadline could not be recorded, it is tried again');
-        setTimeout(() => deadlines.watch(lab, actors.get(lab)?.state.deadlines ?? {}), AGAIN_MS).unref();
+        logger.error({ err: error, labId, name }, 'deadline could not be recorded, it is tried again');
+        setTimeout(() => deadlines.watch(labId, actors.get(labId)?.state.deadlines ?? {}), AGAIN_MS).unref();
       });
     },
   });
@@ -76,14 +76,14 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       publishNotice(nc, renderNotice(entry, evolution));
       snapshots.note(actor);
     },
-    reload: async (lab, term) => {
-      const folded = await foldLab(log, lab);
+    reload: async (labId, term) => {
+      const folded = await foldLab(log, labId);
       return folded.state.term > term ? null : folded;
     },
-    steppedDown: (lab) => {
-      logger.warn({ labId: lab }, 'another supervisor owns the lab now');
-      deadlines.watch(lab, {});
-      actors.delete(lab);
+    steppedDown: (labId) => {
+      logger.warn({ labId }, 'another supervisor owns the lab now');
+      deadlines.watch(labId, {});
+      actors.delete(labId);
     },
   };
   /** Labs that were folded from the log and are not owned yet. */
@@ -105,7 +105,8 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
 
   async function resume(): Promise<void> {
     const began = now();
-    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable: (lab, error) => logger.error({ err: error, labId: lab }, 'log of lab cannot be read, the lab is left alone') })) actors.set(labId, new LabActor(labId, folded, actorParts));
+    const unreadable = (labId: LabId, err: unknown) => logger.error({ err, labId }, 'log of lab cannot be read, the lab is left alone');
+    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable })) actors.set(labId, new LabActor(labId, folded, actorParts));
     const live = [...actors.values()].filter((actor) => isLive(actor.state));
     await Promise.all(hostsOf(live).map(async (host) => await hosts.expect(host)));
     for (const actor of live) toTake.add(actor);

@@ -59,7 +59,10 @@ function noteEngineEvent(draft: Draft, seen: Extract<Observation, { type: 'node.
 }
 
 function applyStarted(draft: Draft, seen: Extract<Observation, { type: 'node.started' }>): boolean {
-  const before = draft.state.nodes[seen.node]?.machine.context;
+  const record = draft.state.nodes[seen.node];
+  // Started, and read back without a process: what became of it is on its way.
+  if (record?.spec.runtime === 'container' && seen.pid === undefined) return false;
+  const before = record?.machine.context;
   const isNews = sendNode(draft, seen.node, {
     type: 'started', runtimeId: seen.runtimeId ?? null, pid: seen.pid ?? null, at: seen.startedAt, repaired: seen.cause === 'repair',
   });

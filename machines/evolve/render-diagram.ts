@@ -1,9 +1,10 @@
 // A flat machine -> its Mermaid state diagram, for the documentation.
+import { createActor } from 'xstate';
 import type { AnyStateMachine } from 'xstate';
 
 /** One arrow a pair of states, its events joined; arrows in the order of the machine. */
 export function renderDiagram(machine: AnyStateMachine): string {
-  const lines = [`stateDiagram-v2`, `  [*] --> ${name(String(machine.config.initial))}`];
+  const lines = [`stateDiagram-v2`, `  [*] --> ${name(createActor(machine).getSnapshot().value)}`];
   for (const state of Object.values(machine.states)) {
     const arrows = new Map<string, string[]>();
     for (const transition of state.transitions.values()) {

@@ -173,6 +173,21 @@ describe('trouble', () => {
     expect(sim.state.nodes[node('a')]?.machine.context.repairs).toBe(1);
   });
 
+  it('a process that was gone when it was read back does not count as running', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(aLab([aNode('a')])));
+    sim.run((order, at) => {
+      const seen = idealHost(order, at);
+      if (seen?.type !== 'node.started') return seen;
+      const { pid: _pid, ...gone } = seen;
+      return gone;
+    });
+    expect(sim.states()).toEqual({ a: 'starting' });
+    sim.observe({ type: 'node.died', node: node('a'), generation: 1_000_001, at: sim.at, exitCode: 1, oomKilled: false, log: ['boom'], next: 'gave-up' });
+    expect(sim.states()).toEqual({ a: 'failed' });
+    expect(sim.state.lab.value).toBe('degraded');
+  });
+
   it('runs exec again when the container was made anew', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));

@@ -87,7 +87,11 @@ export const idealHost: Answer = (order, at) => {
       return { type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
     case 'link.remove':
       return { type: 'link.removed', ...about, link: order.link };
-    default:
+    case 'node.prepare':
+    case 'node.start':
+    case 'node.stop':
+    case 'node.remove':
+    case 'node.exec':
       return answerNode(order, about);
   }
 };
