@@ -71,7 +71,7 @@ const QUEUE_CONSUMER: Partial<ConsumerConfig> = {
 };
 
 export interface StreamsReady {
-  /** Made once with the log stream: another value means another log, and voids what hosts remember. */
+  /** Made once with the log stream: another value means another log. */
   readonly incarnation: string;
 }
 

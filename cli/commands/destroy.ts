@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { z } from 'zod';
 import type { LabId } from '../../machines/vocabulary/ids.ts';
+import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import { OpsRequestError } from '../../nats/ops-client.ts';
 import { awaitLab, isGone } from '../await-lab.ts';
 import { command } from '../command-spec.ts';
@@ -10,18 +11,21 @@ import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { withLab } from '../find-lab.ts';
+import { followLab } from '../follow-lab.ts';
 import { inspectIfThere } from '../lab-exists.ts';
 import { removeLabFolder } from '../lab-folder/lab-folder.ts';
 import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 
 const DESTROY_TIMEOUT_MS = 600_000;
+const STOP_TIMEOUT_MS = 30_000;
 
 const Options = z.object({
   cleanup: z.boolean().default(false),
   all: z.boolean().default(false),
   yes: z.boolean().default(false),
   keepMgmtNet: z.boolean().default(false),
+  graceful: z.boolean().default(false),
   wait: z.enum(['gone', 'none']).default('gone'),
 });
 export type DestroyOptions = z.infer<typeof Options>;
@@ -38,7 +42,7 @@ export const destroyCommand = command({
     { flags: '-y, --yes', text: 'do not ask before all labs are destroyed' },
     { flags: '--keep-mgmt-net', text: 'leave the management network' },
     { flags: '--wait <what>', text: 'what to wait for', choices: ['gone', 'none'] },
-    { flags: '--graceful', text: 'nodes are always stopped in order: taken and ignored' },
+    { flags: '--graceful', text: 'stop the processes of the nodes first (SIGTERM), instead of ending them at once' },
     { flags: '--max-workers <n>', text: 'not needed: taken and ignored' },
   ],
   schema: Options,
@@ -73,6 +77,7 @@ async function destroyLab({ terminal, globals }: Context, { ops }: Session, { la
     return EXIT.ok;
   }
   terminal.log('INFO', 'Destroying lab', { name: lab });
+  if (options.graceful) await stopNodes(ops, view);
   const accepted = await ops.request('destroy', { commandId: newCommandId(), cleanup: options.cleanup, keepMgmtNet: options.keepMgmtNet }, { lab }).catch(goneMeanwhile);
   if (accepted === undefined) return EXIT.ok;
   if (options.wait === 'none') return EXIT.ok;
@@ -85,6 +90,15 @@ async function destroyLab({ terminal, globals }: Context, { ops }: Session, { la
   if (options.cleanup && view.labDir !== '') await removeLabFolder(view.labDir);
   terminal.log('INFO', 'Lab is gone', { name: lab });
   return EXIT.ok;
+}
+
+/** Waits until no process of the lab is left; a node that does not stop in time is ended by the removal. */
+async function stopNodes(ops: Session['ops'], view: LabView): Promise<void> {
+  const nodes = view.nodes.map((node) => node.node);
+  if (nodes.length === 0) return;
+  await ops.request('node-stop', { commandId: newCommandId(), nodes }, { lab: view.lab });
+  const isDown = (now: LabView) => now.nodes.every((node) => ['stopped', 'exited', 'failed', 'absent'].includes(node.state));
+  await followLab(ops, view.lab, { until: isDown, timeoutMs: STOP_TIMEOUT_MS });
 }
 
 function goneMeanwhile(error: unknown): undefined {

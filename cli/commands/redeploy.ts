@@ -21,7 +21,7 @@ export const redeployCommand = command({
     { flags: '--skip-labdir-acl', text: 'no access lists are set: taken and ignored' },
     { flags: '--skip-post-deploy', text: 'not known: taken and ignored' },
     { flags: '--export-template <file>', text: 'not known: taken and ignored' },
-    { flags: '--graceful', text: 'nodes are always stopped in order: taken and ignored' },
+    { flags: '--graceful', text: 'taken and ignored; use destroy --graceful before' },
     { flags: '-g, --graph', text: 'not known: taken and ignored' },
   ],
   schema: DeployOptions.extend({ cleanup: z.boolean().default(false), keepMgmtNet: z.boolean().default(false) }),
