@@ -3,6 +3,7 @@ import type { HostId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan, PortLease } from '../vocabulary/lab-plan.ts';
 import type { Rejection } from '../vocabulary/command.ts';
+import { splitMgmtPool } from '../vocabulary/mgmt-pool.ts';
 import { overLogs } from '../evolve/lab-state.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { assignMgmtAddresses } from './assign-mgmt-addresses.ts';
@@ -82,7 +83,14 @@ function previousAddresses(state: LabState): Record<string, MgmtAddresses> {
 
 function planMgmt(spec: LabSpec): MgmtPlan {
   const { bridge = '', mtu = MGMT_MTU, ...rest } = spec.mgmt;
-  return withoutUndefined({ ...rest, bridge, mtu });
+  const ipv4Gateway = gatewayOf(rest.ipv4Subnet, rest.ipv4Gateway, rest.ipv4Range);
+  const ipv6Gateway = gatewayOf(rest.ipv6Subnet, rest.ipv6Gateway, rest.ipv6Range);
+  return withoutUndefined({ ...rest, ipv4Gateway, ipv6Gateway, bridge, mtu });
+}
+
+/** Nodes need it for their default route, so what the file leaves to the rule is fixed here. */
+function gatewayOf(subnet: string | undefined, gateway: string | undefined, range: string | undefined): string | undefined {
+  return subnet === undefined ? undefined : splitMgmtPool({ subnet, gateway, range })?.gatewayText;
 }
 
 type Leases = { port(device?: string, mac?: string): PortLease; next(): number };
