@@ -29,7 +29,7 @@ export const redeployCommand = command({
     // A file with faults must not cost the lab that runs.
     const { lab } = await readTopology({ ...context.globals, warnings: 'hidden' }, context.terminal);
     const destroyed = await withSession(context, { start: 'always' }, async (session) =>
-      await destroyLabs(context, session, { labs: [lab.id], options: { all: false, yes: true, wait: 'gone', cleanup: options.cleanup, keepMgmtNet: options.keepMgmtNet } }));
+      await destroyLabs(context, session, { labs: [lab.id], options: { all: false, yes: true, wait: 'gone', cleanup: options.cleanup, graceful: false, keepMgmtNet: options.keepMgmtNet } }));
     return destroyed === EXIT.ok ? await deploy(context, options) : destroyed;
   },
 });
