@@ -62,12 +62,15 @@ export function linkOf(view: LabView, id: string): LinkView {
 }
 
 /** Sentences of the history after entry `n`. */
-export async function newsAfter(bed: TestBed, name: string, n: number): Promise<string[]> {
+async function newsAfter(bed: TestBed, name: string, n: number): Promise<string[]> {
   const { entries } = await bed.ops.request('history', { after: n, limit: 1000 }, { lab: lab(name) });
   return entries.flatMap(({ news }) => news);
 }
 
-/** Waits until the history after entry `n` holds a sentence that fits. */
+/** Waits until the history after entry `after` holds a sentence that fits. @throws with all that it holds. */
 export async function hasNews(bed: TestBed, name: string, { after, fits }: { after: number; fits: RegExp }): Promise<string> {
-  return await eventually(async () => (await newsAfter(bed, name, after)).find((one) => fits.test(one)), { timeoutMs: 30_000, what: `news of ${name} like ${fits}`, everyMs: 100 });
+  return await eventually(async () => (await newsAfter(bed, name, after)).find((one) => fits.test(one)), { timeoutMs: 30_000, what: `news of ${name} like ${fits}`, everyMs: 100 })
+    .catch(async (cause: unknown) => {
+      throw new Error(`no news like ${fits}; but: ${(await newsAfter(bed, name, after)).join(' | ')}`, { cause });
+    });
 }
