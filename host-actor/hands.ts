@@ -18,6 +18,8 @@ export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 export interface MgmtHands {
   /** `devices`: names of the nodes' ports on the bridge, where they are known. */
   ensure(order: NetworkEnsureOrder, devices: ReadonlyMap<NodeId, string>): Promise<EnsuredNetwork>;
+  /** Whether the network is somebody else's, so that the engine has to attach the nodes; asked before it is made. */
+  isForeign(order: NetworkEnsureOrder): Promise<boolean>;
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
   /** Puts back what drifted and says what it was. */
   repair(): Promise<readonly Drift[]>;

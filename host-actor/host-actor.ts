@@ -128,7 +128,7 @@ export class HostActor {
     links.stop();
     networks.stop();
     await queue.idle();
-    out.stop();
+    await out.stop();
     await hands.network.close();
     await ledger.close();
   }

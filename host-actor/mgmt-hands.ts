@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 import type { MgmtHands } from './hands.ts';
+import { readEngineNetwork } from './mgmt-network/engine-network.ts';
 import { removeHostHostsBlock, writeHostHostsBlock } from './mgmt-network/host-hosts-block.ts';
 import { MgmtNetworks } from './mgmt-network/mgmt-networks.ts';
 import { removeNodeFiles, rewriteHostsFiles, writeHostsFile, writeResolvConf } from './mgmt-network/node-files.ts';
@@ -18,8 +19,13 @@ export type MgmtHandsOptions = {
 /** Nothing is touched before the first call. */
 export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   const { stateDir, hostsFile } = options;
-  const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine: new Docker({ socketPath: '/var/run/docker.sock', host: undefined }) });
+  const engine = new Docker({ socketPath: '/var/run/docker.sock', host: undefined });
+  const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine });
   return {
+    isForeign: async (order) => {
+      const present = await readEngineNetwork(engine, order.mgmt.network);
+      return present !== undefined && present.owner !== options.host;
+    },
     ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),

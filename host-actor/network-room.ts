@@ -11,7 +11,7 @@ import type { NodeStates } from './node-states.ts';
 import type { Wanted } from './wanted.ts';
 import type { WireRoom } from './wire-room.ts';
 
-type Made = { readonly order: string; readonly network: Promise<EnsuredNetwork> };
+type Made = { readonly order: string; readonly network: Promise<EnsuredNetwork>; readonly foreign: Promise<boolean> };
 
 /** Names are wanted by people soon, container ids beside them a little later. */
 const HOSTS_BLOCK_PAUSE_MS = 150;
@@ -38,6 +38,14 @@ export class NetworkRoom {
   async ready(lab: LabId): Promise<EnsuredNetwork | undefined> {
     const order = this.#wanted.network(lab);
     return order === undefined ? undefined : await this.#ensureOnce(order);
+  }
+
+  /** Whether the engine has to attach the lab's nodes; known before the network is made. */
+  async isForeign(lab: LabId): Promise<boolean> {
+    const order = this.#wanted.network(lab);
+    if (order === undefined) return false;
+    void this.#ensureOnce(order).catch(() => undefined);
+    return (await this.#made.get(lab)?.foreign) ?? (await this.#hands.network.isForeign(order));
   }
 
   /** Makes the network as ordered, also when it was made before. */
@@ -81,8 +89,10 @@ export class NetworkRoom {
   async #ensureOnce(order: NetworkEnsureOrder): Promise<EnsuredNetwork> {
     const made = this.#made.get(order.lab);
     if (made?.order === order.id) return await made.network;
+    const foreign = this.#hands.network.isForeign(order);
     const network = this.#make(order);
-    this.#made.set(order.lab, { order: order.id, network });
+    foreign.catch(() => undefined);
+    this.#made.set(order.lab, { order: order.id, network, foreign });
     try {
       return await network;
     } catch (error) {

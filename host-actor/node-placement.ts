@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { HostContext } from './host-context.ts';
-import type { EnsuredNetwork } from './mgmt-network/mgmt-networks.ts';
 import type { NodeFiles } from './mgmt-network/node-files.ts';
 import type { NodeKey, NodePlacement, Sandbox } from './providers/provider.ts';
 import type { NodeOrder } from './wire-of-order.ts';
@@ -13,9 +12,9 @@ export function keyOf(order: NodeOrder): NodeKey {
 }
 
 /** Whose namespace the container joins. A network of somebody else's is attached to by the engine. */
-export function sandboxOf(context: Pick<HostContext, 'wanted'>, order: NodeOrder, network: EnsuredNetwork | undefined): Sandbox {
+export function sandboxOf(context: Pick<HostContext, 'wanted'>, order: NodeOrder, isForeign: boolean): Sandbox {
   const { mode } = order.node.network;
-  if (order.netns !== undefined && !(mode === 'sandbox' && network?.foreign === true)) return { netnsPath: join('/run/netns', order.netns) };
+  if (order.netns !== undefined && !(mode === 'sandbox' && isForeign)) return { netnsPath: join('/run/netns', order.netns) };
   switch (mode) {
     case 'sandbox':
       return engineSandbox(order, order.context.mgmt.network);

@@ -11,6 +11,7 @@ import type { OutcomeLedger } from './outcome-ledger.ts';
 export type PublishReports = (reports: readonly Report[], messageId: string) => Promise<void>;
 
 const RETRY_MS = 500;
+const HISTORY_PAUSE_MS = 30;
 /** Smaller messages are sent one after another anyway; this one bounds memory for a message. */
 const MAX_OBSERVATIONS = 1000;
 
@@ -25,6 +26,7 @@ export class ObservationsOut {
   #count = 0;
   #waiting: Waiting[] = [];
   #cursor: string | undefined;
+  #later: NodeJS.Timeout | undefined;
   #writing = false;
   #sending = false;
   #publish: PublishReports | undefined;
@@ -44,13 +46,15 @@ export class ObservationsOut {
   /** Hands an observation over; it is written down and sent in the order of the calls. */
   report(lab: LabId, observation: Observation): void {
     this.#waiting.push({ lab, observation });
-    this.#scheduleWrite();
+    // What is for the history only travels with what somebody waits for, if that comes soon.
+    if (observation.type === 'node.engine') this.#writeLater();
+    else this.#scheduleWrite();
   }
 
   /** Notes how far the engine's events were reported; written together with what was reported before this call. */
   noteEngineCursor(cursor: string): void {
     this.#cursor = cursor;
-    this.#scheduleWrite();
+    this.#writeLater();
   }
 
   /** From now on messages go out this way; those of an earlier run first. */
@@ -59,11 +63,20 @@ export class ObservationsOut {
     void this.#send();
   }
 
-  stop(): void {
+  /** Ends sending; what waits is written down for the next process. */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#later);
+    if (!this.#writing) await this.#write();
+  }
+
+  #writeLater(): void {
+    this.#later ??= setTimeout(() => this.#scheduleWrite(), HISTORY_PAUSE_MS);
   }
 
   #scheduleWrite(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     if (this.#writing) return;
     this.#writing = true;
     setImmediate(() => void this.#write());
@@ -118,7 +131,8 @@ export class ObservationsOut {
       crashPoint('before-report-publish');
       await this.#publish?.(reports, id);
       crashPoint('after-report-before-mark');
-      await this.#ledger.append([{ r: 'sent', id }], 'written');
+      // Lost in a crash it only costs a repeat, which the server knows by its id.
+      this.#ledger.append([{ r: 'sent', id }], 'soon').catch((err: unknown) => this.#log.error({ err }, 'ledger cannot be written'));
     } catch (err) {
       if (this.#stopped) return;
       this.#log.warn({ err, messageId: id }, 'report was not taken, sent again');

@@ -9,13 +9,14 @@ import { HostActorError } from './host-actor-error.ts';
 import type { LedgerState } from './order-ledger.ts';
 import { emptyLedger, foldRecord, LedgerRecord } from './order-ledger.ts';
 
-/** `synced` survives a power loss, `written` a death of the process. */
-export type Durability = 'synced' | 'written';
+/** `synced` survives a power loss, `written` a death of the process; `soon` is written with whatever comes next, or a moment later. */
+export type Durability = 'synced' | 'written' | 'soon';
 
 type Waiting = { readonly text: string; readonly durability: Durability; readonly resolve: () => void; readonly reject: (error: unknown) => void };
 
 const COMPACT_ABOVE_BYTES = 32 * 1024 * 1024;
 const FILE = 'ledger.jsonl';
+const SOON_MS = 100;
 
 export class OutcomeLedger {
   /** What the ledger says now; changed only by `append`. */
@@ -28,6 +29,7 @@ export class OutcomeLedger {
   #compactAbove = COMPACT_ABOVE_BYTES;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { directory: string; host: HostId; log: Logger }) {
     this.#directory = options.directory;
@@ -48,13 +50,26 @@ export class OutcomeLedger {
     const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
     return new Promise((resolve, reject) => {
       this.#waiting.push({ text, durability, resolve, reject });
-      this.#writing ??= this.#write().finally(() => {
-        this.#writing = undefined;
-      });
+      if (durability === 'soon') {
+        this.#timer ??= setTimeout(() => this.#begin(), SOON_MS);
+        return;
+      }
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      // What came between the last look and here began nothing.
+      if (this.#waiting.some(({ durability }) => durability !== 'soon')) this.#begin();
     });
   }
 
   async close(): Promise<void> {
+    this.#begin();
     await this.#writing;
     await this.#file?.close();
     this.#file = undefined;

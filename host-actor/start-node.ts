@@ -8,6 +8,7 @@ import { placementOf, sandboxOf } from './node-placement.ts';
 import type { PreparedNode } from './prepared-nodes.ts';
 import { isProviderError } from './providers/provider-error.ts';
 import type { CreatedNode, ImageProgress, NodePlacement, ObservedNode } from './providers/provider.ts';
+import type { Wired } from './wire-room.ts';
 import type { NodeOrder } from './wire-of-order.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -16,13 +17,9 @@ const PROGRESS_EVERY_MS = 1_000;
  *  @throws {HostActorError} `network-not-ready`; {ProviderError}; {LinkPlaneError} */
 export async function prepareContainer(context: HostContext, order: NodeOrder): Promise<PreparedNode> {
   const { lab, node, plan } = order;
-  const network = await context.networks.ready(lab).catch((error: unknown) => {
-    throw networkNotReady(lab, error);
-  });
-  const sandbox = sandboxOf(context, order, network);
-  const isOurs = 'netnsPath' in sandbox;
+  const sandbox = sandboxOf(context, order, await context.networks.isForeign(lab));
   // Both run to their end also when one fails: what is under way must not meet the next order of this node.
-  const [wired, created] = await Promise.allSettled([isOurs ? context.wires.ensureSandbox(order) : undefined, create(context, order, sandbox)]);
+  const [wired, created] = await Promise.allSettled([connect(context, order, sandbox), create(context, order, sandbox)]);
   if (wired.status === 'rejected') throw wired.reason;
   if (created.status === 'rejected') throw created.reason;
   for (const warning of wired.value?.warnings ?? []) context.log.warn({ labId: lab, nodeId: node.id, warning }, 'node was made with a limit');
@@ -56,6 +53,14 @@ async function start(context: HostContext, order: NodeOrder, prepared: PreparedN
   context.prepared.set(order.lab, order.node.id, { ...prepared, node });
   context.networks.scheduleHostsBlock(order.lab);
   return node;
+}
+
+/** The management interface needs the network; the container does not, and is made meanwhile. */
+async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<Wired | undefined> {
+  await context.networks.ready(order.lab).catch((error: unknown) => {
+    throw networkNotReady(order.lab, error);
+  });
+  return 'netnsPath' in sandbox ? await context.wires.ensureSandbox(order) : undefined;
 }
 
 async function create(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<CreatedNode> {

@@ -24,6 +24,7 @@ function simulatedNetwork(labs: Set<LabId>): MgmtHands {
       labs.add(order.lab);
       return { foreign: false, network: order.mgmt.network, bridge: order.mgmt.bridge, engineId: undefined, subnets: [], taken: [], warnings: [] };
     },
+    isForeign: async () => false,
     remove: async (lab) => {
       labs.delete(lab);
       return { inUseBy: [] };

@@ -1,6 +1,7 @@
 // From orders in the queue to packets between nodes, and back to an empty host.
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import type { HostProcess } from './host-process.ts';
 import { startHostProcess } from './host-process.ts';
 import { TestLab } from './test-lab.ts';
@@ -73,7 +74,10 @@ describe('host-actor process', () => {
     for (const { id } of orders.slice(0, -2)) await host.answer(id);
     await host.order(...starts);
     for (const { id } of starts) await host.answer(id);
-    const first = (await execa('docker', ['exec', star.containerName('hub'), 'cat', '/tmp/first'])).stdout.split('\n');
+    const first = await eventually(async () => {
+      const lines = (await execa('docker', ['exec', star.containerName('hub'), 'cat', '/tmp/first'])).stdout.split('\n');
+      return lines.length > links.length ? lines : undefined;
+    }, { what: 'list of the first process' });
     expect(first.map((line) => line.trim()).toSorted()).toEqual(['eth0', ...links.map((_ends, i) => `eth${i + 1}`)].map((name) => `${name} 1`).toSorted());
     const changes = (await execa('sh', ['-c', `for i in /sys/class/net/tha34p*; do cat $i/carrier_up_count; done | sort -u`])).stdout;
     expect(changes).toBe('1');

@@ -121,17 +121,19 @@ export async function startHostProcess(prefix: string): Promise<HostProcess> {
       }
       await consuming.stop();
       await nats.stop();
-      await removeLeftOvers(host);
+      await removeLeftOvers(host, prefix);
       await rm(home, { recursive: true, force: true });
     },
   };
 }
 
-/** Containers of a host's label, whatever the test left; namespaces and links went with the orders of the test. */
-async function removeLeftOvers(host: HostId): Promise<void> {
+/** What a test that failed half-way left: containers of the host's label, and namespaces of labs named after the test. */
+async function removeLeftOvers(host: HostId, prefix: string): Promise<void> {
   const { stdout } = await execa('docker', ['ps', '-aq', '--filter', `label=labwright.host=${host}`]);
   const ids = stdout.split('\n').filter((id) => id !== '');
   if (ids.length > 0) await execa('docker', ['rm', '-f', ...ids]);
+  const names = (await execa('ip', ['netns'])).stdout.split('\n').map((line) => line.split(' ')[0] ?? '');
+  for (const name of names) if (name.startsWith(`clab-${prefix}`)) await execa('ip', ['netns', 'del', name]);
 }
 
 function isOfType<T extends Observation['type']>(seen: Observation, type: T): seen is ObservationOf<T> {
