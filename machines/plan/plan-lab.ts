@@ -1,6 +1,6 @@
 // Places and numbers of a lab: hosts, addresses, device names, MACs; what is there already keeps its own.
 import type { HostId } from '../vocabulary/ids.ts';
-import type { LabSpec, LinkEnd, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
+import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan, PortLease } from '../vocabulary/lab-plan.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import { splitMgmtPool } from '../vocabulary/mgmt-pool.ts';
@@ -9,6 +9,7 @@ import type { LabState } from '../evolve/lab-state.ts';
 import { assignMgmtAddresses } from './assign-mgmt-addresses.ts';
 import type { MgmtAddresses } from './assign-mgmt-addresses.ts';
 import { deepEqual } from './deep-equal.ts';
+import { leasePorts } from './lease-ports.ts';
 import { planChanges } from './plan-changes.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
 
@@ -45,7 +46,9 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
     taken: facts.takenAddresses(spec.mgmt.network),
     previous: previousAddresses(state),
   });
-  if (!addresses.ok) return { rejections: [...rejections, ...addresses.rejections] };
+  const leased = leasePorts(spec.nodes.map((node) => ({ node: node.id, ports: node.ports, previous: standingPlan(state, node)?.ports ?? [] })), new Set(facts.takenPorts.keys()));
+  if (!addresses.ok) return { rejections: [...rejections, ...leased.rejections, ...addresses.rejections] };
+  rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
   const mgmt = planMgmt(spec);
   const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt });
@@ -53,7 +56,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
   const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
   const nodes = Object.fromEntries(spec.nodes.map((node) =>
-    [node.id, planNode({ node, state, generation, host: host.id, leases, address: addresses.addresses[node.id], isNew: fresh.has(node.id) })]));
+    [node.id, planNode({ node, standing: standingPlan(state, node), generation, host: host.id, leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id) })]));
   const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, host: host.id, leases })]));
   return { plan: { labNumber, nextPort: leases.next(), mgmt, nodes, links }, changes };
 }
@@ -110,14 +113,14 @@ function createLeases(labNumber: number, first: number): Leases {
   };
 }
 
-type NodeInput = { node: NodeSpec; state: LabState; generation: number; host: HostId; leases: Leases; address: MgmtAddresses | undefined; isNew: boolean };
+type NodeInput = { node: NodeSpec; standing: NodePlan | undefined; generation: number; host: HostId; leases: Leases; address: MgmtAddresses | undefined; ports: PublishedPort[]; isNew: boolean };
 
-function planNode({ node, state, generation, host, leases, address, isNew }: NodeInput): NodePlan {
-  const present = state.nodes[node.id];
-  const standing = present?.next?.plan ?? present?.plan;
+const standingPlan = (state: LabState, { id }: NodeSpec): NodePlan | undefined => state.nodes[id]?.next?.plan ?? state.nodes[id]?.plan;
+
+function planNode({ node, standing, generation, host, leases, address, ports, isNew }: NodeInput): NodePlan {
   if (standing && !isNew) return standing;
   const mgmt = hasMgmt(node) && address ? { ...withoutUndefined({ ipv4: address.ipv4, ipv6: address.ipv6 }), port: leases.port() } : undefined;
-  return withoutUndefined({ host: standing?.host ?? host, generation, mgmt, ports: node.ports });
+  return withoutUndefined({ host: standing?.host ?? host, generation, mgmt, ports });
 }
 
 type LinkInput = { link: LinkSpec; state: LabState; host: HostId; leases: Leases };
