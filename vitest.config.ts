@@ -18,6 +18,8 @@ export default defineConfig({
       tier('int', 120_000, false),
       tier('e2e', 600_000, false),
       tier('topologies', 1_200_000, false),
+      // Takes long and differs from run to run, so it is no part of run-tests.
+      tier('kills', 600_000, false),
     ],
   },
 });

@@ -1,0 +1,74 @@
+// 100 kills at random moments of real labs: LABWRIGHT_KILLS of them, from LABWRIGHT_SEED, which is printed so that a run can be repeated.
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openTestBed } from '../support/test-bed.ts';
+import type { TestBed } from '../support/test-bed.ts';
+import { killAllControl, killControl } from './kill-control.ts';
+import { liveOneLife, outlineOf, undisturbed } from './lab-life.ts';
+
+const OF = { name: 'te2e-rand', net: '172.31.104' };
+const KILLS = Number(process.env['LABWRIGHT_KILLS'] ?? 100);
+const SEED = Number(process.env['LABWRIGHT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const KILLS_A_LIFE = 2;
+const VICTIMS = ['supervisor', 'host-actor', 'nats-server', 'all'] as const;
+
+/** Numbers from 0 up to 1, the same for the same seed. Source: mulberry32. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = Math.trunc(state + 0x6d2b79f5);
+    const mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    const more = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((more ^ (more >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+type Kill = { readonly victim: (typeof VICTIMS)[number]; /** Share of an undisturbed life after which it comes. */ readonly at: number; readonly awayMs: number };
+const random = randomFrom(SEED);
+const kill = (): Kill => ({ victim: VICTIMS[Math.floor(random() * VICTIMS.length)] ?? 'all', at: random(), awayMs: Math.floor(random() * 1_500) });
+const lives = Array.from({ length: Math.ceil(KILLS / KILLS_A_LIFE) }, () => Array.from({ length: KILLS_A_LIFE }, kill).toSorted((one, other) => one.at - other.at));
+const words = (kills: readonly Kill[]) => kills.map(({ victim, at }) => `${victim} at ${Math.round(at * 100)} %`).join(', ');
+
+describe(`kill -9 at random moments, LABWRIGHT_SEED=${SEED}`, () => {
+  let bed: TestBed | null = null;
+  let lifeMs = 0;
+  beforeAll(async () => {
+    bed = await openTestBed();
+    await liveOneLife(bed, OF);
+    const from = performance.now();
+    await liveOneLife(bed, { ...OF, name: `${OF.name}-0` });
+    lifeMs = performance.now() - from;
+    await bed.close();
+  });
+  afterEach(async () => {
+    await bed?.up();
+    await bed?.close();
+    bed = null;
+  });
+
+  async function strike(its: TestBed, { victim, awayMs }: Kill): Promise<void> {
+    if (victim !== 'all') return void (await killControl(its.home, [victim]));
+    await killAllControl(its.home);
+    await delay(awayMs);
+    await its.up();
+  }
+
+  it.each(lives.map((kills, index) => [index + 1, words(kills), kills] as const))('life %i: %s', async (_index, _words, kills) => {
+    const its = await openTestBed();
+    bed = its;
+    const over = new AbortController();
+    const from = performance.now();
+    const striking = (async () => {
+      for (const one of kills) {
+        await delay(Math.max(0, one.at * lifeMs - (performance.now() - from)), undefined, { signal: over.signal }).catch(() => undefined);
+        if (!over.signal.aborted) await strike(its, one);
+      }
+    })();
+    try {
+      expect(outlineOf(await liveOneLife(its, OF))).toEqual(undisturbed(OF));
+    } finally {
+      over.abort();
+      await striking;
+    }
+  });
+});
