@@ -26,13 +26,16 @@ describe('host-actor through outages', () => {
     await pings();
   });
   afterAll(async () => {
-    const orders = [...['n1', 'n2', 'n3'].map((node) => lab.nextEntry().node('node.remove', node)), lab.link('link.remove', 0, ['n1:eth1', 'n2:eth1'])];
-    await host.order(...orders);
-    for (const { id } of orders) await host.answer(id);
-    const network = lab.nextEntry().network('network.remove');
-    await host.order(network);
-    await host.answer(network.id);
-    await host.stop();
+    try {
+      const orders = [...['n1', 'n2', 'n3'].map((node) => lab.nextEntry().node('node.remove', node)), lab.link('link.remove', 0, ['n1:eth1', 'n2:eth1'])];
+      await host.order(...orders);
+      for (const { id } of orders) await host.answer(id);
+      const network = lab.nextEntry().network('network.remove');
+      await host.order(network);
+      await host.answer(network.id);
+    } finally {
+      await host.stop();
+    }
   });
 
   it('S13 S14: repairs without NATS, and tells all of it afterwards, in order', async () => {

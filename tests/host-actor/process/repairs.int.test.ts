@@ -26,13 +26,16 @@ describe('host-actor repairs', () => {
     await pings();
   });
   afterAll(async () => {
-    const orders = [...['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => lab.nextEntry().node('node.remove', node)), lab.link('link.remove', 0, ['n1:eth1', 'n2:eth1'])];
-    await host.order(...orders);
-    for (const { id } of orders) await host.answer(id);
-    const network = lab.nextEntry().network('network.remove');
-    await host.order(network);
-    await host.answer(network.id);
-    await host.stop();
+    try {
+      const orders = [...['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => lab.nextEntry().node('node.remove', node)), lab.link('link.remove', 0, ['n1:eth1', 'n2:eth1'])];
+      await host.order(...orders);
+      for (const { id } of orders) await host.answer(id);
+      const network = lab.nextEntry().network('network.remove');
+      await host.order(network);
+      await host.answer(network.id);
+    } finally {
+      await host.stop();
+    }
   });
 
   it('starts a killed node again in the same namespace, with one clean flap for its neighbour', async () => {
