@@ -12,7 +12,8 @@ type Daemon = ReturnType<typeof startDaemon>;
 
 // A shut-down takes as long as its containers need: no kill after it.
 const startDaemon = (args: readonly string[], log: string) =>
-  execa('dockerd', args, { reject: false, forceKillAfterDelay: false, stdin: 'ignore', stdout: { file: log }, stderr: { file: `${log}.err` } });
+  // In a network namespace of its own: an engine without a bridge removes docker0 where it starts, and that is another engine's.
+  execa('unshare', ['--net', '--', 'dockerd', ...args], { reject: false, forceKillAfterDelay: false, stdin: 'ignore', stdout: { file: log }, stderr: { file: `${log}.err` } });
 
 export class PrivateEngine {
   readonly socketPath: string;
