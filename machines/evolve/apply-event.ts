@@ -71,6 +71,8 @@ function retryNetwork(draft: Draft): boolean {
   const { network } = draft.state;
   if (network.state !== 'failed' || !network.mgmt) return false;
   const removing = draft.state.lab.value === 'destroying';
+  // It goes when all that stands on it is gone, not before.
+  if (removing && Object.keys(draft.state.nodes).length + Object.keys(draft.state.links).length > 0) return false;
   setNetwork(draft, { state: removing ? 'removing' : 'ensuring' });
   addEffect(draft, { type: removing ? 'network.remove' : 'network.ensure', target: '', host: networkHost(draft) });
   return true;

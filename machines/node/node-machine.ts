@@ -60,6 +60,8 @@ const base = setup({
     wantsRecreate: ({ context }) => context.desired !== 'absent',
     isSameProcessSpace: ({ context, event }) => event.type === 'started' && event.runtimeId === context.runtimeId && context.booted,
     isRemaking: ({ context }) => context.remaking,
+    maySelfRun: ({ context }) => context.desired === 'running' && !context.remaking,
+    mayNotSelfRun: ({ context }) => context.desired === 'stopped' && !context.remaking,
     leftCleanly: ({ event }) => event.type === 'left' && event.clean,
   },
   actions: {
@@ -275,7 +277,11 @@ export const nodeMachine = base.createMachine({
         'want.stopped': { target: 'stopping', actions: ['desireStopped', 'stop'] },
         'want.absent': { target: 'removing', actions: ['desireAbsent', 'remove'] },
         'want.recreate': { target: 'removing', actions: ['desireRemake', 'remove'] },
-        started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+        /** Who is to go stays failed until its removal is tried again: running once more is no way out of that. */
+        started: [
+          { guard: 'maySelfRun', target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
+          { guard: 'mayNotSelfRun', target: 'stopping', actions: 'noteStarted' },
+        ],
       },
     },
   },
