@@ -80,6 +80,7 @@ export class HostActor {
     await ledger.open();
     wanted.note(ledger.state.orders.values());
     await this.#noteBoot();
+    await this.#noteFirstSight();
   }
 
   /** Begins to carry out what is open and to keep what was ordered. Needs no NATS. Resolves when it watches. */
@@ -141,6 +142,12 @@ export class HostActor {
     if (ledger.state.bootId !== id) await ledger.append([{ r: 'boot', id }], 'written');
   }
 
+  /** From here on nothing that the engine says is missed, also when this process is killed before it heard the first word. */
+  async #noteFirstSight(): Promise<void> {
+    const { ledger, now } = this.context;
+    if (ledger.state.engineSeen === undefined) await ledger.append([{ r: 'engine-seen', nanos: engineCursorAt(now()) }], 'written');
+  }
+
   async #sweep(): Promise<void> {
     if (this.#stopped) return;
     try {
@@ -168,4 +175,9 @@ export class HostActor {
     this.#nodesRead = next;
     await next.catch((err: unknown) => this.context.log.warn({ err }, 'nodes cannot be read'));
   }
+}
+
+/** A moment as the engine's cursor writes it: seconds with nine decimals. */
+function engineCursorAt(epochMs: number): string {
+  return `${Math.floor(epochMs / 1000)}.${String(epochMs % 1000).padStart(3, '0')}000000`;
 }

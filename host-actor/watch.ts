@@ -32,12 +32,10 @@ export class Watches {
   readonly #mgmtRepairs = new Map<string, readonly number[]>();
   #wires: { sweep: () => Promise<void> } | undefined;
   #engineConnected = false;
-  readonly #openedAt: number;
 
   constructor(context: WatchContext) {
     this.#context = context;
     this.#log = context.log;
-    this.#openedAt = context.now();
   }
 
   get engineConnected(): boolean {
@@ -53,11 +51,10 @@ export class Watches {
 
   /** Watches the engine from the last event taken on; goes on over its restarts until `stop`. */
   watchEngine(): void {
-    // On the very first start orders may be at work before the engine is heard: what they cause counts from our own start on.
-    const since = this.#context.ledger.state.engineSeen ?? `${Math.floor(this.#openedAt / 1000)}.${String(this.#openedAt % 1000).padStart(3, '0')}000000`;
+    const since = this.#context.ledger.state.engineSeen;
     const { provider, host } = this.#context.hands;
     void provider
-      .watchEvents({ hostId: host, since, signal: this.#stop.signal, onItem: (item) => this.#takeItem(item) })
+      .watchEvents({ hostId: host, ...(since === undefined ? {} : { since }), signal: this.#stop.signal, onItem: (item) => this.#takeItem(item) })
       .catch((err: unknown) => {
         if (!this.#stop.signal.aborted) this.#log.error({ err }, 'engine is no longer watched');
       });

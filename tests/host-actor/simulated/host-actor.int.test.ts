@@ -73,6 +73,14 @@ describe('host-actor on a simulated host', () => {
     expect(seen.slice(told).filter(({ type }) => type === 'node.started' || type === 'link.repaired')).toEqual([]);
   });
 
+  it('knows from when on to hear the engine before it takes an order, also after a kill at once', async () => {
+    const { engineSeen } = actor.context.ledger.state;
+    expect(engineSeen).toMatch(/^\d{10}\.\d{9}$/);
+    await actor.stop();
+    await open();
+    expect(actor.context.ledger.state.engineSeen).toBe(engineSeen);
+  });
+
   it('S21: a death of one node is no matter of the others', async () => {
     const lab = newLab('l');
     const orders = deploy(lab);
