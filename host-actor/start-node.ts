@@ -64,9 +64,7 @@ async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlac
 }
 
 async function create(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<CreatedNode> {
-  const { lab, plan } = order;
-  // Host ports that the file leaves to us are leased in the plan.
-  const node = { ...order.node, ports: plan.ports };
+  const { node, lab } = order;
   const entries = context.wanted.network(lab)?.hosts ?? [];
   const files = 'netnsPath' in sandbox ? await context.hands.network.writeNodeFiles(lab, node.id, entries, node.dns) : undefined;
   const placement = placementOf(context, order, { sandbox, files });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HostId, LabId, NodeId } from '../../../machines/vocabulary/ids.ts';
 import type { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { CreatedNode, EngineInfo, ExecResult, ImageReady, InspectedNode, LogTail, NodeEvent, NodeEventAction, NodeKey, NodePlacement, NodeProvider, ObservedNode, StartedNode, WatchItem } from '../provider.ts';
+import type { CreatedNode, EngineInfo, ExecOnce, ExecResult, ImageReady, InspectedNode, LogTail, NodeEvent, NodeEventAction, NodeKey, NodePlacement, NodeProvider, ObservedNode, StartedNode, WatchItem } from '../provider.ts';
 
 export type SimulatedVerb = 'create' | 'start' | 'stop' | 'remove' | 'exec';
 
@@ -23,6 +23,7 @@ export class SimulatedProvider implements NodeProvider {
   readonly calls: Record<SimulatedVerb, number> = { create: 0, start: 0, stop: 0, remove: 0, exec: 0 };
   readonly #nodes = new Map<string, ObservedNode>();
   readonly #events: NodeEvent[] = [];
+  readonly #execs = new Map<string, ExecResult>();
   readonly #watchers = new Set<(item: WatchItem) => void>();
   readonly #now: () => number;
   #count = 0;
@@ -120,10 +121,19 @@ export class SimulatedProvider implements NodeProvider {
     return { lines: [{ stream: 'stdout', text: 'last words' }], truncated: false };
   }
 
-  async exec(runtimeId: string, command: string | readonly string[]): Promise<ExecResult> {
-    await this.#act('exec', this.#require(runtimeId).nodeId);
+  async exec(runtimeId: string, command: string | readonly string[], { once }: { once?: ExecOnce } = {}): Promise<ExecResult> {
+    const node = this.#require(runtimeId);
+    if (node.status !== 'running') throw new ProviderError('not-running', `cannot run a command in ${node.name}: it is ${node.status}`);
+    const before = this.#execs.get(once?.begun ?? '');
+    if (before !== undefined) return { ...before, stdout: '' };
+    this.#count += 1;
+    const execId = `e${this.#count}`;
+    await once?.note(execId);
+    await this.#act('exec', node.nodeId);
     const words = typeof command === 'string' ? command : command.join(' ');
-    return { exitCode: words === 'false' ? 1 : 0, stdout: words, stderr: '', engineError: undefined, truncated: false };
+    const result = { exitCode: words === 'false' ? 1 : 0, stdout: words, stderr: '', engineError: undefined, truncated: false };
+    this.#execs.set(execId, result);
+    return result;
   }
 
   async watchEvents(watch: { since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void> {
