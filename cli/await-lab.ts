@@ -77,7 +77,12 @@ const BUSY_NODE = new Set(['preparing', 'waiting', 'starting', 'configuring', 's
 export const isBusyNode = (node: NodeView): boolean => BUSY_NODE.has(node.state);
 
 /** All that is wanted is there, or will not come without help. */
-export const isSettled = (view: LabView): boolean => view.state === 'degraded' || (view.state === 'running' && !view.nodes.some(isBusyNode));
+export const isSettled = (view: LabView): boolean =>
+  (view.state === 'degraded' && !view.nodes.some(isRestarting)) || (view.state === 'running' && !view.nodes.some(isBusyNode));
+
+/** Its process died: it is being started again, or has yet to show that it stays. */
+const isRestarting = (node: NodeView): boolean =>
+  node.state === 'recovering' || node.state === 'starting' || (node.state === 'configuring' && node.waitingFor.startsWith('proof'));
 
 export const isGone = (view: LabView): boolean => view.state === 'destroyed' || view.state === 'absent';
 

@@ -60,7 +60,7 @@ function applyDeadline(draft: Draft, name: string): boolean {
   if (draft.state.deadlines[name] === undefined) return false;
   delete draft.state.deadlines[name];
   const [kind, target] = splitDeadline(name);
-  if (kind === 'startup-delay') draft.state.passed[name] = true;
+  if (kind === 'startup-delay' || kind === 'steady') draft.state.passed[name] = true;
   if (kind === 'retry-node') sendNode(draft, target as NodeId, { type: 'retry' });
   if (kind === 'retry-link') sendLink(draft, target as Parameters<typeof sendLink>[1], { type: 'retry' });
   if (kind === 'retry-network') retryNetwork(draft);

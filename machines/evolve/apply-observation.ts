@@ -85,7 +85,7 @@ function applyDied(draft: Draft, seen: Extract<Observation, { type: 'node.died' 
     log: seen.log,
   };
   draft.news.push(`${failure.message}; ${NEXT[seen.next]}`);
-  if (seen.next === 'restart') return sendNode(draft, seen.node, { type: 'died', failure });
+  if (seen.next === 'restart') return sendNode(draft, seen.node, { type: 'died', failure, at: seen.at });
   if (seen.next === 'leave') return sendNode(draft, seen.node, { type: 'left', failure, clean: seen.exitCode === 0 });
   return sendNode(draft, seen.node, { type: 'gave-up', failure: { ...failure, code: 'repair-budget-spent', message: `${failure.message} too often; the host stopped restarting it` } });
 }

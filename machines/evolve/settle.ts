@@ -7,7 +7,8 @@ import { addEffect, armDeadline, sendLab, sendLink, sendNode, setNetwork } from 
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
 import { networkHost, dropEffectsOf } from './lab-parts.ts';
-import { linkGate, linkWait, nodeWait, startGate, startupDelayName, stepGate, stepsOf } from './waits.ts';
+import { QUICK_DEATH_MS } from '../node/node-machine.ts';
+import { linkGate, linkWait, nodeWait, startGate, startupDelayName, steadyGate, steadyName, stepGate, stepsOf } from './waits.ts';
 
 /** Runs to a fixed point: opening one gate may open the next. */
 export function settle(draft: Draft): void {
@@ -17,7 +18,7 @@ export function settle(draft: Draft): void {
     for (const id of nodeIds(draft.state)) moved = settleNode(draft, id) || moved;
     for (const id of linkIds(draft.state)) moved = settleLink(draft, id) || moved;
   }
-  dropIdleRetries(draft);
+  dropIdleWaits(draft);
   removeNetworkWhenLast(draft);
   sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
 }
@@ -48,7 +49,11 @@ function takeStep(draft: Draft, id: NodeId): boolean {
   const record = draft.state.nodes[id];
   if (!record) return false;
   const step = stepsOf(draft.state, record)[record.machine.context.step];
-  if (!step) return sendNode(draft, id, { type: 'steps.finished' });
+  if (!step) {
+    if (steadyGate(draft.state, record).open) return sendNode(draft, id, { type: 'steps.finished' });
+    armDeadline(draft, steadyName(record), draft.at + QUICK_DEATH_MS);
+    return false;
+  }
   if (step.kind === 'exec') {
     if (!execIsPending(draft, id)) orderExec(draft, id, [...step.commands]);
     return false;
@@ -87,15 +92,16 @@ function forgetLink(draft: Draft, id: LinkId): boolean {
   return true;
 }
 
-/** A retry is for something that has failed; whatever changed meanwhile needs none. */
-function dropIdleRetries(draft: Draft): void {
+/** A retry is for something that has failed, a proof for the present process; whatever changed meanwhile needs none. */
+function dropIdleWaits(draft: Draft): void {
   const { state } = draft;
   for (const name of Object.keys(state.deadlines)) {
     const [kind, target] = splitDeadline(name);
     const idle =
       (kind === 'retry-node' && state.nodes[target as NodeId]?.machine.value !== 'failed') ||
       (kind === 'retry-link' && state.links[target as LinkId]?.machine.value !== 'failed') ||
-      (kind === 'retry-network' && state.network.state !== 'failed');
+      (kind === 'retry-network' && state.network.state !== 'failed') ||
+      (kind === 'steady' && !Object.values(state.nodes).some((node) => node.machine.value === 'configuring' && steadyName(node) === name));
     if (idle) delete state.deadlines[name];
   }
 }

@@ -132,6 +132,14 @@ export function stepGate(state: Labs, record: NodeRecord, step: BootStep): Gate 
   }
 }
 
+/** The wait of a node whose process died soon after a start: named after the present start. */
+export const steadyName = (record: NodeRecord): string => `steady/${record.spec.id}/${record.machine.context.startedAt ?? 0}`;
+
+/** Has a node that died soon after a start lived long enough this time? */
+export function steadyGate(state: Labs, record: NodeRecord): Gate {
+  return !record.machine.context.unsteady || state.passed[steadyName(record)] ? OPEN : closed('proof that its process stays', false);
+}
+
 /** In words, for people; empty when the node waits for nothing. */
 export function nodeWait(state: Labs, record: NodeRecord): { wait: string; blocked: boolean } {
   const gate = presentGate(state, record);
@@ -142,7 +150,7 @@ function presentGate(state: Labs, record: NodeRecord): Gate {
   if (record.machine.value === 'waiting') return startGate(state, record);
   if (record.machine.value !== 'configuring') return OPEN;
   const step = stepsOf(state, record)[record.machine.context.step];
-  return step ? stepGate(state, record, step) : OPEN;
+  return step ? stepGate(state, record, step) : steadyGate(state, record);
 }
 
 export function linkWait(state: Labs, id: LinkId): { wait: string; blocked: boolean } {

@@ -17,6 +17,8 @@ export type NodeContext = {
   execFailures: number;
   /** All steps were taken once: a restart of the same container takes none of them again. */
   booted: boolean;
+  /** Its process died soon after a start: the next one counts as running only once it has lived for a while. */
+  unsteady: boolean;
   /** The present generation is on its way out, another one comes: a removal that failed is tried again, never skipped. */
   remaking: boolean;
   /** The steps run again after the host made the container anew: what they find done already is no failure. */
@@ -44,13 +46,16 @@ export type NodeEvent =
   | { type: 'executed'; results: ExecResult[] }
   | { type: 'stopped' }
   | { type: 'removed' }
-  | { type: 'died'; failure: Failure }
+  | { type: 'died'; failure: Failure; at: number }
   | { type: 'left'; failure: Failure; clean: boolean }
   | { type: 'gave-up'; failure: Failure }
   | { type: 'failed'; failure: Failure }
   | { type: 'health'; status: NodeContext['health'] };
 
 export type NodeIntent = { type: 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' };
+
+/** A process that ends sooner than this after its start has not come up. */
+export const QUICK_DEATH_MS = 2_000;
 
 const base = setup({
   types: { context: {} as NodeContext, events: {} as NodeEvent, emitted: {} as NodeIntent },
@@ -87,8 +92,11 @@ const base = setup({
       failure: null,
       health: 'none',
     }),
+    noteDeath: assign({
+      unsteady: ({ context, event }) => context.unsteady || (event.type === 'died' && event.at - (context.startedAt ?? event.at) < QUICK_DEATH_MS),
+    }),
     noteDown: assign({ pid: null, startedAt: null, health: 'none' }),
-    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0, rerun: false, remaking: false, booted: false }),
+    noteGone: assign({ pid: null, startedAt: null, health: 'none', runtimeId: null, step: 0, execFailures: 0, rerun: false, remaking: false, booted: false, unsteady: false }),
     noteFailure: assign({
       failure: ({ context, event }) => ('failure' in event ? event.failure : context.failure),
       attempts: ({ context }) => context.attempts + 1,
@@ -96,7 +104,7 @@ const base = setup({
     clearFailure: assign({ failure: null, attempts: 0 }),
     clearFailureKeepAttempts: assign({ failure: null }),
     restartSteps: assign({ step: 0, booted: false }),
-    noteBooted: assign({ booted: true }),
+    noteBooted: assign({ booted: true, unsteady: false }),
     advance: assign({ step: ({ context }) => context.step + 1 }),
     noteExec: assign({
       execFailures: ({ context, event }) =>
@@ -113,7 +121,7 @@ const alive = {
   'want.restart': { target: '#node.stopping', actions: ['desireRunning', 'stop'] },
   'want.absent': { target: '#node.removing', actions: ['desireAbsent', 'remove'] },
   'want.recreate': { target: '#node.removing', actions: ['desireRemake', 'remove'] },
-  died: { target: '#node.recovering', actions: ['noteDown', 'noteFailure'] },
+  died: { target: '#node.recovering', actions: ['noteDeath', 'noteDown', 'noteFailure'] },
   left: [
     { guard: 'leftCleanly', target: '#node.exited', actions: 'noteDown' },
     { target: '#node.failed', actions: ['noteDown', 'noteFailure'] },
@@ -137,7 +145,7 @@ export const nodeMachine = base.createMachine({
   id: 'node',
   context: {
     desired: 'absent', runtimeId: null, pid: null, startedAt: null, step: 0,
-    health: 'none', repairs: 0, execFailures: 0, rerun: false, remaking: false, booted: false, attempts: 0, failure: null,
+    health: 'none', repairs: 0, execFailures: 0, rerun: false, remaking: false, booted: false, unsteady: false, attempts: 0, failure: null,
   },
   initial: 'absent',
   states: {
@@ -177,7 +185,7 @@ export const nodeMachine = base.createMachine({
       on: {
         started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
         ...alive,
-        died: { actions: 'noteFailure' },
+        died: { actions: ['noteDeath', 'noteFailure'] },
       },
     },
     configuring: {
@@ -211,7 +219,7 @@ export const nodeMachine = base.createMachine({
           { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
         ],
         ...alive,
-        died: { actions: 'noteFailure' },
+        died: { actions: ['noteDeath', 'noteFailure'] },
         stopped: {},
         removed: { actions: 'noteGone' },
       },

@@ -165,6 +165,7 @@ describe('trouble', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
     sim.run();
+    sim.at += 60_000;
     const about = { node: node('a'), generation: 1_000_001, at: sim.at };
     sim.observe({ type: 'node.died', ...about, exitCode: 137, oomKilled: false, log: ['last words'], next: 'restart' });
     expect(sim.states()['a']).toBe('recovering');
@@ -188,10 +189,24 @@ describe('trouble', () => {
     expect(sim.state.lab.value).toBe('degraded');
   });
 
+  it('a process that died soon after its start has to show that the next one stays', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(aLab([aNode('a')])));
+    sim.run();
+    const about = { node: node('a'), generation: 1_000_001 };
+    sim.observe({ type: 'node.died', ...about, at: sim.at, exitCode: 7, oomKilled: false, log: [], next: 'restart' });
+    sim.observe({ type: 'node.started', ...about, at: sim.at, runtimeId: 'c-a-1000001', pid: 7, startedAt: sim.at, cause: 'repair' });
+    expect(sim.states()).toEqual({ a: 'configuring' });
+    expect(sim.passDeadline()).toBe(`steady/a/${sim.at - 2_000}`);
+    expect(sim.states()).toEqual({ a: 'running' });
+    expect(sim.state.deadlines).toEqual({});
+  });
+
   it('runs exec again when the container was made anew', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
     sim.run();
+    sim.at += 60_000;
     const about = { node: node('a'), generation: 1_000_001, at: sim.at };
     sim.observe({ type: 'node.died', ...about, exitCode: 137, oomKilled: false, log: [], next: 'restart' });
     sim.observe({ type: 'node.started', ...about, runtimeId: 'another', pid: 7, startedAt: sim.at, cause: 'repair' });

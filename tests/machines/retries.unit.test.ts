@@ -121,6 +121,7 @@ describe('nodes in transit', () => {
     sim.observe({ type: 'node.started', ...about, runtimeId: 'c-a-1000001', pid: 9, startedAt: sim.at, cause: 'repair' });
     sim.run();
     expect(sim.orders.filter((order) => order.type === 'node.exec')).toHaveLength(2);
+    sim.passDeadline();
     expect(sim.states()).toEqual({ a: 'running' });
   });
 });
