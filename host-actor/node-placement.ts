@@ -49,7 +49,7 @@ export function placementOf(context: Pick<HostContext, 'wanted'>, order: NodeOrd
       subnets: [mgmt.ipv4Subnet, mgmt.ipv6Subnet].flatMap((subnet) => subnet ?? []),
       neighbours: neighboursOf(context, order.lab),
     },
-    interfaceCount: context.wanted.linksOf(order.lab, order.node.id).length,
+    interfaceCount: order.interfaces ?? context.wanted.linksOf(order.lab, order.node.id).length,
     ports: order.plan.ports,
     labels: {},
   };

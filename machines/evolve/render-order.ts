@@ -58,7 +58,7 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
   const context = labContext(state);
   if (!context) return null;
   const netns = netnsOf(state, record.spec);
-  const order = { ...head(state, effect), node: record.spec, plan: record.plan, context, budget: NODE_BUDGET, ...(netns === undefined ? {} : { netns }) };
+  const order = { ...head(state, effect), node: record.spec, plan: record.plan, context, interfaces: interfacesOf(state, record.spec.id), budget: NODE_BUDGET, ...(netns === undefined ? {} : { netns }) };
   switch (effect.type) {
     case 'node.stop':
       return { type: effect.type, ...order, graceMs: STOP_GRACE_MS };
@@ -76,6 +76,12 @@ function labContext(state: LabState): LabContext | null {
   if (!mgmt || !state.spec) return null;
   const { labDir, topologyPath, owner } = state.spec;
   return { labDir, mgmt, ...(topologyPath === undefined ? {} : { topologyPath }), ...(owner === undefined ? {} : { owner }) };
+}
+
+/** Counted from the wish: the node is made before its links are. */
+function interfacesOf(state: LabState, node: NodeId): number {
+  const links = Object.values(state.links).filter(({ machine }) => machine.context.desired === 'present');
+  return links.flatMap(({ spec }) => [spec.a, spec.b]).filter((end) => (end.at === 'node' && end.node === node) || (end.at === 'node-bridge' && end.inside === node)).length;
 }
 
 /** Namespaces bear the container's name, as people's scripts expect of `ip netns exec`. */

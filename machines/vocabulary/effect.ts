@@ -45,6 +45,8 @@ const nodeOrder = {
   context: LabContext,
   /** Namespace of the node's interfaces, by its `ip netns` name; absent for nodes that live in a namespace not ours. */
   netns: z.string().optional(),
+  /** Ends of links in the node, which its first process may wait for; absent in orders of older supervisors. */
+  interfaces: z.number().int().optional(),
   budget: RepairBudget,
 };
 

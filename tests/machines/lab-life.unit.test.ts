@@ -28,6 +28,14 @@ describe('a lab of two nodes and a link', () => {
     expect(sim.state.pending).toEqual({});
   });
 
+  it('tells a node at its making how many interfaces it will have', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(aLab([aNode('a'), aNode('b'), aNode('c')], [aLink('a:eth1', 'b:eth1'), aLink('b:eth2', 'b:eth3')])));
+    sim.run();
+    const made = sim.orders.flatMap((order) => (order.type === 'node.prepare' ? [[order.node.id, order.interfaces]] : []));
+    expect(Object.fromEntries(made)).toEqual({ a: 1, b: 3, c: 0 });
+  });
+
   it('starts no node before its links are joined', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
