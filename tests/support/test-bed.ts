@@ -58,15 +58,16 @@ export async function openTestBed(env: Record<string, string> = {}): Promise<Tes
     await ops.request('destroy', { commandId: nextId(), cleanup: true, keepMgmtNet: false }, { lab: lab(name) });
     await settled(name, ['destroyed']);
   };
+  const pid: TestBed['pid'] = async (name) => {
+    const record = await readProcessRecord(name === 'parent' ? dir.parentRecord : processRecordPath(dir, name));
+    const found = record?.identity?.pid;
+    if (found === undefined) throw new Error(`no process id of ${name} is recorded`);
+    return found;
+  };
+  await untilItWatches(async () => await pid('host-actor'));
   return {
-    home, ops, up, view, settled, destroy,
+    home, ops, up, view, settled, destroy, pid,
     down: async () => void (await stopController({ home })),
-    pid: async (name) => {
-      const record = await readProcessRecord(name === 'parent' ? dir.parentRecord : processRecordPath(dir, name));
-      const pid = record?.identity?.pid;
-      if (pid === undefined) throw new Error(`no process id of ${name} is recorded`);
-      return pid;
-    },
     deploy: async (spec, options = {}) => void (await ops.request('deploy', { commandId: nextId(), spec, takeOver: false, reconfigure: options.reconfigure ?? false }, { lab: spec.id, timeoutMs: 5_000 })),
     async close() {
       const { labs } = await ops.request('list', { destroyed: false });
@@ -76,6 +77,17 @@ export async function openTestBed(env: Record<string, string> = {}): Promise<Tes
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** The host-actor watches: its monitors are there, so a reading of the host from now on is not changed by its start. */
+async function untilItWatches(pid: () => Promise<number>): Promise<void> {
+  const monitors = ['nft -j monitor', 'tc monitor', 'ip -rcvbuf 8388608', 'ip -rcvbuf 33554432'];
+  await eventually(async () => {
+    const parent = await pid();
+    const children = (await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8')).split(' ').filter(Boolean);
+    const commands = await Promise.all(children.map(async (child) => (await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')));
+    return monitors.every((monitor) => commands.some((command) => command.startsWith(monitor)));
+  }, { timeoutMs: 30_000, what: 'the host-actor to watch' });
 }
 
 /** Reads lab text as the command line does. @throws Error with all faults. */
