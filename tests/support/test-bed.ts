@@ -86,7 +86,7 @@ async function untilItWatches(pid: () => Promise<number>): Promise<void> {
     const parent = await pid();
     const children = (await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8')).split(' ').filter(Boolean);
     const commands = await Promise.all(children.map(async (child) => (await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ')));
-    return monitors.every((monitor) => commands.some((command) => command.startsWith(monitor)));
+    return monitors.every((monitor) => commands.some((line) => line.startsWith(monitor)));
   }, { timeoutMs: 30_000, what: 'the host-actor to watch' });
 }
 
