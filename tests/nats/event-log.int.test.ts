@@ -47,7 +47,7 @@ describe('event log', () => {
       for (let tries = 0; tries < 100; tries += 1) {
         const expectedSeq = await writer.lastSeq(labId);
         try {
-          await writer.append({ labId, expectedSeq, entryId: `${name}-${tries}`, entry: { n: tries } });
+          await writer.append({ labId, expectedSeq, entryId: `${name}-${tries}`, entry: { n: expectedSeq } });
           wins += 1;
         } catch (error) {
           if (!(error instanceof LogConflictError)) throw error;
@@ -58,6 +58,8 @@ describe('event log', () => {
     const records = await collect(log.read(labId));
     expect(records).toHaveLength(wins);
     expect(new Set(records.map((record) => record.entryId)).size).toBe(wins);
+    // Each was decided on the one before it.
+    expect(records.map((record) => record.entry.n)).toEqual([0, ...records.slice(0, -1).map((record) => record.seq)]);
   });
 
   it('takes the same append twice as one, and another entry at a taken position as conflict', async () => {

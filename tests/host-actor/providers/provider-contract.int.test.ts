@@ -87,7 +87,7 @@ describe.each([['the real engine', realEngine], ['the simulated engine', simulat
 
   it('tells what happens, in order, and what happened since a cursor', async () => {
     const stop = new AbortController();
-    const { hostId } = await world.place('n1');
+    const { hostId } = await world.place('n0');
     const told: NodeEvent[] = [];
     void world.provider.watchEvents({ hostId, signal: stop.signal, onItem: (item) => { if (item.kind === 'event') told.push(item.event); } });
     const { placement } = await running();
