@@ -1,7 +1,8 @@
 // Keeps the state last read of each inner end, in memory and in a file each, so that it can be put back after a restart of ours too.
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { replaceFile } from '../replace-file.ts';
 import { hostPortsOf, type HostPort } from './host-ports.ts';
 import { queryInner } from './inner-batches.ts';
 import { INNER_STATE_QUERY, InnerState, parseInnerStates, restoreLines } from './inner-state.ts';
@@ -35,8 +36,7 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
     if (JSON.stringify(states.get(port.mark)) === text) return;
     states.set(port.mark, record);
     await mkdir(folder, { recursive: true });
-    await writeFile(`${fileOf(port)}.new`, text);
-    await rename(`${fileOf(port)}.new`, fileOf(port));
+    await replaceFile(fileOf(port), text);
   };
   return {
     snapshot: async (wires, netns) => {

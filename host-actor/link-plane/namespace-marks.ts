@@ -1,6 +1,7 @@
 // Remembers which named namespaces are ours: a file for each, which a restart of ours survives and a reboot of the host voids.
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../replace-file.ts';
 
 /** `inode` is missing between the decision to make the namespace and its making; `bootId` tells a reboot, which ends all namespaces. */
 export type NamespaceMark = { readonly mark: string; readonly bootId: string; readonly inode?: number; readonly loopbackUp?: boolean };
@@ -21,7 +22,7 @@ export function namespaceMarksIn(folder: string): NamespaceMarks {
     },
     write: async (name, mark) => {
       await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, `${name}.json`), JSON.stringify(mark));
+      await replaceFile(join(folder, `${name}.json`), JSON.stringify(mark));
     },
     remove: async (name) => rm(join(folder, `${name}.json`), { force: true }),
   };
@@ -37,7 +38,7 @@ async function readMark(path: string): Promise<NamespaceMark | undefined> {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
     return isMarkRecord(value) ? value : undefined;
   } catch {
-    // A file cut short by a crash is no proof of anything.
+    // A file that power loss cut short is no proof of anything.
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // Tells our OCI runtime which network namespace a container joins: one small file a container, named by its id.
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../replace-file.ts';
 import { ProviderError } from '../provider-error.ts';
 
 /** Where the runtime looks; it belongs to this boot of the host, as the namespaces do. */
@@ -24,9 +25,7 @@ export class SandboxLookups {
     }
     await mkdir(this.#dir, { recursive: true });
     const path = join(this.#dir, runtimeId);
-    // Renamed into place, so that the runtime never reads half a path.
-    await writeFile(`${path}.new`, `${netnsPath}\n${mark}\n`);
-    await rename(`${path}.new`, path);
+    await replaceFile(path, `${netnsPath}\n${mark}\n`);
     this.#marks.set(runtimeId, mark);
   }
 
