@@ -37,6 +37,13 @@ export const Attachment = z.object({
 });
 export type Attachment = z.infer<typeof Attachment>;
 
+/**
+ * The half of a link across hosts that this host makes: the port of end `side` and its tunnel (`plan.far.tunnel`).
+ * `farAway` names why the far end is not there now, so that this end shows no carrier; empty = it is there.
+ */
+export const LinkLeg = z.object({ side: z.enum(['a', 'b']), farHost: HostId, farAway: z.string() });
+export type LinkLeg = z.infer<typeof LinkLeg>;
+
 const head = { id: EffectId, lab: LabId, host: HostId, term: z.number().int() };
 const nodeOrder = {
   ...head,
@@ -63,8 +70,8 @@ export const Order = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.remove'), ...nodeOrder }),
   z.object({ type: z.literal('node.exec'), ...nodeOrder, commands: z.array(StageExec.omit({ phase: true })) }),
   z.object({ type: z.literal('link.ensure'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment,
-    admin: z.enum(['up', 'down']), impairment: Impairment, mgmtBridge: z.string(), budget: RepairBudget }),
-  z.object({ type: z.literal('link.remove'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment }),
+    admin: z.enum(['up', 'down']), impairment: Impairment, mgmtBridge: z.string(), budget: RepairBudget, leg: LinkLeg.optional() }),
+  z.object({ type: z.literal('link.remove'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment, leg: LinkLeg.optional() }),
 ]);
 export type Order = z.infer<typeof Order>;
 export type OrderType = Order['type'];

@@ -35,12 +35,31 @@ export const NodePlan = z.object({
 });
 export type NodePlan = z.infer<typeof NodePlan>;
 
+/** Leases of one end of a tunnel: its device, the redirect from it to the port, and the two redirects of its echo probe. */
+export const TunnelLease = z.object({ device: z.string(), index: z.number().int(), reflect: z.number().int(), count: z.number().int() });
+export type TunnelLease = z.infer<typeof TunnelLease>;
+
+/** What joins the two ends of a link over the underlay (RFC 7348); `vtep` = address of the end's host there. */
+export const TunnelPlan = z.object({
+  /** Leased over the whole installation. */
+  vni: z.number().int(),
+  udpPort: z.number().int(),
+  a: TunnelLease.extend({ vtep: z.string() }),
+  b: TunnelLease.extend({ vtep: z.string() }),
+  /** Packets of the link's MTU travel in fragments: they do not fit the underlay whole. */
+  fragmented: z.boolean(),
+});
+export type TunnelPlan = z.infer<typeof TunnelPlan>;
+
 export const LinkPlan = z.object({
+  /** Host of end `a`, and of the whole link unless `far` is set. */
   host: HostId,
   a: PortLease,
   b: PortLease,
   /** Bytes; what both inner ends get. */
   mtu: z.number().int(),
+  /** Set when end `b` is on another host. */
+  far: z.object({ host: HostId, tunnel: TunnelPlan }).optional(),
 });
 export type LinkPlan = z.infer<typeof LinkPlan>;
 

@@ -20,6 +20,20 @@ export type ExecResult = z.infer<typeof ExecResult>;
 export const Cause = z.enum(['order', 'repair', 'external']);
 export type Cause = z.infer<typeof Cause>;
 
+/**
+ * One end of a link across hosts, read back. `echo`: whether a frame of full size came back from the far kernel;
+ * `untold` = not tried yet. The end that this host does not hold has carrier false.
+ */
+export const TunnelSeen = z.object({
+  side: z.enum(['a', 'b']),
+  vni: z.number().int(),
+  local: z.string(),
+  remote: z.string(),
+  underlayMtu: z.number().int(),
+  echo: z.enum(['untold', 'ok', 'lost']),
+});
+export type TunnelSeen = z.infer<typeof TunnelSeen>;
+
 const carrier = z.object({ a: z.boolean(), b: z.boolean() });
 
 export const Observation = z.discriminatedUnion('type', [
@@ -40,10 +54,10 @@ export const Observation = z.discriminatedUnion('type', [
   /** One engine event of a container of ours, kept for the history. */
   z.object({ type: z.literal('node.engine'), ...ofNode, runtimeId: z.string(), action: z.string(), exitCode: z.number().int().optional() }),
   /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */
-  z.object({ type: z.literal('link.joined'), ...ofLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause }),
+  z.object({ type: z.literal('link.joined'), ...ofLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
   z.object({ type: z.literal('link.lost'), ...ofLink, what: z.string() }),
   /** Milliseconds from fault to detection (where known) and of the repair itself. */
-  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), detectMs: z.number().optional(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId) }),
+  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), detectMs: z.number().optional(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
   z.object({ type: z.literal('link.carrier'), ...ofLink, carrier }),
   z.object({ type: z.literal('link.gave-up'), ...ofLink, code: z.string(), message: z.string() }),
   z.object({ type: z.literal('link.removed'), ...ofLink }),
