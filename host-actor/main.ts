@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { connectNats } from '../nats/connect.ts';
+import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
 import { publishReports } from '../nats/report-queue.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
@@ -13,6 +13,7 @@ import { consumeOrders } from '../nats/work-queue.ts';
 import type { HostActorConfig } from './config.ts';
 import { readConfig } from './config.ts';
 import { readFingerprint } from './fingerprint/read-fingerprint.ts';
+import { fitReports } from './fit-reports.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
@@ -69,7 +70,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     return fingerprint;
   };
   const stopBeating = startHeartbeat(connection, { host: config.host, facts, status: () => actor.status(), fingerprint: () => fingerprint, log });
-  actor.connect((reports, id) => publishReports(connection, config.host, reports, id));
+  actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
   const consuming = consumeOrders(connection, config.host, {
     schema: z.unknown(),
     // Only the disk can refuse orders; what is in memory then is more than what would be there after a crash.

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { decodeBody, encodeBody, ENCODING_HEADER } from './codec.ts';
 import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
-import { TransportError } from './errors.ts';
+import { MessageInvalidError, TransportError } from './errors.ts';
 import type { PublishOptions } from './publish-acked.ts';
 import { publishAcked } from './publish-acked.ts';
 import { inFlightLimit } from './read-stream.ts';
@@ -32,16 +32,28 @@ export interface ConsumeBatches<T> {
   readonly maxMessages: number;
   /** Calls of `handle` at the same time; 1 keeps the order of the queue. */
   readonly parallel: number;
-  /** Its resolve acknowledges the messages; its reject gives them back, to come again. May see a message twice after a crash. */
-  handle(messages: readonly BatchMessage<T>[]): Promise<void>;
-  /** A message that no schema accepts is taken out of the queue; a `handle` that rejected, or a consumer that is missing, is told here. */
+  /**
+   * Its resolve acknowledges the messages, but for those whose sequence it gives back (they come again after a while); its
+   * reject gives all of them back. May see a message twice after a crash.
+   */
+  handle(messages: readonly BatchMessage<T>[]): Promise<GivenBack | void>;
+  /**
+   * Told of an item that the schema refuses (the others of its message are handled), of a message that is no list of items
+   * (taken out of the queue), of a `handle` that rejected, and of a consumer that is missing.
+   */
   onProblem(error: unknown): void;
 }
+
+/** Sequences of messages that are somebody else's to handle. */
+export type GivenBack = ReadonlySet<number>;
 
 export interface Consuming {
   /** Takes no more, waits for the running handlers, gives the rest back to the queue. */
   stop(): Promise<void>;
 }
+
+/** When a message that was given back comes again. */
+const GIVEN_BACK_MS = 2_000;
 
 /**
  * Publishes items in one message, or in few when they are too large for one; acknowledged, and once for each `msgId`.
@@ -185,8 +197,8 @@ class BatchLoop<T> {
     }
     if (valid.length === 0) return;
     try {
-      await this.#options.handle(valid.map(([, batch]) => batch));
-      for (const [message] of valid) this.#settle(message, (settled) => settled.ack());
+      const givenBack = (await this.#options.handle(valid.map(([, batch]) => batch))) ?? new Set();
+      for (const [message, { seq }] of valid) this.#settle(message, (settled) => (givenBack.has(seq) ? settled.nak(GIVEN_BACK_MS) : settled.ack()));
     } catch (error) {
       this.#options.onProblem(error);
       for (const [message] of valid) this.#settle(message, (settled) => settled.nak(500));
@@ -197,13 +209,22 @@ class BatchLoop<T> {
   async #decode(message: JsMsg): Promise<BatchMessage<T> | undefined> {
     const where = `${message.subject} (sequence ${message.seq})`;
     try {
-      const items = await decodeBody(z.array(this.#options.schema), message.data, message.headers?.get(ENCODING_HEADER) ?? '', { where });
-      return { items, subject: message.subject, seq: message.seq, redelivered: message.redelivered };
+      const raw = await decodeBody(z.array(z.unknown()), message.data, message.headers?.get(ENCODING_HEADER) ?? '', { where });
+      const items = raw.flatMap((item, index) => this.#check(item, `${where}, item ${index}`));
+      if (items.length > 0 || raw.length === 0) return { items, subject: message.subject, seq: message.seq, redelivered: message.redelivered };
     } catch (error) {
       this.#options.onProblem(error);
-      this.#settle(message, (settled) => settled.term('not valid'));
-      return undefined;
     }
+    this.#settle(message, (settled) => settled.term('not valid'));
+    return undefined;
+  }
+
+  #check(item: unknown, where: string): T[] {
+    const checked = this.#options.schema.safeParse(item);
+    if (checked.success) return [checked.data];
+    const issues = checked.error.issues.map((issue) => ({ path: issue.path.map(String).join('.'), message: issue.message }));
+    this.#options.onProblem(new MessageInvalidError(where, issues, checked.error));
+    return [];
   }
 
   #settle(message: JsMsg, answer: (message: JsMsg) => void): void {

@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { HostId } from '../machines/vocabulary/ids.ts';
-import type { Consuming } from './batch-queue.ts';
+import type { Consuming, GivenBack } from './batch-queue.ts';
 import { consumeBatches, publishBatch } from './batch-queue.ts';
 import type { PublishOptions } from './publish-acked.ts';
 import { OBSERVATION_CONSUMER, OBSERVATION_STREAM } from './streams.ts';
@@ -28,8 +28,12 @@ export interface ReceivedReport<T> {
 
 export interface ReportHandling<T> {
   readonly schema: z.ZodType<T>;
-  /** Gets all reports that wait, in the order they came. Resolve once what they mean is in the log: that acknowledges them. */
-  handle(reports: readonly ReceivedReport<T>[]): Promise<void>;
+  /**
+   * Gets all reports that wait, in the order they came. Resolve once what they mean is in the log: that acknowledges them, but
+   * for messages whose `seq` is given back, which come again in a while: for whoever they concern.
+   */
+  handle(reports: readonly ReceivedReport<T>[]): Promise<GivenBack | void>;
+  /** An item that the schema refuses, a message that is none, a `handle` that rejected. */
   onProblem(error: unknown): void;
   /** Most messages in one call; 500 by default. */
   readonly maxMessages?: number;
@@ -48,7 +52,7 @@ export function consumeReports<T>(nc: NatsConnection, handling: ReportHandling<T
     handle: async (messages) => {
       const reports = messages.flatMap((message) =>
         message.items.map((report) => ({ hostId: HostId.parse(lastTokenName(message.subject)), report, seq: message.seq, redelivered: message.redelivered })));
-      await handling.handle(reports);
+      return await handling.handle(reports);
     },
     onProblem: (error) => handling.onProblem(error),
   });

@@ -8,7 +8,6 @@ import type { Facts } from '../machines/plan/plan-lab.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import { RecordedEntry } from '../machines/evolve/upcast.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
-import { Report } from '../machines/vocabulary/observation.ts';
 import { openEventLog } from '../nats/event-log.ts';
 import type { EventLog } from '../nats/event-log.ts';
 import { consumeReports } from '../nats/report-queue.ts';
@@ -22,6 +21,7 @@ import type { HostRegistry } from './host-registry.ts';
 import { LabActor, SteppedDownError } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
 import { publishNotice, renderNotice, renderProgress } from './notices.ts';
+import { RawReport, readReport } from './read-report.ts';
 import { foldLab, foldLabs } from './resume-lab.ts';
 import { createSnapshots } from './snapshots.ts';
 
@@ -98,7 +98,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   await resume();
   const takenOver = takeOverAll();
   const consuming = consumeReports(nc, {
-    schema: Report,
+    schema: RawReport,
     handle: async (reports) => await intake(reports),
     onProblem: (error) => logger.error({ err: error }, 'report could not be taken in'),
   });
@@ -141,24 +141,43 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
     deadlines.watch(actor.id, actor.state.deadlines);
   }
 
-  async function intake(reports: readonly ReceivedReport<Report>[]): Promise<void> {
+  /** Returns the messages to be given back: about labs of the log that another supervisor owns. */
+  async function intake(reports: readonly ReceivedReport<RawReport>[]): Promise<Set<number>> {
     const byLab = Map.groupBy(reports, ({ report }) => report.lab);
-    await Promise.all([...byLab].map(async ([labId, ofLab]) => {
-      const actor = actors.get(labId) && lab(labId);
-      if (!actor) {
-        logger.warn({ labId, reports: ofLab.length }, 'report about a lab that the log does not know');
-        return;
-      }
-      const seen = ofLab.flatMap(({ hostId, report }) => report.observations.map((observation) => ({ host: hostId, observation })));
-      for (const { observation } of seen) {
-        if (observation.type === 'node.progress') publishNotice(nc, renderProgress(actor.state, observation.at, { node: observation.node, text: observation.text }));
-      }
-      // A lab that cannot fold a report must not have the reports of all others come again without end.
-      await actor.report(seen.filter(({ observation }) => observation.type !== 'node.progress')).catch((error: unknown) => {
-        if (error instanceof SteppedDownError) throw error;
-        logger.error({ err: error, labId, reports: ofLab.length }, 'reports could not be folded and are dropped');
-      });
-    }));
+    const givenBack = await Promise.all([...byLab].map(async ([labId, ofLab]) => ((await intakeOf(labId, ofLab)) ? [] : ofLab.map(({ seq }) => seq))));
+    return new Set(givenBack.flat());
+  }
+
+  /** Takes in what is told of one lab, whatever its trouble; false when the lab is somebody else's. */
+  async function intakeOf(labId: LabId, reports: readonly ReceivedReport<RawReport>[]): Promise<boolean> {
+    const actor = actors.get(labId) && lab(labId);
+    if (!actor) return await isNobodys(labId, reports.length);
+    const seen = reports.flatMap(({ hostId, report }) => {
+      const { observations, faults } = readReport(report, now());
+      for (const fault of faults) logger.error({ labId, hostId, reportId: report.id, fault }, 'observation is not understood and left out');
+      return observations.map((observation) => ({ host: hostId, observation }));
+    });
+    for (const { observation } of seen) {
+      if (observation.type === 'node.progress') publishNotice(nc, renderProgress(actor.state, observation.at, { node: observation.node, text: observation.text }));
+    }
+    try {
+      await actor.report(seen.filter(({ observation }) => observation.type !== 'node.progress'));
+    } catch (error) {
+      if (error instanceof SteppedDownError) return false;
+      // A lab that cannot fold a report must not have it come again without end.
+      logger.error({ err: error, labId, reports: reports.length }, 'reports could not be folded and are dropped');
+    }
+    return true;
+  }
+
+  /** Whether nobody waits for reports about the lab: then they are dropped. */
+  async function isNobodys(labId: LabId, reports: number): Promise<boolean> {
+    if ((await log.lastSeq(labId)) > 0) {
+      logger.debug({ labId, reports }, 'report about a lab that this supervisor does not own, given back');
+      return false;
+    }
+    logger.warn({ labId, reports }, 'report about a lab that the log does not know');
+    return true;
   }
 
   return {

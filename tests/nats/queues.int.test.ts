@@ -125,17 +125,40 @@ describe('work and report queues', () => {
     expect(problems).toMatchObject([{ message: 'disk full' }]);
   });
 
-  it('takes a message that fits no schema out of the queue and says what is wrong with it', async () => {
+  it('leaves out an item that fits no schema and says what is wrong with it, handles the others of its message, and takes out what is no list', async () => {
     const { hostId, nc } = await host('invalid');
-    await jetstream(supervisor).publish(workSubject(hostId), '[{"id":7,"text":[]}]');
+    const js = jetstream(supervisor);
+    await js.publish(workSubject(hostId), '[{"id":"before"},{"id":7,"text":[]},{"id":"after"}]');
+    await js.publish(workSubject(hostId), '[{"id":8}]');
+    await js.publish(workSubject(hostId), 'not json');
     await publishOrders(supervisor, hostId, [{ id: 'good' }], 'good');
     const seen: Item[] = [];
     const problems: unknown[] = [];
     const consuming = consumeOrders(nc, hostId, { schema: Item, handle: async (orders) => void seen.push(...orders), onProblem: (error) => problems.push(error) });
-    await eventually(() => seen.length > 0);
+    await eventually(() => seen.length >= 3);
     await consuming.stop();
-    expect(seen).toEqual([{ id: 'good' }]);
-    expect(problems).toMatchObject([{ code: 'message-invalid', issues: [{ path: '0.id' }, { path: '0.text' }] }]);
+    expect(seen).toEqual([{ id: 'before' }, { id: 'after' }, { id: 'good' }]);
+    expect(problems).toMatchObject([{ code: 'message-invalid', issues: [{ path: 'id' }, { path: 'text' }] }, { code: 'message-invalid', issues: [{ path: 'id' }] }, { code: 'message-invalid' }]);
+    const left = await (await jetstreamManager(supervisor)).consumers.info('LW_WORK', 'host-invalid');
+    expect({ pending: left.num_pending, unanswered: left.num_ack_pending }).toEqual({ pending: 0, unanswered: 0 });
+  });
+
+  it('gives back the messages that a handler names, and them alone: they come again', async () => {
+    const { hostId, nc } = await host('given-back');
+    for (const id of ['mine', 'theirs', 'mine-too']) await publishReports(nc, hostId, [{ id }], `given-${id}`);
+    const seen: { id: string; redelivered: boolean }[] = [];
+    const consuming = consumeReports(supervisor, {
+      schema: Item,
+      handle: async (reports) => {
+        for (const { report, redelivered } of reports) seen.push({ id: report.id, redelivered });
+        return new Set(reports.filter(({ report, redelivered }) => report.id === 'theirs' && !redelivered).map(({ seq }) => seq));
+      },
+      onProblem: noProblem,
+    });
+    await eventually(() => seen.length === 4, { what: 'the message that was given back' });
+    await consuming.stop();
+    expect(seen.slice(0, 3).map(({ id }) => id)).toEqual(['mine', 'theirs', 'mine-too']);
+    expect(seen.at(-1)).toEqual({ id: 'theirs', redelivered: true });
   });
 
   it('splits a batch that is larger than a message', async () => {
