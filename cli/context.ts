@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { openSession } from './open-client.ts';
 import type { Session, StartWhen } from './open-client.ts';
 import type { ExitCode } from './exit-code.ts';
-import { parseDurationMs } from './parse-duration.ts';
+import { parseDurationMs } from '../topology/duration.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A duration option, as milliseconds. */

@@ -23,6 +23,17 @@ const mgmt = z.strictObject({
 /** Management section of a file. */
 export type MgmtFile = z.infer<typeof mgmt>;
 
+const authority = z.strictObject({
+  cert: text('certificate of an authority that exists; CLAB_CA_CERT_FILE takes its place').optional(),
+  key: text('its private key; CLAB_CA_KEY_FILE takes its place').optional(),
+  'key-size': z.int().positive().meta({ description: 'bits of its RSA key when it is made; 2048 by default' }).optional(),
+  'validity-duration': text('how long it is valid when it is made; 8760h by default').optional(),
+});
+
+/** Settings of a file that hold for the lab as a whole. */
+const settings = z.looseObject({ 'certificate-authority': authority.optional() });
+export type SettingsFile = z.infer<typeof settings>;
+
 const nodes = z.record(z.string(), nodeFileSchema);
 
 const labName = text('name of the lab');
@@ -32,7 +43,7 @@ const labFile = <N extends z.ZodType, L extends z.ZodType>(name: N, link: L) =>
     name,
     prefix: text('start of container names; clab by default').optional(),
     mgmt: mgmt.optional(),
-    settings: z.looseObject({}).optional(),
+    settings: settings.optional(),
     debug: z.boolean().optional(),
     topology: z.strictObject({
       defaults: nodeFileSchema.optional(),

@@ -38,10 +38,10 @@ const dns = z.strictObject({
 });
 
 const certificate = z.looseObject({
-  issue: z.boolean().optional(),
-  'key-size': z.int().positive().optional(),
-  'validity-duration': text('how long, e.g. 1h').optional(),
-  sans: texts('subject alternative names').optional(),
+  issue: z.boolean().meta({ description: 'make a certificate for the node at deploy' }).optional(),
+  'key-size': z.int().positive().meta({ description: 'bits of its RSA key; 2048 by default' }).optional(),
+  'validity-duration': text('how long it is valid; 8760h by default').optional(),
+  sans: texts('more names and addresses that it is for').optional(),
 });
 
 /** One node definition; also the shape of `defaults` and of each entry of `kinds` and `groups`. */
@@ -96,7 +96,7 @@ export const nodeFileSchema = z.strictObject({
   'link-apply-mode': text('how a running node takes a changed link').optional(),
   credentials: z.looseObject({ username: text('').optional(), password: text('').optional() }).optional(),
   config: z.looseObject({ vars: z.record(z.string(), z.unknown()).optional() }).optional(),
-  certificate: certificate.optional(),
+  certificate: certificate.meta({ description: 'certificate and key of the node, made at deploy in `.tls` of the lab folder' }).optional(),
   components: z.array(z.unknown()).optional(),
   extras: z.looseObject({}).optional(),
   pin: text('extension: name of the host that must run the node').optional(),

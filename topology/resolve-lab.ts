@@ -12,6 +12,7 @@ import { readLink } from './link-forms.ts';
 import type { LabDocument } from './parse-lab-file.ts';
 import type { Reading } from './reading.ts';
 import { labDirOf } from './reading.ts';
+import { resolveCertificates } from './resolve-certificates.ts';
 import { resolveLinks } from './resolve-links.ts';
 import type { ResolvedMgmt } from './resolve-mgmt.ts';
 import { checkFixedAddress, resolveMgmt } from './resolve-mgmt.ts';
@@ -60,7 +61,6 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, tell:
     report,
     readTextFile: around.readTextFile,
   };
-  if (file.settings !== undefined) report(warning('key-not-honoured', 'settings', 'settings have no effect yet'));
   const names = keptNames(file, around.nodeFilter, report);
   const mgmt = resolveMgmt(file.mgmt, report);
   const seen = new Set<string>();
@@ -81,6 +81,7 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, tell:
     owner: around.owner,
     prefix: file.prefix,
     mgmt: mgmt.spec,
+    certificates: resolveCertificates(file.settings, nodes, reading),
     nodes: nodes.map((node) => node.spec).toSorted((a, b) => compareText(a.id, b.id)),
     links,
   };

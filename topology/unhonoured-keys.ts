@@ -30,8 +30,6 @@ export function warnUnhonouredKeys(layers: readonly Layer[], reading: Reading, s
     const given = pick(layers, key);
     if (given !== undefined && given.value !== false) tell(given.path, key, why);
   }
-  const certificate = pick(layers, 'certificate');
-  if (certificate?.value.issue === true) tell(certificate.path, 'certificate', 'certificates are not issued at deploy yet; use labwright tools cert');
   const runtime = pick(layers, 'runtime');
   if (runtime !== undefined && runtime.value !== 'docker') tell(runtime.path, 'runtime', 'containers run on Docker');
 }

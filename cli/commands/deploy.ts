@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import { awaitLab, isSettled, verdict } from '../await-lab.ts';
+import { issueNodeCertificates } from '../cert/node-certificates.ts';
 import { command } from '../command-spec.ts';
 import type { OptionSpec } from '../command-spec.ts';
 import { withSession } from '../context.ts';
@@ -72,6 +73,8 @@ export async function deploy(context: Context, options: DeployOptions): Promise<
     await refuseRemovalByFilter(session, lab, leftOut);
     if (options.dryRun) return await printPlan(context, session, { lab, takeOver: options.takeOver, reconfigure: options.reconfigure });
     await makeLabFolder(lab, { fresh: options.reconfigure && !(await labExists(session.ops, lab.id)) });
+    const certified = await issueNodeCertificates(lab, { now: Date.now(), fresh: options.reconfigure });
+    if (certified.length > 0) terminal.log('INFO', 'Certificates issued', { nodes: certified.join(',') });
     await backUpTopology(path, text);
     return await carryOut(context, session, { lab, options });
   });

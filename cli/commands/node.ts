@@ -8,7 +8,7 @@ import { parseLabName } from '../find-lab.ts';
 import { inspectIfThere } from '../lab-exists.ts';
 import { addressOf } from '../output/node-table.ts';
 import { paintState } from '../output/print-nodes.ts';
-import { renderDuration } from '../parse-duration.ts';
+import { renderDuration } from '../render-duration.ts';
 import { actOnNodes, nodeNamed } from './lifecycle.ts';
 import type { Terminal } from '../terminal.ts';
 

@@ -7,7 +7,7 @@ import { command } from '../command-spec.ts';
 import type { CommandSpec, OptionSpec } from '../command-spec.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
-import { parseDurationMs } from '../parse-duration.ts';
+import { parseDurationMs } from '../../topology/duration.ts';
 
 const KEY_MODE = 0o600;
 

@@ -1,7 +1,7 @@
 // The controller as a table of its processes, with what holds for all of it below.
 import type { ControllerStatus, ProcessStatus } from '../../controller/controller-status.ts';
 import { Status } from '../../nats/ops-contract.ts';
-import { renderDuration } from '../parse-duration.ts';
+import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
 
 export type StatusOptions = { readonly now: number; readonly paintState: (state: string) => string };

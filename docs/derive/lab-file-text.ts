@@ -16,7 +16,7 @@ touched before a file is accepted. A key that is read but cannot be honoured is 
 | \`prefix\` | start of container names: \`clab\` gives \`clab-LAB-NODE\` (the default), \`""\` the bare node name, \`__lab-name\` gives \`LAB-NODE\` |
 | \`mgmt\` | the management network, see below |
 | \`topology\` | \`nodes\` and \`links\`; \`defaults\`, \`kinds\` and \`groups\` that nodes inherit from |
-| \`settings\` | no effect (warning) |
+| \`settings\` | \`certificate-authority\`: \`cert\` and \`key\` of one that exists, or \`key-size\` and \`validity-duration\` of the lab's own; anything else has no effect (warning) |
 | \`debug\` | no effect |
 
 **Variables.** \`\${VAR}\`, \`\${VAR:-default}\`, \`\${VAR:=default}\` anywhere in the file come from the environment. **Templates.** Go templates
@@ -37,6 +37,11 @@ the node itself only.
 export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning). \`mtu\` is 9500 unless set.
 A link that is written twice counts once (warning). \`labels\` and \`vars\` of a link are kept and have no effect.
 \`ipv4\` and \`ipv6\` of a link are for configuration templates: a warning says what becomes of them.
+
+**Certificates.** \`certificate: {issue: true}\` makes \`.tls/NODE/NODE.pem\` and \`NODE.key\` (mode 0600) in the lab folder before the nodes start,
+signed by the authority in \`.tls/ca\`. A certificate is for the node's name, its container's, \`NODE.LAB.io\`, the fixed management addresses
+of the file, and \`sans\`. It is kept while it is good; \`deploy --reconfigure\` makes all anew. Mount the files with \`binds\`, e.g.
+\`__clabDir__/.tls/__clabNodeName__:/tls:ro\`.
 
 **Management addresses** are given once and stay the same over restarts and repairs. With no range in the file the network \`clab\` has
 172.20.20.0/24 and 3fff:172:20:20::/64; with one of the two ranges given there is only that one.

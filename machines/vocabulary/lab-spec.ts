@@ -164,6 +164,19 @@ export const MgmtSpec = z.object({
 });
 export type MgmtSpec = z.infer<typeof MgmtSpec>;
 
+/** How certificates of the lab are made; files and keys stay in the lab's folder, never here. Source: containerlab `certificate`, `settings.certificate-authority`. */
+export const CertificateSettings = z.object({
+  authority: z.object({
+    /** An authority that exists: absolute paths of its certificate and key. Unset = one of the lab's own is made. */
+    external: z.object({ certFile: z.string(), keyFile: z.string() }).optional(),
+    keyBits: z.number().int(),
+    validMs: z.number().int().positive(),
+  }),
+  /** Nodes that get a certificate. */
+  nodes: z.record(NodeId, z.object({ keyBits: z.number().int(), validMs: z.number().int().positive(), sans: z.array(z.string()) })),
+});
+export type CertificateSettings = z.infer<typeof CertificateSettings>;
+
 export const LabSpec = z.object({
   id: LabId,
   /** Absolute path of the topology file; identifies "the same lab" on a second deploy. `-` and URLs have none. */
@@ -174,6 +187,8 @@ export const LabSpec = z.object({
   owner: z.string().optional(),
   prefix: z.string().optional(),
   mgmt: MgmtSpec,
+  /** Unset where no node asks for a certificate. */
+  certificates: CertificateSettings.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),
   /** Sorted by id. */
