@@ -62,12 +62,10 @@ esac
 
 config=$bundle/config.json
 ours='{"type":"network","path":"'"$netns"'"}'
-changed=$(sed 's|{"type":"network"\(,"path":"[^"]*"\)\{0,1\}}|'"$ours"'|g' "$config" 2>/dev/null)
-before=${changed%%"$ours"*} after=${changed#*"$ours"}
-case $before$after in
-  "$changed$changed" | *'"type":"network"'*) # none of ours, or another one beside it
-    fail "the bundle of container $id has not exactly one network namespace entry with path $netns; this engine is not supported with private namespaces"
-    ;;
-esac
+# The whole work in one sed, for a shell's own matching is quadratic in the size of the bundle. Exit code 3: the entry is missing, or
+# another one stands beside it.
+changed=$(sed -e ':all' -e '$!{N;b all' -e '}' -e 's|{"type":"network"\(,"path":"[^"]*"\)\{0,1\}}|'"$ours"'|g' \
+  -e '/"type":"network".*"type":"network"/Q3' -e '\|'"$ours"'|!Q3' "$config" 2>/dev/null) ||
+  fail "the bundle of container $id has not exactly one network namespace entry with path $netns; this engine is not supported with private namespaces"
 printf '%s\n' "$changed" >"$config" || fail "$config could not be changed"
 exec runc "$@"
