@@ -40,7 +40,8 @@ export interface HostSight {
   isBridge(name: string): Promise<boolean>;
   /** A container that is not ours; undefined where there is none. */
   readContainer(name: string): Promise<{ readonly runtimeId: string; readonly pid: number } | undefined>;
-  runCommand(command: string, options: { cwd: string; timeoutMs: number }): Promise<ExecResult>;
+  /** Ends with all that it started when it overstays, or when the signal fires (then it throws). */
+  runCommand(command: string, options: { cwd: string; timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
 }
 
 export type Hands = {

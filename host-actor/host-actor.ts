@@ -28,6 +28,8 @@ export type HostActorOptions = {
   /** Folder of the ledger. */
   readonly ledgerDir: string;
   readonly log: Logger;
+  /** The ledger cannot be written: what is in memory is no longer what a crash would leave, so the process has to end. */
+  readonly onLedgerBroken?: (error: unknown) => void;
   readonly now?: () => number;
   readonly sweepEveryMs?: number;
 };
@@ -57,14 +59,14 @@ export class HostActor {
   constructor(options: HostActorOptions) {
     const { hands, log } = options;
     const now = options.now ?? Date.now;
-    const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log });
+    const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log, onBroken: options.onLedgerBroken });
     const out = new ObservationsOut({ ledger, host: hands.host, log });
     const wanted = new Wanted(ledger);
     const [states, queue, prepared, recent] = [new NodeStates(), new ObjectQueue(), new PreparedNodes(), new RecentEvents()];
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
     const links = new LinkKeeper({ ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
-    const base = { interrupts: new Interrupts(), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
+    const base = { interrupts: new Interrupts(wanted), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
     this.#intake = new OrderIntake(base);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder });

@@ -16,16 +16,33 @@ export function makeHostSight(): HostSight {
       const info = await inspectContainer(engine, name);
       return info === undefined ? undefined : { runtimeId: info.Id, pid: info.State.Pid };
     },
-    runCommand: async (command, { cwd, timeoutMs }) => {
+    runCommand: async (command, { cwd, timeoutMs, signal }) => {
       const folder = await access(cwd).then(() => cwd, () => '/');
-      const result = await execa('/bin/sh', ['-c', command], { cwd: folder, timeout: timeoutMs, reject: false, stdin: 'ignore', maxBuffer: MAX_OUTPUT_BYTES });
+      // A group of its own, so that what the command started ends with it.
+      const running = execa('/bin/sh', ['-c', command], { cwd: folder, detached: true, cleanup: false, reject: false, stdin: 'ignore', maxBuffer: MAX_OUTPUT_BYTES });
+      const overstay = AbortSignal.timeout(timeoutMs);
+      const end = AbortSignal.any([overstay, ...(signal === undefined ? [] : [signal])]);
+      const kill = (): void => endGroup(running.pid);
+      end.addEventListener('abort', kill, { once: true });
+      const result = await running;
+      end.removeEventListener('abort', kill);
+      signal?.throwIfAborted();
       return {
         exitCode: result.exitCode ?? -1,
         stdout: result.stdout,
-        stderr: result.timedOut ? `${result.stderr}\nended after ${timeoutMs} ms` : result.stderr,
+        stderr: overstay.aborted ? `${result.stderr}\nended after ${timeoutMs} ms` : result.stderr,
         engineError: undefined,
         truncated: result.isMaxBuffer,
       };
     },
   };
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }

@@ -39,6 +39,7 @@ const actor = new HostActor({
   ledgerDir: config.ledgerDir,
   log,
   sweepEveryMs: config.sweepEveryMs,
+  onLedgerBroken: (err) => giveUp(err, 'ledger cannot be written'),
 });
 const ending = new AbortController();
 process.once('SIGTERM', () => ending.abort());
@@ -73,8 +74,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
   const consuming = consumeOrders(connection, config.host, {
     schema: z.unknown(),
-    // Only the disk can refuse orders; what is in memory then is more than what would be there after a crash.
-    handle: (orders) => actor.accept(orders).catch((err: unknown) => giveUp(err, 'orders could not be written to the ledger')),
+    handle: (orders) => actor.accept(orders),
     onProblem: (err) => log.warn({ err }, 'queue of orders complained'),
   });
   serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint });

@@ -65,7 +65,7 @@ export async function removeNode(context: HostContext, order: OrderOf<'node.remo
 /** Runs the commands one after another. One that fails, or cannot be run, is a result and not a failure of the order. */
 export async function execInNode(context: HostContext, order: OrderOf<'node.exec'>): Promise<Seen> {
   const results: ExecResult[] = [];
-  const signal = context.interrupts.begin(order.lab, order.node.id);
+  const signal = context.interrupts.begin(order);
   for (const index of order.commands.keys()) {
     if (signal.aborted) break;
     // What ran before a crash of ours does not run again.
@@ -84,7 +84,7 @@ async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, ind
   const about = { command, target };
   try {
     const { exitCode, stdout, stderr } = target === 'host' || order.node.runtime === 'host'
-      ? await context.hands.sight.runCommand(command, { cwd: folderOf(order), timeoutMs: EXEC_TIMEOUT_MS })
+      ? await context.hands.sight.runCommand(command, { cwd: folderOf(order), timeoutMs: EXEC_TIMEOUT_MS, signal })
       : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS, once: onceIn(context, order, index), signal });
     return { ...about, exitCode, stdout: capped(stdout), stderr: capped(stderr) };
   } catch (error) {

@@ -24,6 +24,7 @@ export class OutcomeLedger {
   readonly #directory: string;
   readonly #host: HostId;
   readonly #log: Logger;
+  readonly #onBroken: ((error: unknown) => void) | undefined;
   #file: FileHandle | undefined;
   #bytes = 0;
   #compactAbove = COMPACT_ABOVE_BYTES;
@@ -31,10 +32,11 @@ export class OutcomeLedger {
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: { directory: string; host: HostId; log: Logger }) {
+  constructor(options: { directory: string; host: HostId; log: Logger; onBroken: ((error: unknown) => void) | undefined }) {
     this.#directory = options.directory;
     this.#host = options.host;
     this.#log = options.log;
+    this.#onBroken = options.onBroken;
   }
 
   /** Reads the ledger and writes it anew in its shortest form. A last line cut off by a crash is left out; it was never promised. */
@@ -85,6 +87,7 @@ export class OutcomeLedger {
         await this.#writeGroup(group);
         for (const waiting of group) waiting.resolve();
       } catch (error) {
+        this.#onBroken?.(error);
         for (const waiting of group) waiting.reject(error);
       }
     }

@@ -90,5 +90,5 @@ async function pullImage(context: HostContext, order: NodeOrder, image: string):
     const share = totalBytes > 0 ? ` ${Math.floor((100 * currentBytes) / totalBytes)} %` : '';
     reportSeen(context, order.lab, { type: 'node.progress', node: order.node.id, generation: order.plan.generation, text: `image ${image}: ${status}${share}` });
   };
-  await context.hands.provider.ensureImage(image, order.node.imagePullPolicy, { onProgress, signal: context.interrupts.begin(order.lab, order.node.id) });
+  await context.hands.provider.ensureImage(image, order.node.imagePullPolicy, { onProgress, signal: context.interrupts.begin(order) });
 }

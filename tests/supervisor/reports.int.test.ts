@@ -2,12 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { headers } from '@nats-io/transport-node';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
 import { LogEntry } from '../../machines/vocabulary/event.ts';
 import { openEventLog } from '../../nats/event-log.ts';
 import { createOpsClient } from '../../nats/ops-client.ts';
-import { observationSubject } from '../../nats/subjects.ts';
+import { logSubject, observationSubject } from '../../nats/subjects.ts';
 import { publishReports } from '../../nats/report-queue.ts';
 import { aLab, aNode, command, host, lab, node } from '../support/lab-builders.ts';
 import { eventually } from '../support/eventually.ts';
@@ -95,6 +96,38 @@ describe('one lab in trouble', () => {
     await deploy('next');
     await settles('next');
     expect((await view('next')).problems).toEqual([]);
+  });
+});
+
+describe('a lab whose log holds what this version cannot read', () => {
+  const poison = async (name: string) => {
+    const mark = headers();
+    mark.set('Lw-Entry', `poison-${name}`);
+    await jetstream(await nats.connect({ role: 'supervisor' })).publish(logSubject(lab(name)), '{"v":99,"of":"tomorrow"}', { headers: mark });
+  };
+
+  it('S15: has its trouble for itself, also when it comes while the lab runs, and after a restart of the supervisor', async () => {
+    for (const name of ['sick', 'well']) {
+      await deploy(name);
+      await settles(name);
+    }
+    await poison('sick');
+    const health = (name: string, status: 'healthy' | 'unhealthy') => ({ type: 'node.health' as const, at: 1, node: node('a'), generation: generation(name), status });
+    await simulated.report(lab('sick'), [health('sick', 'healthy')]);
+    await simulated.report(lab('well'), [health('well', 'healthy')]);
+    await eventually(async () => (await view('well')).nodes[0]?.health === 'healthy', { what: 'the report of the well lab' });
+    await eventually(() => supervisor.output().includes('reports could not be folded and are dropped'), { what: 'what became of the other' });
+
+    await supervisor.kill();
+    supervisor = await startSupervisorProcess(nats);
+    await eventually(async () => (await view('well')).nodes[0]?.health === 'healthy', { what: 'the well lab', timeoutMs: 20_000 });
+    expect(supervisor.output()).toContain('log of lab cannot be read, the lab is left alone');
+    await simulated.report(lab('well'), [health('well', 'unhealthy')]);
+    await eventually(async () => (await view('well')).nodes[0]?.health === 'unhealthy', { what: 'the next report of the well lab' });
+    await ops.request('destroy', { commandId: command('well-end'), cleanup: false, keepMgmtNet: false }, { lab: lab('well') });
+    expect(await eventually(async () => (await view('well')).state === 'destroyed', { what: 'the end of the well lab' })).toBe(true);
+    // A wish for the sick one is refused with the reason, and makes nothing worse.
+    await expect(deploy('sick')).rejects.toMatchObject({ message: expect.stringContaining('is not valid') });
   });
 });
 
