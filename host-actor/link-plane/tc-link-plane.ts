@@ -9,16 +9,17 @@ import { impairmentQdisc } from './impairment-qdisc.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import type { DeviceRead } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
+import type { CarrierChange, EnsureReport, LinkPlane } from './link-plane.ts';
 import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { commandIn } from './run-tool.ts';
 import { createToolShells } from './tool-shells.ts';
 import { createInnerStore, wiresByNetns } from './inner-store.ts';
-import { watchWires, type Watch, type WatchListeners } from './watch-wires.ts';
+import { watchWires, type Watch } from './watch-wires.ts';
 import { createWireRegistry } from './wire-registry.ts';
 import type { CarrierWish, Wire, WireSide, WireState } from './wire.ts';
 import type { WireOutcome } from './wire-outcome.ts';
-import { createNamespaces, type NamespaceOrder, type Namespaces } from './namespaces.ts';
+import { createNamespaces, type NamespaceOrder } from './namespaces.ts';
 import { namespaceMarksIn } from './namespace-marks.ts';
 
 export type TcLinkPlaneOptions = {
@@ -29,46 +30,7 @@ export type TcLinkPlaneOptions = {
   readonly log: Logger;
 };
 
-export type EnsureReport = {
-  readonly outcomes: ReadonlyMap<string, WireOutcome>;
-  /** Namespaces that could not be had. */
-  readonly namespaces: ReadonlyMap<string, LinkPlaneError>;
-  /** Batch lines run; 0 when everything was there. */
-  readonly linesRun: number;
-};
-
-export type CarrierChange = { readonly wireId: string; readonly side: WireSide; readonly carrier: CarrierWish };
-
-/** Devices that bear a mark of ours and belong to no wire that the plane was told of. */
-export type OrphanEnd = { readonly device: string; readonly mark: string; readonly ifindex: number };
-
-export type TcLinkPlane = {
-  /** Makes namespaces (with `lo` up) and wires; what is there and right is not touched. Absent wires stay as they are. */
-  readonly ensureWires: (wires: readonly Wire[], namespaces?: readonly NamespaceOrder[]) => Promise<EnsureReport>;
-  /** Removes wires by id and forgets them; absent is success. */
-  readonly removeWires: (wireIds: readonly string[]) => Promise<void>;
-  /** Removes the wires as given, also when the plane has not been told of them before. */
-  readonly removeWiresAsGiven: (wires: readonly Wire[]) => Promise<void>;
-  /** All wires that the plane was told of, read back. */
-  readonly readWires: () => Promise<ReadonlyMap<string, WireState>>;
-  /** Marked host ends whose mark starts with the prefix and that no known wire claims. */
-  readonly readOrphans: (markPrefix: string) => Promise<readonly OrphanEnd[]>;
-  /** Removes host ends by their exact marks. */
-  readonly removeOrphans: (marks: readonly string[]) => Promise<void>;
-  /** Raises or lowers host ends; a lowered one gives its node NO-CARRIER within a millisecond. */
-  readonly setCarrier: (changes: readonly CarrierChange[]) => Promise<EnsureReport>;
-  /** Brings one wire back to what was ordered: both directions, then one flap of the neighbour's carrier. The same as ensuring it again.
-   *  @throws {LinkPlaneError} `unknown-wire`. */
-  readonly repairWire: (wireId: string) => Promise<WireOutcome>;
-  /** Reads MTU, MAC, addresses and routes of the wires' inner ends (all wires by default), to be put back when one is made again.
-   *  While the plane watches, it also does so by itself after each change of an address or interface inside a node. */
-  readonly snapshotInner: (wireIds?: readonly string[]) => Promise<void>;
-  /** Forgets what was read of the wires' ends in these namespaces, so that the next making is a fresh one (a node made anew by order). */
-  readonly forgetInner: (wires: readonly Wire[], netns: readonly string[]) => Promise<void>;
-  /** Watches until the signal; resolves when it listens and everything was read once. */
-  readonly watch: (listeners: WatchListeners, signal: AbortSignal) => Promise<Pick<Watch, 'sweep'>>;
-  readonly namespaces: Namespaces;
-};
+export type TcLinkPlane = LinkPlane;
 
 /** A plane that has done nothing yet. */
 export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
