@@ -14,7 +14,7 @@ export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<La
     now: parts.now,
     hosts: parts.hosts,
     labNumber: freeLabNumber(others, parts.firstNumber),
-    takenAddresses: (network) => new Set(others.filter((state) => state.network.mgmt?.network === network).flatMap(heldAddresses)),
+    takenAddresses: (network) => new Set(others.filter((state) => state.plan?.mgmt.network === network).flatMap(heldAddresses)),
     takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),
     takenNames: new Map(others.flatMap((state) => Object.values(state.nodes).filter((node) => node.spec.runtime === 'container').map((node) => [node.spec.containerName, state.id] as const))),
   };

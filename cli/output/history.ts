@@ -37,6 +37,14 @@ function describe(event: LabEvent, news: readonly string[]): Said {
       return command(`set link ${event.link}${event.admin === undefined ? '' : ` ${event.admin}`}${event.impairment === undefined ? '' : ` impairment ${JSON.stringify(event.impairment)}`}`);
     case 'TakenOver':
       return { cause: 'supervisor', what: `supervisor ${event.supervisor} owns the lab (term ${event.term})` };
+    case 'HostLost':
+      return { cause: 'external', what: `host ${event.host} is lost: ${event.reason}` };
+    case 'HostReturned':
+      return { cause: 'external', what: `host ${event.host} is back` };
+    case 'NodesMoved':
+      return { cause: 'supervisor', what: `nodes ${event.nodes.join(', ')} moved away from host ${event.from}` };
+    case 'VtepChanged':
+      return { cause: 'external', what: `host ${event.host} has the underlay address ${event.vtep}` };
     case 'DeadlinePassed':
       return { cause: 'deadline', what: `${event.name} is over` };
     case 'Reported':

@@ -79,7 +79,7 @@ function decideRetry(command: Of<'lab.retry'>, state: LabState): Decision {
   const all = command.nodes.length === 0 && command.links.length === 0;
   const nodes = (all ? (Object.keys(state.nodes) as NodeId[]) : command.nodes).filter((id) => state.nodes[id]?.machine.value === 'failed');
   const links = (all ? (Object.keys(state.links) as LinkId[]) : command.links).filter((id) => state.links[id]?.machine.value === 'failed');
-  const network = all && state.network.state === 'failed';
+  const network = all && Object.values(state.networks).some((one) => one.state === 'failed');
   return nodes.length + links.length === 0 && !network ? NOTHING : events({ type: 'RetryRequested', nodes: nodes.toSorted(), links: links.toSorted() });
 }
 

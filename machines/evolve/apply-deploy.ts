@@ -1,12 +1,14 @@
 // A deploy: each change of its plan told to the machine it concerns.
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
 import type { LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
-import type { LabPlan } from '../vocabulary/lab-plan.ts';
+import type { LabPlan, LinkPlan } from '../vocabulary/lab-plan.ts';
+import { linkHosts } from '../link/crossing.ts';
 import { addEffect, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { networkHost, rejoinLinksOf } from './lab-parts.ts';
-import { newLinkMachine, newNodeMachine } from './lab-state.ts';
+import { mgmtOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { newLinkMachine, newNodeMachine, owedKey } from './lab-state.ts';
+import type { Owed } from './lab-state.ts';
 
 type Deploy = Extract<LabEvent, { type: 'LabDeployRequested' }>;
 
@@ -17,8 +19,7 @@ export function applyDeploy(draft: Draft, event: Deploy): void {
   const nodes = new Map(event.spec.nodes.map((node) => [node.id, node]));
   const links = new Map(event.spec.links.map((link) => [link.id, link]));
   if (event.spec.nodes.length > 0) {
-    setNetwork(draft, { state: 'ensuring', mgmt: event.plan.mgmt, failure: null, attempts: 0 });
-    addEffect(draft, { type: 'network.ensure', target: '', host: networkHost(draft) });
+    for (const host of plannedHosts(event.plan)) ensureNetwork(draft, event.plan, host);
   }
   for (const change of event.changes) {
     if (change.object === 'node') changeNode(draft, { id: change.id as NodeId, action: change.action, spec: nodes.get(change.id as NodeId), plan: event.plan });
@@ -27,6 +28,12 @@ export function applyDeploy(draft: Draft, event: Deploy): void {
     if (change.object === 'link') changeLink(draft, { id: change.id as LinkId, action: change.action, spec: links.get(change.id as LinkId), plan: event.plan });
   }
   draft.news.push(`deploy requested: ${event.changes.length} changes`);
+}
+
+/** Orders a host's part of the management network, whether it has one already or not. */
+export function ensureNetwork(draft: Draft, plan: LabPlan, host: HostId): void {
+  setNetwork(draft, host, { state: 'ensuring', mgmt: mgmtOn(plan, host), failure: null, attempts: 0 });
+  addEffect(draft, { type: 'network.ensure', target: host, host });
 }
 
 type NodeChange = { id: NodeId; action: string; spec: NodeSpec | undefined; plan: LabPlan };
@@ -59,6 +66,27 @@ function changeLink(draft: Draft, { id, action, spec, plan }: LinkChange): void 
     return;
   }
   if (!spec || !wanted) return;
-  draft.state.links[id] = { spec, plan: wanted, machine: present?.machine ?? newLinkMachine() };
+  if (present && linkHosts(present.plan).join() !== linkHosts(wanted).join()) {
+    moveLink(draft, id, { spec, plan: wanted });
+    return;
+  }
+  draft.state.links[id] = { ...present, spec, plan: wanted, machine: present?.machine ?? newLinkMachine() };
   sendLink(draft, id, { type: present && action === 'update' ? 'want.update' : 'want.present' });
+}
+
+/** The link comes to stand on other hosts: those it leaves are to remove their part, those that stay are told the new one. */
+export function moveLink(draft: Draft, id: LinkId, to: { spec: LinkSpec; plan: LinkPlan }): void {
+  const present = draft.state.links[id];
+  if (!present) return;
+  for (const host of linkHosts(present.plan)) if (!linkHosts(to.plan).includes(host)) owe(draft, 'link', { host, spec: present.spec, plan: present.plan });
+  const { crossing: _before, ...rest } = present;
+  draft.state.links[id] = { ...rest, ...to };
+  sendLink(draft, id, { type: 'want.rejoin' });
+}
+
+/** What a host is to remove of an object that does not live there any more; asked at once, or when the host is back. */
+export function owe(draft: Draft, kind: 'node' | 'link', owed: Owed): void {
+  const key = owedKey(owed.host, kind, owed.spec.id);
+  draft.state.owed[key] = owed;
+  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
 }

@@ -1,12 +1,14 @@
 // One event -> what it does to the machines of a lab. Wishes here; reports of hosts in apply-observation.ts.
-import type { NodeId } from '../vocabulary/ids.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
+import { crossingFault } from '../link/crossing.ts';
 import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { applyDeploy } from './apply-deploy.ts';
+import { applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
 import { splitDeadline } from './deadline-names.ts';
-import { networkHost } from './lab-parts.ts';
+import { needsNetwork } from './lab-parts.ts';
 
 /** Applies one recorded event. Never refuses: what an event cannot change, it leaves. Returns whether anything changed. */
 export function applyEvent(draft: Draft, event: LabEvent): boolean {
@@ -26,7 +28,7 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return [
         ...event.nodes.map((node) => sendNode(draft, node, { type: 'retry' })),
         ...event.links.map((link) => sendLink(draft, link, { type: 'retry' })),
-        retryNetwork(draft),
+        ...networkHosts(draft).map((host) => retryNetwork(draft, host)),
       ].some(Boolean);
     case 'LinkSet':
       if (event.impairment) sendLink(draft, event.link, { type: 'impairment.set', impairment: event.impairment });
@@ -38,8 +40,16 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return true;
     case 'DeadlinePassed':
       return applyDeadline(draft, event.name);
+    case 'HostLost':
+      return applyHostLost(draft, event);
+    case 'HostReturned':
+      return applyHostReturned(draft, event.host);
+    case 'NodesMoved':
+      return applyMove(draft, event);
+    case 'VtepChanged':
+      return applyVtep(draft, event);
     case 'Reported':
-      return applyObservation(draft, event.observation);
+      return applyObservation(draft, event.host, event.observation);
   }
 }
 
@@ -63,17 +73,30 @@ function applyDeadline(draft: Draft, name: string): boolean {
   if (kind === 'startup-delay' || kind === 'steady') draft.state.passed[name] = true;
   if (kind === 'retry-node') sendNode(draft, target as NodeId, { type: 'retry' });
   if (kind === 'retry-link') sendLink(draft, target as Parameters<typeof sendLink>[1], { type: 'retry' });
-  if (kind === 'retry-network') retryNetwork(draft);
+  // Logs of before the network had a part on each host name none.
+  if (kind === 'retry-network') for (const host of networkHosts(draft)) if (target === '' || target === host) retryNetwork(draft, host);
+  if (kind === 'crossing') failCrossing(draft, target as LinkId);
+  if (kind === 'owed') askOwed(draft, target);
   return true;
 }
 
-function retryNetwork(draft: Draft): boolean {
-  const { network } = draft.state;
-  if (network.state !== 'failed' || !network.mgmt) return false;
-  const removing = draft.state.lab.value === 'destroying';
+const networkHosts = (draft: Draft): HostId[] => Object.keys(draft.state.networks).toSorted() as HostId[];
+
+function retryNetwork(draft: Draft, host: HostId): boolean {
+  const network = draft.state.networks[host];
+  if (network?.state !== 'failed' || !network.mgmt) return false;
+  const leaving = draft.state.lab.value === 'destroying';
   // It goes when all that stands on it is gone, not before.
-  if (removing && Object.keys(draft.state.nodes).length + Object.keys(draft.state.links).length > 0) return false;
-  setNetwork(draft, { state: removing ? 'removing' : 'ensuring' });
-  addEffect(draft, { type: removing ? 'network.remove' : 'network.ensure', target: '', host: networkHost(draft) });
+  if (leaving && needsNetwork(draft.state, host)) return false;
+  const removing = leaving || !needsNetwork(draft.state, host);
+  setNetwork(draft, host, { state: removing ? 'removing' : 'ensuring' });
+  addEffect(draft, { type: removing ? 'network.remove' : 'network.ensure', target: host, host });
   return true;
+}
+
+/** The two ends are made and no frame came through in time: that is a failure, though one that mends itself when the echo comes. */
+function failCrossing(draft: Draft, id: LinkId): void {
+  const record = draft.state.links[id];
+  const fault = record ? crossingFault(record, draft.state.lost) : '';
+  if (fault !== '') sendLink(draft, id, { type: 'failed', failure: { code: 'not-crossing', message: `link ${id}: ${fault}`, log: [] } });
 }

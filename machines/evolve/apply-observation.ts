@@ -1,28 +1,39 @@
 // One report of a host -> what it says to the machine of the node, link or network it speaks of.
 import type { Failure } from '../vocabulary/lab-view.ts';
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import { crossingFault, farAway, hostOfSide, NOT_CROSSED, SIDES } from '../link/crossing.ts';
+import type { LegSeen, Side } from '../link/crossing.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
-import { retryDelayMs } from '../policy/retry-policy.ts';
+import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
 import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { rejoinLinksOf } from './lab-parts.ts';
+import { NO_NETWORK, owedKey } from './lab-state.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Returns whether the observation was news; what was not is not recorded. */
-export function applyObservation(draft: Draft, seen: Observation): boolean {
+export function applyObservation(draft: Draft, host: HostId, seen: Observation): boolean {
   const answered = seen.effectId ? draft.state.pending[seen.effectId] : undefined;
   if (seen.effectId && !answered) return false;
   if (answered) dropEffect(draft, answered.id);
+  if (answered?.owed && seen.type !== 'effect.failed') return settleOwed(draft, answered);
   if (seen.type === 'node.engine') return noteEngineEvent(draft, seen);
   if ('node' in seen) {
     if (draft.state.nodes[seen.node]?.plan.generation !== seen.generation) return answered !== undefined;
     return applyNode(draft, seen) || answered !== undefined;
   }
-  if ('link' in seen) return applyLink(draft, seen) || answered !== undefined;
+  if ('link' in seen) return applyLink(draft, host, seen) || answered !== undefined;
   if (seen.type === 'effect.failed') return applyFailure(draft, { ...seen, effect: answered });
-  return applyNetwork(draft, seen) || answered !== undefined;
+  return applyNetwork(draft, host, seen) || answered !== undefined;
+}
+
+/** The host that was left has removed what it kept. */
+function settleOwed(draft: Draft, effect: PendingEffect): boolean {
+  delete draft.state.owed[owedKey(effect.host, effect.type.slice(0, 4), effect.target)];
+  draft.news.push(`host ${effect.host} removed what it kept of ${effect.target}`);
+  return true;
 }
 
 type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
@@ -100,8 +111,9 @@ function applyRemoved(draft: Draft, id: NodeId): boolean {
   return sendNode(draft, id, { type: 'removed' });
 }
 
-function applyLink(draft: Draft, seen: LinkSeen): boolean {
+function applyLink(draft: Draft, host: HostId, seen: LinkSeen): boolean {
   const id = seen.link;
+  if (draft.state.links[id]?.plan.far && seen.type !== 'link.removed') return applyLeg(draft, host, seen);
   const failure = (code: string, message: string): Failure => ({ code, message, log: [] });
   switch (seen.type) {
     case 'link.joined':
@@ -121,18 +133,67 @@ function applyLink(draft: Draft, seen: LinkSeen): boolean {
       draft.news.push(`link ${id}: the host gave up repairing: ${seen.message}`);
       return sendLink(draft, id, { type: 'gave-up', failure: failure(seen.code, seen.message) });
     case 'link.removed':
-      return sendLink(draft, id, { type: 'removed' });
+      // Gone when the last of its hosts has said so.
+      return !Object.values(draft.state.pending).some((effect) => effect.type === 'link.remove' && effect.target === id && !effect.owed) && sendLink(draft, id, { type: 'removed' });
   }
 }
 
-function applyNetwork(draft: Draft, seen: NetworkSeen): boolean {
+type LegNews = Exclude<LinkSeen, { type: 'link.removed' }>;
+
+/** One end of a link across hosts: remembered, and told to the link's machine once both ends say the same. */
+function applyLeg(draft: Draft, host: HostId, seen: LegNews): boolean {
+  const record = draft.state.links[seen.link];
+  if (!record) return false;
+  const side: Side = hostOfSide(record.plan, 'a') === host ? 'a' : 'b';
+  const before = (record.crossing ?? NOT_CROSSED).legs[side];
+  const leg = legOf(before, side, seen);
+  if (JSON.stringify(leg) === JSON.stringify(before)) return seen.type === 'link.joined' || seen.type === 'link.repaired' ? tellCrossing(draft, seen) : false;
+  const crossing = record.crossing ?? NOT_CROSSED;
+  draft.state.links[seen.link] = { ...record, crossing: { ...crossing, legs: { ...crossing.legs, [side]: leg } } };
+  draft.touchedLinks.add(seen.link);
+  if (seen.type === 'link.lost') draft.news.push(`link ${seen.link}: host ${host} lost its end: ${seen.what}`);
+  if (seen.type === 'link.repaired') draft.news.push(`link ${seen.link}: host ${host} repaired its end: ${seen.what}`);
+  if (seen.type === 'link.gave-up') sendLink(draft, seen.link, { type: 'gave-up', failure: { code: seen.code, message: seen.message, log: [] } });
+  tellCrossing(draft, seen);
+  return true;
+}
+
+function legOf(before: LegSeen | null, side: Side, seen: LegNews): LegSeen | null {
+  if (seen.type === 'link.lost' || seen.type === 'link.gave-up') return null;
+  if (seen.type === 'link.carrier') return before && { ...before, carrier: seen.carrier[side] };
+  const tunnel = seen.tunnel ?? before?.tunnel;
+  return tunnel ? { adminUp: seen.adminUp, carrier: seen.carrier[side], held: seen.held, tunnel } : null;
+}
+
+/** Whether the link's machine made anything of what both ends say now. */
+function tellCrossing(draft: Draft, seen: LegNews): boolean {
+  const record = draft.state.links[seen.link];
+  if (!record) return false;
+  const fault = crossingFault(record, draft.state.lost);
+  const { value } = record.machine;
+  if (fault !== '') return (value === 'up' || value === 'down') && sendLink(draft, seen.link, { type: 'lost', failure: { code: 'not-crossing', message: fault, log: [] } });
+  const [a, b] = [record.crossing?.legs.a, record.crossing?.legs.b];
+  if (!a || !b || !isSettled(draft, seen.link)) return false;
+  const held = [...new Set([...a.held, ...b.held])].toSorted();
+  return sendLink(draft, seen.link, { type: seen.type === 'link.repaired' ? 'repaired' : 'joined', adminUp: a.adminUp && b.adminUp, carrierA: a.carrier, carrierB: b.carrier, held });
+}
+
+/** Both ends have answered the last order, and it told them truly of each other. */
+function isSettled(draft: Draft, id: LinkId): boolean {
+  const record = draft.state.links[id];
+  const pending = Object.values(draft.state.pending).some((effect) => effect.type === 'link.ensure' && effect.target === id);
+  return record !== undefined && !pending && SIDES.every((side) => record.crossing?.told[side] === (farAway(record, side, draft.state.lost) === ''));
+}
+
+function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {
+  const network = draft.state.networks[host] ?? NO_NETWORK;
   switch (seen.type) {
     case 'network.ready':
-      if (draft.state.network.state !== 'ensuring') return false;
-      setNetwork(draft, { state: 'ready', mgmt: draft.state.network.mgmt && { ...draft.state.network.mgmt, bridge: seen.bridge }, foreign: seen.foreign, failure: null, attempts: 0 });
+      if (network.state !== 'ensuring') return false;
+      setNetwork(draft, host, { state: 'ready', mgmt: network.mgmt && { ...network.mgmt, bridge: seen.bridge }, foreign: seen.foreign, failure: null, attempts: 0 });
       return true;
     case 'network.removed':
-      setNetwork(draft, { state: 'absent', mgmt: null, failure: null, attempts: 0 });
+      setNetwork(draft, host, { state: 'absent', mgmt: null, failure: null, attempts: 0 });
       return true;
     case 'network.repaired':
       draft.news.push(`management network repaired: ${seen.what}`);
@@ -147,11 +208,30 @@ function applyFailure(draft: Draft, failed: Failed): boolean {
   if (!effect) return false;
   const failure: Failure = { code: failed.code, message: failed.message, log: failed.log };
   draft.news.push(`${effect.type} ${effect.target} failed: ${failed.message}`);
+  if (effect.owed) return retryOwed(draft, effect);
   if (effect.type === 'node.exec') return failExec(draft, effect, failure);
   if (effect.type.startsWith('node.')) sendNode(draft, effect.target as NodeId, { type: 'failed', failure });
-  if (effect.type.startsWith('link.')) sendLink(draft, effect.target as LinkId, { type: 'failed', failure });
-  if (effect.type.startsWith('network.')) setNetwork(draft, { state: 'failed', failure, attempts: draft.state.network.attempts + 1 });
+  if (effect.type.startsWith('link.')) failLink(draft, effect, failure);
+  if (effect.type.startsWith('network.')) setNetwork(draft, effect.host, { state: 'failed', failure, attempts: (draft.state.networks[effect.host]?.attempts ?? 0) + 1 });
   planRetry(draft, { effect, retryable: failed.retryable });
+  return true;
+}
+
+/** The end that could not be made is not there; the other one is told so, and shows its node no carrier. */
+function failLink(draft: Draft, effect: PendingEffect, failure: Failure): void {
+  const id = effect.target as LinkId;
+  const record = draft.state.links[id];
+  if (record?.plan.far) {
+    const side: Side = hostOfSide(record.plan, 'a') === effect.host ? 'a' : 'b';
+    const crossing = record.crossing ?? NOT_CROSSED;
+    draft.state.links[id] = { ...record, crossing: { ...crossing, legs: { ...crossing.legs, [side]: null } } };
+  }
+  sendLink(draft, id, { type: 'failed', failure: record?.plan.far ? { ...failure, message: `host ${effect.host}: ${failure.message}` } : failure });
+}
+
+/** What is ours on a host must go, however long the host takes. */
+function retryOwed(draft: Draft, effect: PendingEffect): boolean {
+  armDeadline(draft, `owed/${owedKey(effect.host, effect.type.slice(0, 4), effect.target)}`, draft.at + OWED_AGAIN_MS);
   return true;
 }
 
@@ -172,5 +252,5 @@ function planRetry(draft: Draft, { effect, retryable }: { effect: PendingEffect;
 function attemptsOf(draft: Draft, effect: PendingEffect): number {
   if (effect.type.startsWith('node.')) return draft.state.nodes[effect.target as NodeId]?.machine.context.attempts ?? 1;
   if (effect.type.startsWith('link.')) return draft.state.links[effect.target as LinkId]?.machine.context.attempts ?? 1;
-  return draft.state.network.attempts;
+  return draft.state.networks[effect.host]?.attempts ?? 1;
 }

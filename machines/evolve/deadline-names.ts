@@ -1,11 +1,10 @@
 // Names of the waits of a lab: what kind, and of which object.
 import type { PendingEffect } from '../vocabulary/effect.ts';
-import { NETWORK_RETRY } from '../policy/retry-policy.ts';
 
 /** The wait after which a failed order of this object is tried again. */
 export function retryName(effect: Pick<PendingEffect, 'type' | 'target'>): string {
   if (effect.type.startsWith('node.')) return `retry-node/${effect.target}`;
-  return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : NETWORK_RETRY;
+  return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : `retry-network/${effect.target}`;
 }
 
 /** Kind and object of a wait's name. */

@@ -1,12 +1,14 @@
 // One log entry in the making: a working copy of a lab's state, with the effects and news that its events cause.
-import type { EffectId, EpochMs, LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { EffectId, EpochMs, HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import { EffectId as EffectIdSchema } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { NodeEvent } from '../node/node-machine.ts';
 import type { LinkEvent } from '../link/link-machine.ts';
 import type { LabMachineEvent } from '../lab/lab-machine.ts';
-import type { LabState, LinkRecord, NetworkRecord, NodeRecord } from './lab-state.ts';
-import { overLogs } from './lab-state.ts';
+import { farAway, hostOfSide, linkHosts, NOT_CROSSED, SIDES } from '../link/crossing.ts';
+import type { Side } from '../link/crossing.ts';
+import type { LabState, LinkRecord, NetworkRecord, NodeRecord, Owed } from './lab-state.ts';
+import { NO_NETWORK, overLogs } from './lab-state.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -15,6 +17,9 @@ export type Draft = {
   readonly state: Mutable<LabState> & {
     nodes: Record<NodeId, NodeRecord>;
     links: Record<LinkId, LinkRecord>;
+    networks: Record<HostId, NetworkRecord>;
+    lost: Record<HostId, string>;
+    owed: Record<string, Owed>;
     pending: Record<EffectId, PendingEffect>;
     deadlines: Record<string, EpochMs>;
     passed: Record<string, true>;
@@ -33,7 +38,7 @@ export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term
   return {
     state: {
       ...state, n: entry.n, term: entry.term, born: state.n === 0 ? Math.floor(entry.at / 1000) : state.born,
-      nodes: { ...state.nodes }, links: { ...state.links }, pending: { ...state.pending },
+      nodes: { ...state.nodes }, links: { ...state.links }, networks: { ...state.networks }, lost: { ...state.lost }, owed: { ...state.owed }, pending: { ...state.pending },
       deadlines: { ...state.deadlines }, passed: { ...state.passed },
     },
     at: entry.at,
@@ -61,8 +66,27 @@ export function sendLink(draft: Draft, id: LinkId, event: LinkEvent): boolean {
   if (!handled) return false;
   draft.state.links[id] = { ...record, machine: next };
   draft.touchedLinks.add(id);
-  for (const intent of intents) addEffect(draft, { type: intent.type, target: id, host: record.plan.host });
+  for (const intent of intents) orderLink(draft, id, intent.type);
   return true;
+}
+
+/** An order to each host that has a part of the link; a lost one is asked when it is back. */
+function orderLink(draft: Draft, id: LinkId, type: 'link.ensure' | 'link.remove'): void {
+  const record = draft.state.links[id];
+  if (!record) return;
+  if (record.plan.far && type === 'link.ensure') SIDES.forEach((side) => orderLeg(draft, id, side));
+  else for (const host of linkHosts(record.plan)) addEffect(draft, { type, target: id, host });
+}
+
+/** Orders one leg with what is known of its far end now. */
+export function orderLeg(draft: Draft, id: LinkId, side: Side): void {
+  const record = draft.state.links[id];
+  if (!record) return;
+  const crossing = record.crossing ?? NOT_CROSSED;
+  const there = farAway(record, side, draft.state.lost) === '';
+  draft.state.links[id] = { ...record, crossing: { ...crossing, told: { ...crossing.told, [side]: there } } };
+  const host = hostOfSide(record.plan, side);
+  if (draft.state.lost[host] === undefined) addEffect(draft, { type: 'link.ensure', target: id, host });
 }
 
 export function sendLab(draft: Draft, event: LabMachineEvent): boolean {
@@ -71,14 +95,14 @@ export function sendLab(draft: Draft, event: LabMachineEvent): boolean {
   return handled;
 }
 
-export function setNetwork(draft: Draft, change: Partial<NetworkRecord>): void {
-  draft.state.network = { ...draft.state.network, ...change };
+export function setNetwork(draft: Draft, host: HostId, change: Partial<NetworkRecord>): void {
+  draft.state.networks[host] = { ...(draft.state.networks[host] ?? NO_NETWORK), ...change };
 }
 
-/** Asks for an order; an older unanswered one of the same object is dropped, for the newest one says all. */
+/** Asks for an order; an older unanswered one of the same object on the same host is dropped, for the newest one says all. */
 export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void {
   for (const older of Object.values(draft.state.pending)) {
-    if (older.target === effect.target && supersedes(effect.type, older.type)) dropEffect(draft, older.id);
+    if (older.target === effect.target && older.host === effect.host && older.owed === effect.owed && supersedes(effect.type, older.type)) dropEffect(draft, older.id);
   }
   draft.effects += 1;
   const id = EffectIdSchema.parse(`${draft.state.id}/${overLogs(draft.state.born, draft.state.n)}/${draft.effects}`);

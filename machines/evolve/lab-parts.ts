@@ -1,14 +1,31 @@
-// How the parts of a lab hang together while an entry is folded: its network's host, a node's links, an object's orders.
+// How the parts of a lab hang together while an entry is folded: its hosts, a node's links, an object's orders.
+import { linkHosts } from '../link/crossing.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
+import type { LabPlan, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import { dropEffect, sendLink } from './draft.ts';
 import type { Draft } from './draft.ts';
+import type { LabState } from './lab-state.ts';
 import { linkNodes } from './waits.ts';
 
-/** The host that carries the management network: with one host, the host of all nodes. */
-export function networkHost(draft: Draft): HostId {
-  const plan = Object.values(draft.state.plan?.nodes ?? {})[0] ?? Object.values(draft.state.nodes)[0]?.plan;
-  if (!plan) throw new Error(`lab ${draft.state.id} has no node, so no host for its management network`);
-  return plan.host;
+/** Hosts that the plan puts nodes on, each of which has a part of the management network. */
+export function plannedHosts(plan: LabPlan): HostId[] {
+  return [...new Set(Object.values(plan.nodes).map(({ host }) => host))].toSorted();
+}
+
+/** The management network as one host sees it: its own gateway where the network spans hosts. */
+export function mgmtOn(plan: LabPlan, host: HostId): MgmtPlan {
+  const { ipv4Gateway, ipv6Gateway } = plan.span?.hosts[host] ?? {};
+  return { ...plan.mgmt, ...(ipv4Gateway === undefined ? {} : { ipv4Gateway }), ...(ipv6Gateway === undefined ? {} : { ipv6Gateway }) };
+}
+
+/** Whether a host still has, or is about to have, anything of the lab that stands on its management network. */
+export function needsNetwork(state: LabState, host: HostId): boolean {
+  if (state.lab.value !== 'destroying' && state.plan && plannedHosts(state.plan).includes(host)) return true;
+  if (Object.values(state.nodes).some((node) => node.plan.host === host || node.next?.plan.host === host)) return true;
+  if (Object.values(state.owed).some((owed) => owed.host === host)) return true;
+  // A link on its way out is gone from the hosts that have answered, also while another one is lost.
+  const leaving = new Set(Object.values(state.pending).flatMap((effect) => (effect.type === 'link.remove' && effect.host === host ? [effect.target] : [])));
+  return Object.values(state.links).some((link) => linkHosts(link.plan).includes(host) && (link.machine.value !== 'removing' || leaving.has(link.spec.id)));
 }
 
 /** Links of a node whose namespace goes: they wait until it is back, then are joined again. */
@@ -18,7 +35,12 @@ export function rejoinLinksOf(draft: Draft, node: NodeId): void {
   }
 }
 
+/** Forgets orders of an object to one host: it does not live there any more. */
+export function dropEffectsOn(draft: Draft, target: string, host: HostId): void {
+  for (const effect of Object.values(draft.state.pending)) if (effect.target === target && effect.host === host) dropEffect(draft, effect.id);
+}
+
 /** Forgets orders of an object that is no more. */
 export function dropEffectsOf(draft: Draft, target: string): void {
-  for (const effect of Object.values(draft.state.pending)) if (effect.target === target) dropEffect(draft, effect.id);
+  for (const effect of Object.values(draft.state.pending)) if (effect.target === target && !effect.owed) dropEffect(draft, effect.id);
 }

@@ -1,17 +1,18 @@
 // The folded state of one lab: everything the supervisor knows of it, rebuilt from the log alone.
-import type { CommandId, EffectId, EpochMs, LabId, LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { CommandId, EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan } from '../vocabulary/lab-plan.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import type { NodeContext } from '../node/node-machine.ts';
 import type { LinkContext } from '../link/link-machine.ts';
+import type { Crossing } from '../link/crossing.ts';
 import type { LabContext } from '../lab/lab-machine.ts';
 import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 2;
+export const STATE_VERSION = 3;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
@@ -24,9 +25,15 @@ export type NodeRecord = {
 export type LinkRecord = {
   readonly spec: LinkSpec;
   readonly plan: LinkPlan;
+  /** Set while the link spans two hosts. */
+  readonly crossing?: Crossing;
   readonly machine: Plain<LinkContext>;
 };
 
+/** What a host that was lost still holds of a node or link that lives elsewhere now: removed there when it returns. */
+export type Owed = { readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan } | { readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
+
+/** The part of the management network that one host has. */
 export type NetworkRecord = {
   readonly state: 'absent' | 'ensuring' | 'ready' | 'removing' | 'failed';
   readonly mgmt: MgmtPlan | null;
@@ -45,9 +52,13 @@ export type LabState = {
   readonly lab: Plain<LabContext>;
   readonly spec: LabSpec | null;
   readonly plan: LabPlan | null;
-  readonly network: NetworkRecord;
+  readonly networks: Readonly<Record<HostId, NetworkRecord>>;
   readonly nodes: Readonly<Record<NodeId, NodeRecord>>;
   readonly links: Readonly<Record<LinkId, LinkRecord>>;
+  /** Hosts of the lab that are silent, with the reason. */
+  readonly lost: Readonly<Record<HostId, string>>;
+  /** By `host/node/<id>` or `host/link/<id>`. */
+  readonly owed: Readonly<Record<string, Owed>>;
   /** Orders decided and not yet answered; sent again on resume. */
   readonly pending: Readonly<Record<EffectId, PendingEffect>>;
   /** Named waits, absolute. */
@@ -64,10 +75,13 @@ export function initialLab(id: LabId): LabState {
     id, n: 0, born: 0, term: 0,
     lab: labStepper.initial(),
     spec: null, plan: null,
-    network: { state: 'absent', mgmt: null, foreign: false, failure: null, attempts: 0 },
-    nodes: {}, links: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
+    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
   };
 }
+
+export const owedKey = (host: HostId, kind: string, id: string): string => `${host}/${kind}/${id}`;
+
+export const NO_NETWORK: NetworkRecord = { state: 'absent', mgmt: null, foreign: false, failure: null, attempts: 0 };
 
 /**
  * A number of this lab's log (entry, term) made to grow over logs too: hosts remember more than one log of a lab, and what they

@@ -1,5 +1,6 @@
 // The one projection that feeds every list, inspect, notice and dashboard.
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import { crossingFault, linkHosts } from '../link/crossing.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
@@ -61,8 +62,9 @@ export function linkView(state: LabState, id: LinkId): LinkView | null {
     a: endView(spec.a, plan.a, context.carrierA),
     b: endView(spec.b, plan.b, context.carrierB),
     mtu: plan.mtu,
+    ...(plan.far ? { tunnel: tunnelView(plan.host, plan.far) } : {}),
     admin: context.admin,
-    oper: machine.value === 'up' ? 'up' : machine.value === 'joining' || machine.value === 'repairing' ? 'unknown' : 'down',
+    oper: operOf(state, record),
     state: machine.value,
     desired: context.desired,
     impairment: context.impairment,
@@ -70,6 +72,17 @@ export function linkView(state: LabState, id: LinkId): LinkView | null {
     ...optional({ failure: context.failure ?? undefined }),
     reason: linkReason(state, record),
   };
+}
+
+/** A link that lies whole on a lost host does who knows what; one that leads there carries nothing. */
+function operOf(state: LabState, { machine, plan }: LinkRecord): LinkView['oper'] {
+  if (machine.value === 'up') return 'up';
+  if (machine.value === 'joining' || machine.value === 'repairing') return 'unknown';
+  return !plan.far && linkHosts(plan).some((host) => state.lost[host] !== undefined) ? 'unknown' : 'down';
+}
+
+function tunnelView(host: HostId, { host: farHost, tunnel }: NonNullable<LinkRecord['plan']['far']>): NonNullable<LinkView['tunnel']> {
+  return { vni: tunnel.vni, udpPort: tunnel.udpPort, a: { host, vtep: tunnel.a.vtep }, b: { host: farHost, vtep: tunnel.b.vtep }, fragmented: tunnel.fragmented };
 }
 
 /** The node's name and interface, or what stands at a special end: `host:eth5`, `mgmt-net:x`. */
@@ -108,6 +121,8 @@ function linkReason(state: LabState, record: LinkRecord): string {
   if (machine.value === 'up') return '';
   if (machine.context.failure) return machine.context.failure.message;
   if (machine.value === 'waiting') return `waits for ${linkWait(state, spec.id).wait || 'its turn'}`;
+  const fault = crossingFault(record, state.lost);
+  if (fault !== '') return fault;
   if (machine.value !== 'down') return machine.value;
   if (machine.context.admin === 'down') return 'set down';
   if (machine.context.held.length > 0) return `node ${machine.context.held.join(' and ')} does not run`;
@@ -118,13 +133,27 @@ function linkReason(state: LabState, record: LinkRecord): string {
 /** Every problem there is, in words; derived from all fields, the same in every view. */
 export function problemsOf(state: LabState): string[] {
   return [
-    ...(state.network.failure ? [`management network: ${state.network.failure.message}`] : []),
+    ...sortedKeys(state.lost).map((host) => lostProblem(state, host)),
+    ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
     ...sortedKeys(state.links).flatMap((id) => {
       const failure = state.links[id]?.machine.context.failure;
       return failure ? [`link ${id}: ${failure.message}`] : [];
     }),
   ];
+}
+
+function networkProblem(state: LabState, host: HostId): string[] {
+  const failure = state.networks[host]?.failure;
+  return failure ? [`management network${Object.keys(state.networks).length > 1 ? ` on host ${host}` : ''}: ${failure.message}`] : [];
+}
+
+/** What is still to be removed on the host is said, so that nobody takes the lab for gone there. */
+function lostProblem(state: LabState, host: HostId): string {
+  const owed = Object.values(state.owed).filter((one) => one.host === host).map(({ spec }) => spec.id);
+  const leaving = state.lab.value === 'destroying' ? Object.values(state.nodes).filter((node) => node.plan.host === host).map(({ spec }) => spec.id) : [];
+  const todo = [...owed, ...leaving].toSorted();
+  return `host ${host} is lost: ${state.lost[host] ?? ''}${todo.length === 0 ? '' : `; when it is back, these are removed there: ${todo.join(', ')}`}`;
 }
 
 function nodeProblem(state: LabState, id: NodeId): string[] {

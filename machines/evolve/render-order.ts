@@ -1,15 +1,19 @@
 // A pending effect -> the complete order for its host, rendered from the folded state alone.
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
-import type { Attachment, HostsEntry, LabContext, Order, PendingEffect } from '../vocabulary/effect.ts';
+import { farAway, hostOfSide, otherSide } from '../link/crossing.ts';
+import type { Side } from '../link/crossing.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { Attachment, HostsEntry, LabContext, LinkLeg, MgmtTunnel, Order, PendingEffect } from '../vocabulary/effect.ts';
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
 import { LINK_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
-import { overLogs } from './lab-state.ts';
+import { NO_NETWORK, overLogs, owedKey } from './lab-state.ts';
+import { mgmtOn, plannedHosts } from './lab-parts.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Null when the object of the effect is no more: then nobody needs the order. */
 export function renderOrder(state: LabState, effect: PendingEffect): Order | null {
   if (effect.type === 'network.ensure' || effect.type === 'network.remove') return renderNetwork(state, { ...effect, type: effect.type });
+  if (effect.owed) return renderOwed(state, effect);
   if (effect.type === 'link.ensure' || effect.type === 'link.remove') {
     const link = state.links[effect.target as LinkId];
     return link ? renderLink(state, { ...effect, type: effect.type }, link) : null;
@@ -22,7 +26,7 @@ type EffectOf<T extends PendingEffect['type']> = PendingEffect & { type: T };
 const head = (state: LabState, effect: PendingEffect) => ({ id: effect.id, lab: state.id, host: effect.host, term: overLogs(state.born, state.term) });
 
 function renderNetwork(state: LabState, effect: EffectOf<'network.ensure' | 'network.remove'>): Order | null {
-  const { mgmt } = state.network;
+  const { mgmt } = state.networks[effect.host] ?? NO_NETWORK;
   const { spec } = state;
   if (!mgmt || !spec) return null;
   if (effect.type === 'network.remove') {
@@ -33,12 +37,31 @@ function renderNetwork(state: LabState, effect: EffectOf<'network.ensure' | 'net
   return {
     type: effect.type, ...head(state, effect), mgmt, labDir: spec.labDir,
     hosts: records.filter((record) => standing(record).plan.mgmt).map(hostsEntry),
-    nodes: records.filter((record) => record.spec.runtime === 'container').map((record) => {
+    ...tunnelOf(state, effect.host),
+    nodes: records.filter((record) => record.spec.runtime === 'container' && standing(record).plan.host === effect.host).map((record) => {
       const { spec: node, plan } = standing(record);
       return { node: node.id, containerName: node.containerName, ports: plan.ports, ...addresses(plan.mgmt) };
     }),
-    bridges: records.filter((record) => record.spec.runtime === 'bridge' && !record.spec.id.includes('|')).map((record) => record.spec.containerName),
+    bridges: records.filter((record) => standing(record).plan.host === effect.host && record.spec.runtime === 'bridge' && !record.spec.id.includes('|')).map((record) => record.spec.containerName),
   };
+}
+
+/** The way to the other hosts of the network; none where the lab lives on one host. */
+function tunnelOf(state: LabState, host: HostId): { tunnel?: MgmtTunnel } {
+  const span = state.plan?.span;
+  const own = span?.hosts[host];
+  if (!span || !own || !state.plan) return {};
+  const remotes = plannedHosts(state.plan).filter((other) => other !== host).flatMap((other) => span.hosts[other]?.vtep ?? []);
+  return remotes.length === 0 ? {} : { tunnel: { vni: span.vni, udpPort: span.udpPort, local: own.vtep, remotes } };
+}
+
+/** The removal of what a host kept of an object that lives elsewhere now. */
+function renderOwed(state: LabState, effect: PendingEffect): Order | null {
+  const owed = state.owed[owedKey(effect.host, effect.type.slice(0, 4), effect.target)];
+  if (!owed) return null;
+  if ('containerName' in owed.spec && 'generation' in owed.plan) return renderNode(state, { ...effect, type: 'node.remove' }, { spec: owed.spec, plan: owed.plan });
+  if ('a' in owed.spec && 'mtu' in owed.plan) return renderLink(state, { ...effect, type: 'link.remove' }, { spec: owed.spec, plan: owed.plan });
+  return null;
 }
 
 const byId = (a: NodeRecord, b: NodeRecord): number => (a.spec.id < b.spec.id ? -1 : Number(a.spec.id > b.spec.id));
@@ -54,8 +77,8 @@ function hostsEntry(record: NodeRecord): HostsEntry {
   return { names: [...new Set([spec.containerName, spec.id, ...spec.aliases])], addresses: Object.values(addresses(plan.mgmt)) };
 }
 
-function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec'>, record: NodeRecord): Order | null {
-  const context = labContext(state);
+function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec'>, record: Pick<NodeRecord, 'spec' | 'plan'>): Order | null {
+  const context = labContext(state, effect.host);
   if (!context) return null;
   const netns = netnsOf(state, record.spec);
   const order = { ...head(state, effect), node: record.spec, plan: record.plan, context, interfaces: interfacesOf(state, record.spec.id), budget: NODE_BUDGET, ...(netns === undefined ? {} : { netns }) };
@@ -71,8 +94,8 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
   }
 }
 
-function labContext(state: LabState): LabContext | null {
-  const { mgmt } = state.network;
+function labContext(state: LabState, host: HostId): LabContext | null {
+  const mgmt = state.networks[host]?.mgmt ?? (state.plan && mgmtOn(state.plan, host));
   if (!mgmt || !state.spec) return null;
   const { labDir, topologyPath, owner } = state.spec;
   return { labDir, mgmt, ...(topologyPath === undefined ? {} : { topologyPath }), ...(owner === undefined ? {} : { owner }) };
@@ -92,14 +115,21 @@ function netnsOf(state: LabState, node: NodeSpec): string | undefined {
   return owner ? netnsOf(state, owner.spec) : undefined;
 }
 
-function renderLink(state: LabState, effect: EffectOf<'link.ensure' | 'link.remove'>, record: LinkRecord): Order {
+function renderLink(state: LabState, effect: EffectOf<'link.ensure' | 'link.remove'>, record: Pick<LinkRecord, 'spec' | 'plan' | 'crossing'>): Order {
   const order = {
     ...head(state, effect), link: record.spec.id, plan: record.plan,
-    a: attachment(state, record.spec.a), b: attachment(state, record.spec.b),
+    a: attachment(state, record.spec.a), b: attachment(state, record.spec.b), ...legOf(state, effect, record),
   };
   if (effect.type === 'link.remove') return { type: effect.type, ...order };
-  const { admin, impairment } = record.machine.context;
-  return { type: effect.type, ...order, admin, impairment, mgmtBridge: state.network.mgmt?.bridge ?? '', budget: LINK_BUDGET };
+  const { admin, impairment } = state.links[record.spec.id]?.machine.context ?? { admin: 'up' as const, impairment: {} };
+  return { type: effect.type, ...order, admin, impairment, mgmtBridge: state.networks[effect.host]?.mgmt?.bridge ?? '', budget: LINK_BUDGET };
+}
+
+function legOf(state: LabState, effect: PendingEffect, record: Pick<LinkRecord, 'spec' | 'plan' | 'crossing'>): { leg?: LinkLeg } {
+  const { plan } = record;
+  if (!plan.far) return {};
+  const side: Side = plan.host === effect.host ? 'a' : 'b';
+  return { leg: { side, farHost: hostOfSide(plan, otherSide(side)), farAway: farAway(record, side, state.lost) } };
 }
 
 function attachment(state: LabState, end: LinkEnd): Attachment {

@@ -1,12 +1,13 @@
 // After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import { crossingFault, farAway, SIDES } from '../link/crossing.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
-import { NETWORK_RETRY } from '../policy/retry-policy.ts';
+import { CROSSING_MS } from '../policy/retry-policy.ts';
 import { retryName, splitDeadline } from './deadline-names.ts';
-import { addEffect, armDeadline, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
+import { addEffect, armDeadline, orderLeg, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
-import { networkHost, dropEffectsOf } from './lab-parts.ts';
+import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
 import { linkGate, linkWait, nodeWait, startGate, startupDelayName, steadyGate, steadyName, stepGate, stepsOf } from './waits.ts';
 
@@ -19,7 +20,7 @@ export function settle(draft: Draft): void {
     for (const id of linkIds(draft.state)) moved = settleLink(draft, id) || moved;
   }
   dropIdleWaits(draft);
-  removeNetworkWhenLast(draft);
+  for (const host of Object.keys(draft.state.networks) as HostId[]) removeNetworkWhenLast(draft, host);
   sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
 }
 
@@ -73,7 +74,25 @@ function settleLink(draft: Draft, id: LinkId): boolean {
   const record = draft.state.links[id];
   if (!record) return false;
   if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
-  return record.machine.value === 'waiting' && linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
+  if (record.machine.value === 'waiting') return linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
+  return record.crossing !== undefined && tellLegs(draft, id);
+}
+
+const CROSSING = new Set(['joining', 'up', 'down', 'repairing', 'failed']);
+
+/** Each end that is made learns when the other one comes or goes; how long they may take to prove that frames pass has a deadline. */
+function tellLegs(draft: Draft, id: LinkId): boolean {
+  const record = draft.state.links[id];
+  if (!record?.crossing || !CROSSING.has(record.machine.value)) return false;
+  if (record.machine.value !== 'failed' && crossingFault(record, draft.state.lost) !== '') armDeadline(draft, `crossing/${id}`, draft.at + CROSSING_MS);
+  for (const side of SIDES) {
+    const { legs, told } = record.crossing;
+    if (legs[side] && told[side] !== (farAway(record, side, draft.state.lost) === '')) {
+      orderLeg(draft, id, side);
+      return true;
+    }
+  }
+  return false;
 }
 
 function forgetNode(draft: Draft, id: NodeId): boolean {
@@ -100,24 +119,32 @@ function dropIdleWaits(draft: Draft): void {
     const idle =
       (kind === 'retry-node' && state.nodes[target as NodeId]?.machine.value !== 'failed') ||
       (kind === 'retry-link' && state.links[target as LinkId]?.machine.value !== 'failed') ||
-      (kind === 'retry-network' && state.network.state !== 'failed') ||
+      (kind === 'retry-network' && target !== '' && state.networks[target as HostId]?.state !== 'failed') ||
+      (kind === 'owed' && state.owed[target] === undefined) ||
+      (kind === 'crossing' && !isCrossingAwaited(state, target as LinkId)) ||
       (kind === 'steady' && !Object.values(state.nodes).some((node) => node.machine.value === 'configuring' && steadyName(node) === name));
     if (idle) delete state.deadlines[name];
   }
 }
 
-function removeNetworkWhenLast(draft: Draft): void {
+function isCrossingAwaited(state: LabState, id: LinkId): boolean {
+  const record = state.links[id];
+  return record !== undefined && (record.machine.value === 'joining' || record.machine.value === 'repairing') && crossingFault(record, state.lost) !== '';
+}
+
+function removeNetworkWhenLast(draft: Draft, host: HostId): void {
   const { state } = draft;
-  if (state.lab.value !== 'destroying' || nodeIds(state).length > 0 || linkIds(state).length > 0) return;
-  if (state.network.state === 'absent' || state.network.state === 'removing') return;
-  // A removal that failed is tried again at its deadline; a network that could not be made is removed like any other.
-  if (state.network.state === 'failed' && state.deadlines[NETWORK_RETRY] !== undefined) return;
-  if (!state.plan || Object.keys(state.plan.nodes).length === 0) {
-    setNetwork(draft, { state: 'absent' });
+  const network = state.networks[host];
+  if (!network || needsNetwork(state, host)) return;
+  if (network.state === 'absent') {
+    delete state.networks[host];
     return;
   }
-  setNetwork(draft, { state: 'removing' });
-  addEffect(draft, { type: 'network.remove', target: '', host: networkHost(draft) });
+  if (network.state === 'removing' || state.lost[host] !== undefined) return;
+  // A removal that failed is tried again at its deadline; a network that could not be made is removed like any other.
+  if (network.state === 'failed' && state.deadlines[retryName({ type: 'network.remove', target: host })] !== undefined) return;
+  setNetwork(draft, host, { state: 'removing' });
+  addEffect(draft, { type: 'network.remove', target: host, host });
 }
 
 const BUSY_NODE = new Set(['preparing', 'waiting', 'starting', 'configuring', 'stopping', 'removing', 'recovering']);
@@ -125,14 +152,15 @@ const BUSY_LINK = new Set(['waiting', 'joining', 'repairing', 'removing']);
 
 /** What the parts add up to. A wait that cannot end by itself counts as a fault, not as being busy. */
 export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
-  let busy = state.network.state === 'ensuring' || state.network.state === 'removing';
-  let bad = false;
+  const networks = Object.entries(state.networks).filter(([host]) => state.lost[host as HostId] === undefined);
+  let busy = networks.some(([, { state: value }]) => value === 'ensuring' || value === 'removing');
+  let bad = Object.keys(state.lost).length > 0;
   const fail = (retry: string): void => {
     // What will be tried again by itself has not failed for good.
     if (state.deadlines[retry] === undefined) bad = true;
     else busy = true;
   };
-  if (state.network.state === 'failed') fail(NETWORK_RETRY);
+  for (const [host, network] of networks) if (network.state === 'failed') fail(retryName({ type: 'network.ensure', target: host }));
   for (const node of Object.values(state.nodes)) {
     if (node.machine.value === 'failed') fail(retryName({ type: 'node.start', target: node.spec.id }));
     else if (BUSY_NODE.has(node.machine.value)) {
@@ -149,7 +177,7 @@ export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
   }
   if (busy) return 'busy';
   if (state.lab.value === 'destroying') {
-    const gone = Object.keys(state.nodes).length === 0 && Object.keys(state.links).length === 0 && state.network.state === 'absent';
+    const gone = Object.keys(state.nodes).length === 0 && Object.keys(state.links).length === 0 && Object.keys(state.networks).length === 0 && Object.keys(state.owed).length === 0;
     return gone ? 'gone' : 'busy';
   }
   return bad ? 'bad' : 'good';

@@ -1,5 +1,6 @@
 // What a node or link still waits for before it may go on; pure questions about the folded state.
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import { linkHosts } from '../link/crossing.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd, Stage, StageName } from '../vocabulary/lab-spec.ts';
 import { bootSteps } from '../node/boot-steps.ts';
 import type { BootStep } from '../node/boot-steps.ts';
@@ -8,7 +9,7 @@ import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 /** `wait` names what is missing in words; `blocked` is a wait that cannot end by itself. */
 export type Gate = { readonly open: true } | { readonly open: false; readonly wait: string; readonly blocked: boolean };
 
-type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'network'>;
+type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'networks' | 'lost'>;
 const OPEN: Gate = { open: true };
 const closed = (wait: string, blocked: boolean): Gate => ({ open: false, wait, blocked });
 
@@ -31,7 +32,7 @@ export function hasSandbox(state: Labs, id: NodeId): boolean {
   const node = state.nodes[id];
   if (!node || node.spec.runtime !== 'container') return false;
   const { network } = node.spec;
-  if (network.mode === 'sandbox') return !state.network.foreign;
+  if (network.mode === 'sandbox') return state.networks[node.plan.host]?.foreign !== true;
   return network.mode === 'none' || (network.mode === 'node' && network.node !== id && hasSandbox(state, network.node));
 }
 
@@ -94,12 +95,19 @@ function stageDone(state: Labs, record: NodeRecord, stage: StageName): boolean {
   return context.step > index;
 }
 
-const isDead = (record: NodeRecord): boolean => record.machine.value === 'failed' || record.machine.value === 'stopped';
+const DEAD = new Set(['failed', 'stopped', 'unknown']);
+const isDead = (record: NodeRecord): boolean => DEAD.has(record.machine.value);
+
+export const hostWords = (host: HostId, why: string): string => `host ${host}, which is lost (${why})`;
 
 /** May the link be ordered? Both ends must have a namespace to be put into. */
 export function linkGate(state: Labs, link: LinkRecord): Gate {
   // Whose the network is decides in which namespace a node lives.
-  if (state.network.state !== 'ready') return closed('the management network', state.network.state === 'failed');
+  for (const host of linkHosts(link.plan)) {
+    if (state.lost[host] !== undefined) return closed(hostWords(host, state.lost[host]), true);
+    const network = state.networks[host]?.state ?? 'absent';
+    if (network !== 'ready') return closed('the management network', network === 'failed');
+  }
   for (const id of linkNodes(link)) {
     const node = state.nodes[id];
     if (!node) continue;

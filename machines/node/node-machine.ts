@@ -50,7 +50,12 @@ export type NodeEvent =
   | { type: 'left'; failure: Failure; clean: boolean }
   | { type: 'gave-up'; failure: Failure }
   | { type: 'failed'; failure: Failure }
-  | { type: 'health'; status: NodeContext['health'] };
+  | { type: 'health'; status: NodeContext['health'] }
+  /** Its host is silent: nobody knows what the node does. */
+  | { type: 'host.lost'; failure: Failure }
+  | { type: 'host.returned' }
+  /** It lives on another host from here on; the plan says where. */
+  | { type: 'host.moved' };
 
 export type NodeIntent = { type: 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' };
 
@@ -62,6 +67,7 @@ const base = setup({
   guards: {
     wantsRunning: ({ context }) => context.desired === 'running',
     wantsStopped: ({ context }) => context.desired === 'stopped',
+    wasBooted: ({ context }) => context.desired === 'running' && context.booted && !context.remaking,
     wantsRecreate: ({ context }) => context.desired !== 'absent',
     isSameProcessSpace: ({ context, event }) => event.type === 'started' && event.runtimeId === context.runtimeId && context.booted,
     isRemaking: ({ context }) => context.remaking,
@@ -74,6 +80,11 @@ const base = setup({
     start: emit({ type: 'node.start' }),
     stop: emit({ type: 'node.stop' }),
     remove: emit({ type: 'node.remove' }),
+    /** The failure stays: the host is still lost. */
+    wishRunning: assign({ desired: 'running' }),
+    wishStopped: assign({ desired: 'stopped' }),
+    wishAbsent: assign({ desired: 'absent', remaking: false }),
+    wishRemake: assign({ desired: 'running', remaking: true }),
     desireRunning: assign({ desired: 'running', failure: null, attempts: 0 }),
     desireStopped: assign({ desired: 'stopped', failure: null, attempts: 0 }),
     desireAbsent: assign({ desired: 'absent', remaking: false, failure: null, attempts: 0 }),
@@ -114,8 +125,15 @@ const base = setup({
   },
 });
 
+/** Possible wherever the node has, or may have, something on a host. */
+const hosted = {
+  'host.lost': { target: '#node.unknown', actions: 'noteFailure' },
+  'host.moved': { target: '#node.preparing', actions: ['noteGone', 'clearFailure', 'prepare'] },
+} as const;
+
 /** The process is there or on its way: the same ways out hold for all these states. */
 const alive = {
+  ...hosted,
   'want.running': { actions: 'desireRunning' },
   'want.stopped': { target: '#node.stopping', actions: ['desireStopped', 'stop'] },
   'want.restart': { target: '#node.stopping', actions: ['desireRunning', 'stop'] },
@@ -134,6 +152,7 @@ const alive = {
 
 /** The process is not there and nothing is under way. */
 const resting = {
+  ...hosted,
   'want.stopped': { target: '#node.stopped', actions: 'desireStopped' },
   'want.running': { target: '#node.waiting', actions: 'desireRunning' },
   'want.restart': { target: '#node.waiting', actions: 'desireRunning' },
@@ -159,6 +178,7 @@ export const nodeMachine = base.createMachine({
     },
     preparing: {
       on: {
+        ...hosted,
         prepared: [
           { guard: 'wantsStopped', target: 'stopped', actions: 'noteRuntime' },
           { target: 'waiting', actions: 'noteRuntime' },
@@ -226,6 +246,7 @@ export const nodeMachine = base.createMachine({
     },
     stopping: {
       on: {
+        ...hosted,
         stopped: [
           { guard: 'wantsRunning', target: 'waiting', actions: ['noteDown', 'clearFailure'] },
           { target: 'stopped', actions: ['noteDown', 'clearFailure'] },
@@ -249,11 +270,18 @@ export const nodeMachine = base.createMachine({
     exited: {
       on: {
         ...resting,
+        /** It has ended, wherever its host is; only a wish starts it again. */
+        'host.lost': {},
         started: { target: 'configuring', actions: ['restartSteps', 'noteStarted'] },
       },
     },
     removing: {
       on: {
+        'host.lost': hosted['host.lost'],
+        'host.moved': [
+          { guard: 'wantsRecreate', ...hosted['host.moved'] },
+          { target: 'absent', actions: ['noteGone', 'clearFailure'] },
+        ],
         removed: [
           { guard: 'wantsRecreate', target: 'preparing', actions: ['noteGone', 'clearFailure', 'prepare'] },
           { target: 'absent', actions: ['noteGone', 'clearFailure'] },
@@ -266,8 +294,30 @@ export const nodeMachine = base.createMachine({
         'want.absent': { actions: 'desireAbsent' },
       },
     },
+    /** Its host is lost. What it does there is compared with the wish when the host is back. */
+    unknown: {
+      on: {
+        'host.returned': [
+          { guard: 'isRemaking', target: 'removing', actions: ['clearFailure', 'remove'] },
+          { guard: 'wasBooted', target: 'recovering', actions: ['clearFailure', 'start'] },
+          { guard: 'wantsRunning', target: 'preparing', actions: ['clearFailure', 'prepare'] },
+          { guard: 'wantsStopped', target: 'stopping', actions: ['clearFailure', 'stop'] },
+          { target: 'removing', actions: ['clearFailure', 'remove'] },
+        ],
+        'host.moved': [
+          { guard: 'wantsRecreate', ...hosted['host.moved'] },
+          { target: 'absent', actions: ['noteGone', 'clearFailure'] },
+        ],
+        'want.running': { actions: 'wishRunning' },
+        'want.restart': { actions: 'wishRunning' },
+        'want.recreate': { actions: 'wishRemake' },
+        'want.stopped': { actions: 'wishStopped' },
+        'want.absent': { actions: 'wishAbsent' },
+      },
+    },
     failed: {
       on: {
+        ...hosted,
         retry: [
           { guard: 'isRemaking', target: 'removing', actions: ['clearFailureKeepAttempts', 'remove'] },
           { guard: 'wantsRunning', target: 'preparing', actions: ['clearFailureKeepAttempts', 'prepare'] },

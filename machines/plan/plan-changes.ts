@@ -14,7 +14,7 @@ export function planChanges(state: LabState, spec: LabSpec, options: Options): C
     ...Object.keys(state.links).filter((id) => !links.has(id)).map((id) => change('link', id, 'remove', 'not in the lab file any more')),
     ...Object.keys(state.nodes).filter((id) => !nodes.has(id)).map((id) => change('node', id, 'remove', 'not in the lab file any more')),
   ];
-  const network = state.network.state === 'failed' ? [change('mgmt', options.mgmt.network, 'update', `it has failed: ${state.network.failure?.message ?? 'unknown'}`)] : [];
+  const network = Object.values(state.networks).filter((one) => one.state === 'failed').slice(0, 1).map((one) => change('mgmt', options.mgmt.network, 'update', `it has failed: ${one.failure?.message ?? 'unknown'}`));
   return [...gone, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link) ?? [])];
 }
 

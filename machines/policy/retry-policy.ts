@@ -23,5 +23,8 @@ export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, backoffM
 /** Time between SIGTERM and SIGKILL of a stopped process. */
 export const STOP_GRACE_MS = 3_000;
 
-/** Name of the wait after which a failed order of the management network is tried again. */
-export const NETWORK_RETRY = 'retry-network/';
+/** Between two tries to have a host remove what does not live there any more. */
+export const OWED_AGAIN_MS = 5_000;
+
+/** How long the two ends of a link across hosts may be made and not yet prove that frames pass. */
+export const CROSSING_MS = 15_000;

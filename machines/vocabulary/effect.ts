@@ -44,6 +44,10 @@ export type Attachment = z.infer<typeof Attachment>;
 export const LinkLeg = z.object({ side: z.enum(['a', 'b']), farHost: HostId, farAway: z.string() });
 export type LinkLeg = z.infer<typeof LinkLeg>;
 
+/** The management bridge's way to the other hosts of the lab: one VXLAN device a network and host, flooding to `remotes`. */
+export const MgmtTunnel = z.object({ vni: z.number().int(), udpPort: z.number().int(), local: z.string(), remotes: z.array(z.string()) });
+export type MgmtTunnel = z.infer<typeof MgmtTunnel>;
+
 const head = { id: EffectId, lab: LabId, host: HostId, term: z.number().int() };
 const nodeOrder = {
   ...head,
@@ -58,7 +62,7 @@ const nodeOrder = {
 };
 
 export const Order = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('network.ensure'), ...head, mgmt: MgmtPlan, labDir: z.string(), hosts: z.array(HostsEntry),
+  z.object({ type: z.literal('network.ensure'), ...head, mgmt: MgmtPlan, labDir: z.string(), hosts: z.array(HostsEntry), tunnel: MgmtTunnel.optional(),
     nodes: z.array(z.object({ node: NodeId, containerName: z.string(), ports: NodePlan.shape.ports, ipv4: z.string().optional(), ipv6: z.string().optional() })),
     /** Bridges of the host (nodes of kind bridge) whose traffic the host's firewall must let through. */
     bridges: z.array(z.string()) }),
@@ -80,9 +84,11 @@ export type OrderType = Order['type'];
 export const PendingEffect = z.object({
   id: EffectId,
   type: z.enum(['network.ensure', 'network.remove', 'node.prepare', 'node.start', 'node.stop', 'node.remove', 'node.exec', 'link.ensure', 'link.remove']),
-  /** Node or link id; empty for the network. */
+  /** Node or link id; the host for its part of the management network. */
   target: z.string(),
   host: HostId,
+  /** Set on the removal of what a host kept of an object that lives elsewhere now. */
+  owed: z.literal(true).optional(),
   /** Commands of a node.exec: they belong to a step, not to the object's present state. */
   commands: z.array(StageExec.omit({ phase: true })).optional(),
 });

@@ -16,6 +16,14 @@ export const LabEvent = z.discriminatedUnion('type', [
   /** A supervisor of a higher term owns the lab from here on. */
   z.object({ type: z.literal('TakenOver'), term: z.number().int(), supervisor: z.string() }),
   z.object({ type: z.literal('DeadlinePassed'), name: z.string() }),
+  /** The host is silent: what it holds of the lab is unknown from here on. */
+  z.object({ type: z.literal('HostLost'), host: HostId, reason: z.string() }),
+  /** The host is back: what it holds is compared with what is wanted now. */
+  z.object({ type: z.literal('HostReturned'), host: HostId }),
+  /** Nodes of a lost or drained host live elsewhere from here on; `plan` is the whole lab's, as in a deploy. */
+  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan }),
+  /** A host's address in the underlay is another one now. */
+  z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
   /** An observation that was news. */
   z.object({ type: z.literal('Reported'), host: HostId, observation: Observation }),
 ]);

@@ -63,12 +63,24 @@ export const LinkPlan = z.object({
 });
 export type LinkPlan = z.infer<typeof LinkPlan>;
 
+/** What the management network of a lab over several hosts needs on one of them: the gateway of the nodes there, the tunnel's own end. */
+export const HostSpan = z.object({ vtep: z.string(), ipv4Gateway: z.string().optional(), ipv6Gateway: z.string().optional() });
+export type HostSpan = z.infer<typeof HostSpan>;
+
+/** The management network over hosts. One tunnel number a network, whatever labs use it; gateways are leased for each host. */
+export const MgmtSpan = z.object({ vni: z.number().int(), udpPort: z.number().int(), hosts: z.record(HostId, HostSpan) });
+export type MgmtSpan = z.infer<typeof MgmtSpan>;
+
 export const LabPlan = z.object({
   /** 1..4095, leased while the lab exists; all other numbers of the lab derive from it and `nextPort`. */
   labNumber: z.number().int().min(1).max(4095),
   /** Ports handed out so far; numbers are never reused in the life of a lab. */
   nextPort: z.number().int(),
   mgmt: MgmtPlan,
+  /** Set when the installation has several hosts. */
+  span: MgmtSpan.optional(),
+  /** Tunnel numbers handed out so far: each is `labNumber` in 12 bits and a count in 12 bits. */
+  nextVni: z.number().int().optional(),
   nodes: z.record(NodeId, NodePlan),
   links: z.record(LinkId, LinkPlan),
 });

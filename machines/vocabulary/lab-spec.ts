@@ -164,6 +164,13 @@ export const MgmtSpec = z.object({
 });
 export type MgmtSpec = z.infer<typeof MgmtSpec>;
 
+/** What becomes of nodes on a host that is lost: they wait for it, or live elsewhere after so long. */
+export const PlacementSpec = z.object({
+  policy: z.enum(['pack', 'spread']),
+  onLostHost: z.union([z.literal('wait'), z.object({ moveAfterSeconds: z.number().int().positive() })]),
+});
+export type PlacementSpec = z.infer<typeof PlacementSpec>;
+
 /** How certificates of the lab are made; files and keys stay in the lab's folder, never here. Source: containerlab `certificate`, `settings.certificate-authority`. */
 export const CertificateSettings = z.object({
   authority: z.object({
@@ -189,6 +196,8 @@ export const LabSpec = z.object({
   mgmt: MgmtSpec,
   /** Unset where no node asks for a certificate. */
   certificates: CertificateSettings.optional(),
+  /** Unset = packed, and waiting for lost hosts. */
+  placement: PlacementSpec.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),
   /** Sorted by id. */

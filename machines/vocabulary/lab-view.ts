@@ -38,12 +38,16 @@ export type NodeView = z.infer<typeof NodeView>;
 export const EndView = z.object({ label: z.string(), node: NodeId.optional(), interface: z.string(), device: z.string().optional(), mac: z.string().optional(), carrier: z.boolean() });
 export type EndView = z.infer<typeof EndView>;
 
+const Vtep = z.object({ host: z.string(), vtep: z.string() });
+
 export const LinkView = z.object({
   link: LinkId,
   type: z.string(),
   a: EndView,
   b: EndView,
   mtu: z.number().int(),
+  /** Set while the link spans two hosts; `fragmented` = packets of the MTU do not fit the underlay whole. */
+  tunnel: z.object({ vni: z.number().int(), udpPort: z.number().int(), a: Vtep, b: Vtep, fragmented: z.boolean() }).optional(),
   /** RFC 8343: admin is wanted, oper is seen. */
   admin: z.enum(['up', 'down']),
   oper: z.enum(['up', 'down', 'unknown']),

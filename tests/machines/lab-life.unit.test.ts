@@ -5,7 +5,7 @@ import { initialLab } from '../../machines/evolve/lab-state.ts';
 import type { LabState } from '../../machines/evolve/lab-state.ts';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import type { LogEntry } from '../../machines/vocabulary/event.ts';
-import { aLab, aLink, aNode, lab, node } from '../support/lab-builders.ts';
+import { aLab, aLink, aNode, host, lab, node } from '../support/lab-builders.ts';
 import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
 const deploy = (spec: LabSpec) => ({ type: 'lab.deploy' as const, spec, takeOver: false, reconfigure: false });
@@ -62,7 +62,7 @@ describe('a lab of two nodes and a link', () => {
     sim.run();
     expect(sim.state.lab.value).toBe('destroyed');
     expect(sim.states()).toEqual({});
-    expect(sim.state.network.state).toBe('absent');
+    expect(sim.state.networks).toEqual({});
     expect(sim.orders.at(-1)?.type).toBe('network.remove');
     expect(sim.state.pending).toEqual({});
   });
@@ -301,7 +301,7 @@ describe('trouble', () => {
     sim.run((order, at) => (order.type === 'network.ensure'
       ? { type: 'effect.failed', effectId: order.id, at, code: 'unexpected', message: 'ENOENT', retryable: true, log: [] }
       : idealHost(order, at)));
-    expect(sim.state.network.state).toBe('failed');
+    expect(sim.state.networks[host('h1')]?.state).toBe('failed');
     sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });
     sim.run();
     expect(sim.state.lab.value).toBe('destroyed');

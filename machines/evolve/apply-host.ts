@@ -1,0 +1,123 @@
+// What becomes of a lab when one of its hosts falls silent, comes back, gives its nodes away or changes its address.
+import { hostOfSide, linkHosts, SIDES } from '../link/crossing.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { LabEvent } from '../vocabulary/event.ts';
+import type { LinkPlan } from '../vocabulary/lab-plan.ts';
+import type { Failure } from '../vocabulary/lab-view.ts';
+import { ensureNetwork, moveLink, owe } from './apply-deploy.ts';
+import { addEffect, armDeadline, sendLink, sendNode } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import type { LabState } from './lab-state.ts';
+
+type Of<T extends LabEvent['type']> = Extract<LabEvent, { type: T }>;
+
+/** Whether the lab has, or owes the removal of, anything on the host. */
+export function concerns(state: LabState, host: HostId): boolean {
+  return Object.values(state.nodes).some((node) => node.plan.host === host || node.next?.plan.host === host)
+    || Object.values(state.links).some((link) => linkHosts(link.plan).includes(host))
+    || Object.values(state.owed).some((owed) => owed.host === host)
+    || (state.networks[host]?.state ?? 'absent') !== 'absent';
+}
+
+export const LOST_CODE = 'host-lost';
+export const moveName = (host: HostId): string => `move-from/${host}`;
+
+export function applyHostLost(draft: Draft, { host, reason }: Of<'HostLost'>): boolean {
+  const { state } = draft;
+  if (state.lost[host] !== undefined || !concerns(state, host)) return false;
+  state.lost[host] = reason;
+  const failure: Failure = { code: LOST_CODE, message: `host ${host} is lost: ${reason}`, log: [] };
+  for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.lost', failure });
+  for (const [id, link] of Object.entries(state.links)) {
+    if (!linkHosts(link.plan).includes(host)) continue;
+    forgetLegs(draft, id as LinkId, host);
+    sendLink(draft, id as LinkId, { type: 'failed', failure });
+  }
+  const policy = state.spec?.placement?.onLostHost;
+  if (typeof policy === 'object' && state.lab.value !== 'destroying') armDeadline(draft, moveName(host), draft.at + policy.moveAfterSeconds * 1000);
+  draft.news.push(`host ${host} is lost: ${reason}; its nodes are unknown`);
+  return true;
+}
+
+/** First what is owed there, then a look at each node and link that still lives there: adopted as it is, or brought to what is wanted now. */
+export function applyHostReturned(draft: Draft, host: HostId): boolean {
+  const { state } = draft;
+  if (state.lost[host] === undefined) return false;
+  delete state.lost[host];
+  delete state.deadlines[moveName(host)];
+  for (const key of Object.keys(state.owed)) if (state.owed[key]?.host === host) askOwed(draft, key);
+  for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.returned' });
+  for (const [id, link] of Object.entries(state.links)) {
+    if (linkHosts(link.plan).includes(host)) sendLink(draft, id as LinkId, { type: 'retry' });
+  }
+  draft.news.push(`host ${host} is back`);
+  return true;
+}
+
+/** Asks a host to remove what it keeps of an object that lives elsewhere. */
+export function askOwed(draft: Draft, key: string): void {
+  const owed = draft.state.owed[key];
+  if (!owed || draft.state.lost[owed.host] !== undefined) return;
+  addEffect(draft, { type: 'containerName' in owed.spec ? 'node.remove' : 'link.remove', target: owed.spec.id, host: owed.host, owed: true });
+}
+
+/** The nodes' old copies are fenced by their generation and owed to the old host. */
+export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
+  const { state } = draft;
+  state.plan = event.plan;
+  for (const host of plannedHosts(event.plan)) ensureNetwork(draft, event.plan, host);
+  for (const id of event.nodes) {
+    const record = state.nodes[id];
+    const plan = event.plan.nodes[id];
+    if (!record || !plan) continue;
+    dropEffectsOn(draft, id, record.plan.host);
+    owe(draft, 'node', { host: record.plan.host, spec: record.spec, plan: record.plan });
+    state.nodes[id] = { ...record, spec: record.next?.spec ?? record.spec, plan, next: null };
+    sendNode(draft, id, { type: 'host.moved' });
+    rejoinLinksOf(draft, id);
+  }
+  for (const [id, link] of Object.entries(state.links)) {
+    const plan = event.plan.links[id as LinkId];
+    if (plan && !samePlaces(plan, link.plan)) moveLink(draft, id as LinkId, { spec: link.spec, plan });
+  }
+  draft.news.push(`nodes ${event.nodes.join(', ')} moved away from host ${event.from}`);
+  return true;
+}
+
+const samePlaces = (one: LinkPlan, other: LinkPlan): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+/** Tunnels to the host are led to its new address in place. */
+export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): boolean {
+  const { state } = draft;
+  const { plan } = state;
+  const span = plan?.span;
+  if (!plan || !span?.hosts[host]) return false;
+  const links = Object.fromEntries(Object.entries(plan.links).map(([id, link]) => [id, withVtep(link, host, vtep)]));
+  state.plan = { ...plan, links, span: { ...span, hosts: { ...span.hosts, [host]: { ...span.hosts[host], vtep } } } };
+  for (const other of plannedHosts(state.plan)) ensureNetwork(draft, state.plan, other);
+  for (const [id, link] of Object.entries(state.links)) {
+    const next = withVtep(link.plan, host, vtep);
+    if (next === link.plan) continue;
+    state.links[id as LinkId] = { ...link, plan: next };
+    sendLink(draft, id as LinkId, { type: 'want.update' });
+  }
+  draft.news.push(`host ${host} has the underlay address ${vtep} now`);
+  return true;
+}
+
+function withVtep(link: LinkPlan, host: HostId, vtep: string): LinkPlan {
+  if (!link.far || !linkHosts(link).includes(host)) return link;
+  const side = SIDES.find((one) => hostOfSide(link, one) === host) ?? 'a';
+  const { tunnel } = link.far;
+  return { ...link, far: { ...link.far, tunnel: { ...tunnel, [side]: { ...tunnel[side], vtep } } } };
+}
+
+/** What a host read back before it fell silent says nothing of now. */
+function forgetLegs(draft: Draft, id: LinkId, host: HostId): void {
+  const record = draft.state.links[id];
+  if (!record?.crossing) return;
+  const legs = { ...record.crossing.legs };
+  for (const side of SIDES) if (hostOfSide(record.plan, side) === host) legs[side] = null;
+  draft.state.links[id] = { ...record, crossing: { ...record.crossing, legs } };
+}

@@ -1,0 +1,63 @@
+// A link across hosts seen as one: what its two legs read back must agree before frames can be said to pass.
+import type { HostId, NodeId } from '../vocabulary/ids.ts';
+import type { LinkPlan } from '../vocabulary/lab-plan.ts';
+import type { TunnelSeen } from '../vocabulary/observation.ts';
+
+export type Side = 'a' | 'b';
+
+/** What one host last read back of its end; `carrier` is that end's own. */
+export type LegSeen = {
+  readonly adminUp: boolean;
+  readonly carrier: boolean;
+  readonly held: readonly NodeId[];
+  readonly tunnel: TunnelSeen;
+};
+
+/** `told`: whether the side's last order said that its far end is there. A leg is null until its host read it back joined. */
+export type Crossing = {
+  readonly legs: Readonly<Record<Side, LegSeen | null>>;
+  readonly told: Readonly<Record<Side, boolean>>;
+};
+
+export type Lost = Readonly<Record<HostId, string>>;
+type Crossed = { readonly plan: LinkPlan; readonly crossing?: Crossing | undefined };
+
+export const NOT_CROSSED: Crossing = { legs: { a: null, b: null }, told: { a: false, b: false } };
+export const SIDES = ['a', 'b'] as const;
+export const otherSide = (side: Side): Side => (side === 'a' ? 'b' : 'a');
+
+export const hostOfSide = (plan: LinkPlan, side: Side): HostId => (side === 'a' ? plan.host : (plan.far?.host ?? plan.host));
+
+/** Hosts that have a part of the link: one, or the two of its legs. */
+export const linkHosts = (plan: LinkPlan): readonly HostId[] => (plan.far ? [plan.host, plan.far.host] : [plan.host]);
+
+/** Why the legs do not carry frames to each other, in words; empty = they do (both read back, in agreement, both echoes back). */
+export function crossingFault({ plan, crossing = NOT_CROSSED }: Crossed, lost: Lost): string {
+  if (!plan.far) return '';
+  for (const side of SIDES) {
+    const why = lost[hostOfSide(plan, side)];
+    if (why !== undefined) return `host ${hostOfSide(plan, side)} is lost: ${why}`;
+  }
+  for (const side of SIDES) if (!crossing.legs[side]) return `host ${hostOfSide(plan, side)} has not made its end yet`;
+  return SIDES.map((side) => legFault(plan, side, crossing.legs[side])).find((fault) => fault !== '') ?? '';
+}
+
+function legFault(plan: LinkPlan, side: Side, leg: LegSeen | null): string {
+  const tunnel = plan.far?.tunnel;
+  if (!leg || !tunnel) return '';
+  const [host, far] = [hostOfSide(plan, side), otherSide(side)];
+  const seen = leg.tunnel;
+  if (seen.vni !== tunnel.vni) return `host ${host} read back VNI ${seen.vni}, wanted ${tunnel.vni}`;
+  if (seen.remote !== tunnel[far].vtep) return `the tunnel of host ${host} leads to ${seen.remote}, wanted ${tunnel[far].vtep}`;
+  if (seen.echo === 'ok') return '';
+  const from = `host ${hostOfSide(plan, far)} (${seen.remote}, VNI ${seen.vni}) to host ${host}`;
+  return seen.echo === 'lost' ? `no echo comes back from ${from}` : `the echo from ${from} is awaited`;
+}
+
+/** Why the side's far end is not there for it, so that its node shall see no carrier; empty = it is there. */
+export function farAway(link: Crossed, side: Side, lost: Lost): string {
+  const fault = crossingFault(link, lost);
+  if (fault !== '') return fault;
+  const held = link.crossing?.legs[otherSide(side)]?.held ?? [];
+  return held.length === 0 ? '' : `node ${held.join(' and ')} does not run`;
+}
