@@ -1,5 +1,6 @@
 // The ops API as data: each verb with its kind and the shapes of request and answer; the service and the typed client both stand on it.
 import { z } from 'zod';
+import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
 import { Change } from '../machines/vocabulary/lab-plan.ts';
@@ -21,7 +22,7 @@ export const LabSummary = z.object({
 });
 export type LabSummary = z.infer<typeof LabSummary>;
 
-export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'lost']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs });
+export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'lost']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs, ...HostFacts.shape });
 export type HostSummary = z.infer<typeof HostSummary>;
 
 export const Status = z.object({

@@ -7,6 +7,7 @@ import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
+import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
@@ -145,7 +146,7 @@ function summary(actor: LabActor): LabSummary {
 function hostSummaries({ supervisor }: OpsParts): HostSummary[] {
   const states = new Map(supervisor.hosts.facts().map((host) => [host.id, host.state]));
   return supervisor.hosts.hosts().map(({ id, firstSeenAt, lastSeenAt, beat }) => ({
-    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }),
+    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }), ...HostFacts.parse(beat),
   }));
 }
 

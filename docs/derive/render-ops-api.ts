@@ -1,5 +1,6 @@
 // The document of the ops API, from the contract that service and client stand on.
 import * as event from '../../machines/vocabulary/event.ts';
+import * as hostFacts from '../../machines/vocabulary/host-facts.ts';
 import { HostId, LabId } from '../../machines/vocabulary/ids.ts';
 import * as labPlan from '../../machines/vocabulary/lab-plan.ts';
 import * as labSpec from '../../machines/vocabulary/lab-spec.ts';
@@ -37,7 +38,7 @@ const MEANING: Record<OpsVerb, string> = {
 
 /** The text of ops-api.md. `example` is the source of the example that follows a lab. */
 export function renderOpsApi(example: string): string {
-  const names = nameSchemas([labSpec, labView, labPlan, event, observation, contract]);
+  const names = nameSchemas([labSpec, labView, labPlan, hostFacts, event, observation, contract]);
   const verbs = Object.keys(contract.OPS) as OpsVerb[];
   const shapes = new Map(verbs.flatMap((verb) => [contract.OPS[verb].request, contract.OPS[verb].response]).concat([labView.Notice]).flatMap((schema) => [...renderShape(schema, names).used]));
   return [
