@@ -64,6 +64,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       return { exists, changes: decision.kind === 'events' ? [...decision.changes] : [] };
     },
     inspect: async (lab) => labView(existing(supervisor, lab).state),
+    spec: async (lab) => {
+      const { spec } = existing(supervisor, lab).state;
+      if (!spec) throw new OpsError('lab-not-found', `lab ${lab} was never deployed`);
+      return { spec };
+    },
     node: async (lab, { node }) => {
       const view = nodeView(existing(supervisor, lab).state, node);
       if (!view) throw new OpsError('node-not-found', `lab ${lab} has no node ${node}`);
@@ -104,9 +109,9 @@ async function sendCommand(actor: LabActor, command: Command, commandId: Command
     case 'rejected':
       throw refused(outcome.rejections);
     case 'nothing':
-      return { outcome: 'nothing', n: outcome.n, repeated: false, changes: [] };
+      return { outcome: 'nothing', n: outcome.n, repeated: false, changes: [], existed: outcome.existed };
     case 'accepted':
-      return { outcome: 'accepted', n: outcome.n, repeated: outcome.repeated, changes: [...outcome.changes] satisfies Change[] };
+      return { outcome: 'accepted', n: outcome.n, repeated: outcome.repeated, changes: [...outcome.changes] satisfies Change[], ...(outcome.existed === undefined ? {} : { existed: outcome.existed }) };
   }
 }
 

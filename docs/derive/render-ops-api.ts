@@ -28,6 +28,7 @@ const MEANING: Record<OpsVerb, string> = {
   prune: 'Removes the log of a destroyed lab for good. Its `commandId` is not remembered, since nothing is left that could: a repeat answers `lab-not-found`.',
   plan: 'What `deploy` would do to which object, and why. Touches nothing.',
   inspect: 'The lab as it is: nodes, links, problems, waits with their deadlines.',
+  spec: 'What the lab was last deployed from: the resolved description, with the text of its file in `source`. A deploy that changes nothing leaves it.',
   node: 'One node of the lab.',
   history: 'The entries of the log after number `after`, the last `limit` of them, with a sentence for each thing that happened.',
   list: 'All labs; destroyed ones whose log is still there with `destroyed: true`.',
