@@ -34,7 +34,7 @@ function noteRuntime(terminal: Terminal, runtime: string | undefined): void {
 function explain(error: unknown): { code: string; message: string; exitCode: ExitCode; details: unknown } {
   if (error instanceof CliError) return error;
   if (error instanceof OpsRequestError) {
-    const exitCode = error.code === 'no-responders' || error.code === 'connection-closed' ? EXIT.unreachable : EXIT.failed;
+    const exitCode = error.code === 'no-responders' || error.code === 'connection-closed' || error.code === 'connection-lost' ? EXIT.unreachable : EXIT.failed;
     return { code: error.code, message: error.message, exitCode, details: error.details };
   }
   if (error instanceof ControllerError) return { code: error.code, message: error.message, exitCode: EXIT.failed, details: error.details };

@@ -12,6 +12,10 @@ const Environment = z.object({
   LABWRIGHT_HOST_ID: z.string().min(1).optional(),
   /** The host's hosts file, which gets a block of names for each lab. */
   LABWRIGHT_HOSTS_FILE: z.string().min(1).default('/etc/hosts'),
+  /** Address by which other hosts reach this one; found by the route to NATS where unset. */
+  LABWRIGHT_UNDERLAY_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
+  /** Path of the engine's socket. */
+  LABWRIGHT_DOCKER_SOCKET: z.string().startsWith('/').default('/var/run/docker.sock'),
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
@@ -25,6 +29,8 @@ export type HostActorConfig = {
   readonly ledgerDir: string;
   readonly stateDir: string;
   readonly hostsFile: string;
+  readonly underlayAddress: string | undefined;
+  readonly engineSocket: string;
   readonly sweepEveryMs: number;
   readonly logLevel: string;
 };
@@ -45,6 +51,8 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     ledgerDir: join(home, 'host', 'ledger'),
     stateDir: join(home, 'host'),
     hostsFile: rest.LABWRIGHT_HOSTS_FILE,
+    underlayAddress: rest.LABWRIGHT_UNDERLAY_ADDRESS,
+    engineSocket: rest.LABWRIGHT_DOCKER_SOCKET,
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,
   };

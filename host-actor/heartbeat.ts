@@ -1,10 +1,11 @@
-// Sign of life of this host: who it is, how it does, and whether any of its loops or its event loop is late.
+// Sign of life of this host: who it is, what it has, how it does, and whether any of its loops or its event loop is late.
 import { createHash } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { beatSubject } from '../nats/subjects.ts';
 import type { HostActorStatus } from './host-actor.ts';
+import type { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 
 const EVERY_MS = 2_000;
@@ -13,21 +14,47 @@ const STALL_MS = 200;
 
 export type BeatFacts = { readonly version: string; readonly bootId: string };
 
+export type BeatParts = {
+  readonly host: HostId;
+  readonly facts: BeatFacts;
+  /** Read anew before each beat, for addresses and devices come and go; a beat never waits for it. */
+  readonly readFacts: () => Promise<HostFacts>;
+  readonly status: () => HostActorStatus;
+  readonly fingerprint: () => unknown;
+  readonly log: Logger;
+};
+
 /** Beats until the returned function is called. */
-export function startHeartbeat(nc: NatsConnection, about: { host: HostId; facts: BeatFacts; status: () => HostActorStatus; fingerprint: () => unknown; log: Logger }): () => void {
+export function startHeartbeat(nc: NatsConnection, about: BeatParts): () => void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const startedAt = Date.now();
+  let [known, isReading]: [HostFacts, boolean] = [{}, false];
   const beat = (): void => {
     const maxMs = Math.round(delay.max / 1e6);
     const p99Ms = Math.round(delay.percentile(99) / 1e6);
     delay.reset();
     if (maxMs > STALL_MS) about.log.warn({ maxMs, p99Ms }, 'event loop was held up');
-    const body = { v: 1, host: about.host, ...about.facts, startedAt, at: Date.now(), fingerprint: digestOf(about.fingerprint()), eventLoop: { maxMs, p99Ms }, ...about.status() };
+    const body = { v: 1, host: about.host, ...about.facts, ...known, startedAt, at: Date.now(), fingerprint: digestOf(about.fingerprint()), eventLoop: { maxMs, p99Ms }, ...about.status() };
     if (!nc.isClosed()) nc.publish(beatSubject(about.host), JSON.stringify(body));
   };
+  const refresh = async (): Promise<void> => {
+    if (isReading) return;
+    isReading = true;
+    const before = JSON.stringify(known);
+    known = await about.readFacts().catch((err: unknown) => {
+      about.log.warn({ err }, 'what this host has could not be read');
+      return known;
+    });
+    isReading = false;
+    if (JSON.stringify(known) !== before) beat();
+  };
   beat();
-  const timer = setInterval(beat, EVERY_MS);
+  void refresh();
+  const timer = setInterval(() => {
+    beat();
+    void refresh();
+  }, EVERY_MS);
   return () => {
     clearInterval(timer);
     delay.disable();

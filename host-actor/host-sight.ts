@@ -8,8 +8,8 @@ import { inspectContainer } from './providers/docker/owned-containers.ts';
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 /** Nothing is asked before the first call. */
-export function makeHostSight(): HostSight {
-  const engine = new EngineClient();
+export function makeHostSight({ engineSocket }: { engineSocket: string }): HostSight {
+  const engine = new EngineClient({ socketPath: engineSocket });
   return {
     isBridge: (name) => access(`/sys/class/net/${encodeURIComponent(name)}/bridge`).then(() => true, () => false),
     readContainer: async (name) => {

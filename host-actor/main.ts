@@ -15,26 +15,29 @@ import { readConfig } from './config.ts';
 import { readFingerprint } from './fingerprint/read-fingerprint.ts';
 import { fitReports } from './fit-reports.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { readCapacity } from './host-capacity.ts';
 import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
 import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
 import { makeDockerProvider } from './providers/docker/docker-provider.ts';
 import { serveRpc } from './rpc.ts';
+import { readUnderlay } from './underlay-address.ts';
 
 const CONNECT_AGAIN_MS = 500;
 const END_WITHIN_MS = 5_000;
 
 const config = await readConfig(process.env);
 const log = pino({ level: config.logLevel, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
-const provider = makeDockerProvider({ hostId: config.host });
+const { engineSocket } = config;
+const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
 const actor = new HostActor({
   hands: {
     host: config.host,
     provider,
     plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log }),
-    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile }),
-    sight: makeHostSight(),
+    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket }),
+    sight: makeHostSight({ engineSocket }),
   },
   ledgerDir: config.ledgerDir,
   log,
@@ -67,10 +70,15 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const facts = { version: await readVersion(), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
   let fingerprint: unknown;
   const askFingerprint = async () => {
-    fingerprint = { probes: await readFingerprint({ stateDir: config.stateDir }) };
+    fingerprint = { probes: await readFingerprint({ stateDir: config.stateDir, engineSocket }) };
     return fingerprint;
   };
-  const stopBeating = startHeartbeat(connection, { host: config.host, facts, status: () => actor.status(), fingerprint: () => fingerprint, log });
+  const readFacts = async () => ({
+    underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
+    capacity: await readCapacity(config.stateDir),
+    planes: ['tc'],
+  });
+  const stopBeating = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
   const consuming = consumeOrders(connection, config.host, {
     schema: z.unknown(),

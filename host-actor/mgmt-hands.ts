@@ -14,12 +14,13 @@ export type MgmtHandsOptions = {
   readonly stateDir: string;
   /** The host's own hosts file. */
   readonly hostsFile: string;
+  readonly engineSocket: string;
 };
 
 /** Nothing is touched before the first call. */
 export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   const { stateDir, hostsFile } = options;
-  const engine = new Docker({ socketPath: '/var/run/docker.sock', host: undefined });
+  const engine = new Docker({ socketPath: options.engineSocket, host: undefined });
   const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine });
   return {
     isForeign: async (order) => {

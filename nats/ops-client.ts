@@ -7,13 +7,16 @@ import type { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { LabView, Notice } from '../machines/vocabulary/lab-view.ts';
 import { serverFeatures } from './connect.ts';
+import { watchConnection } from './connection-watch.ts';
+import { TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
 import { opsSubject } from './subjects.ts';
+import { SupervisorGoneError, untilGone } from './until-gone.ts';
 
-/** A refusal or accident on the other side, or no answer at all (`no-responders`, `timeout`, `connection-closed`: retryable). */
+/** A refusal or accident on the other side, or no answer at all (`no-responders`, `timeout`, `connection-lost`, `connection-closed`: retryable). */
 export class OpsRequestError extends Error {
   readonly code: string;
   readonly retryable: boolean;
@@ -70,22 +73,37 @@ async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsR
   throw new OpsRequestError({ code: 'invalid-answer', message: `answer to ${verb} is not of its form (other version?): ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`, retryable: false, details: {} });
 }
 
-/** A request with a commandId is sent again while nobody answers: the supervisor may be coming back, and twice is as once. */
+/**
+ * A request with a commandId is sent again as soon as it is known that whoever had it is gone (the connection, or the supervisor),
+ * and while nobody answers: twice is as once. A question is asked again when the connection is back.
+ */
 async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<Msg> {
   const text = JSON.stringify(request);
   const body = text.length > PACK_ABOVE_BYTES ? gzipSync(text) : text;
   checkSize(nc, verb, body);
+  const patienceMs = 'commandId' in request ? (options.patienceMs ?? PATIENCE_MS) : 0;
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  const lostUntil = performance.now() + (OPS[verb].kind === 'read' ? timeoutMs : patienceMs);
   let giveUpAt: number | undefined;
   for (;;) {
     try {
-      return await nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: options.timeoutMs ?? TIMEOUT_MS });
+      const reply = () => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs });
+      return await ('commandId' in request ? untilGone(nc, reply) : watchConnection(nc).orDisconnect(reply()));
     } catch (cause) {
-      giveUpAt ??= performance.now() + ('commandId' in request ? (options.patienceMs ?? PATIENCE_MS) : 0);
-      const failure = unanswered(verb, cause);
-      if (!failure.retryable || nc.isClosed() || performance.now() >= giveUpAt) throw new OpsRequestError(failure, { cause });
-      await delay(RETRY_EVERY_MS);
+      const failure = unanswered(nc, verb, cause);
+      giveUpAt ??= performance.now() + patienceMs;
+      if (!failure.retryable || nc.isClosed() || performance.now() >= (failure.code === 'connection-lost' ? Math.max(lostUntil, giveUpAt) : giveUpAt)) throw new OpsRequestError(failure, { cause });
+      // What is sent without a connection is lost.
+      if (failure.code === 'connection-lost') await within(watchConnection(nc).whenConnected(), Math.max(lostUntil, giveUpAt) - performance.now());
+      else await delay(RETRY_EVERY_MS);
     }
   }
+}
+
+async function within(what: Promise<void>, ms: number): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([what, delay(Math.max(ms, 0), undefined, { signal: waiting.signal }).catch(() => undefined)]);
+  waiting.abort();
 }
 
 function checkSize(nc: NatsConnection, verb: OpsVerb, body: string | Uint8Array): void {
@@ -102,11 +120,13 @@ function readAnswer(verb: OpsVerb, reply: Msg): unknown {
   throw new OpsRequestError(failure.success ? failure.data : { code: 'invalid-answer', message: `${verb} failed: ${reply.headers.get('Nats-Service-Error')}`, retryable: false, details: {} });
 }
 
-function unanswered(verb: OpsVerb, cause: unknown): OpsFailure {
+function unanswered(nc: NatsConnection, verb: OpsVerb, cause: unknown): OpsFailure {
   const failure = (code: string, why: string, retryable: boolean): OpsFailure => ({ code, message: `${verb} was not answered: ${why}`, retryable, details: {} });
   const inner = cause instanceof errors.RequestError ? cause.cause : cause;
   if (inner instanceof errors.PermissionViolationError) return failure('forbidden', 'these credentials do not permit it', false);
   if (cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders())) return failure('no-responders', 'no supervisor is there. See `labwright status`', true);
+  if (cause instanceof SupervisorGoneError) return failure('no-responders', 'the supervisor that had it is gone. See `labwright status`', true);
+  if (cause instanceof TransportError && cause.code === 'nats-unavailable' && !nc.isClosed()) return failure('connection-lost', 'the connection to NATS was lost. See `labwright status`', true);
   if (cause instanceof errors.TimeoutError) return failure('timeout', 'the supervisor did not answer in time. See `labwright status`', true);
   return failure('connection-closed', `${cause instanceof Error ? cause.message : String(cause)}. See \`labwright status\``, true);
 }

@@ -1,5 +1,6 @@
 // The ops API as data: each verb with its kind and the shapes of request and answer; the service and the typed client both stand on it.
 import { z } from 'zod';
+import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
 import { Change } from '../machines/vocabulary/lab-plan.ts';
@@ -10,8 +11,8 @@ import { ExecResult } from '../machines/vocabulary/observation.ts';
 /** Made by the caller; the same id sent again has no second effect and gets the same answer. */
 const commandId = CommandId;
 
-/** `n` is the lab's log entry that holds the wish; with `nothing` the lab was as wanted already. */
-export const Accepted = z.object({ outcome: z.enum(['accepted', 'nothing']), n: z.number().int(), repeated: z.boolean(), changes: z.array(Change) });
+/** `n` is the lab's log entry that holds the wish; with `nothing` the lab was as wanted already. `existed`: the lab was there before; unset for a repeat. */
+export const Accepted = z.object({ outcome: z.enum(['accepted', 'nothing']), n: z.number().int(), repeated: z.boolean(), changes: z.array(Change), existed: z.boolean().optional() });
 export type Accepted = z.infer<typeof Accepted>;
 
 export const LabSummary = z.object({
@@ -21,7 +22,7 @@ export const LabSummary = z.object({
 });
 export type LabSummary = z.infer<typeof LabSummary>;
 
-export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'lost']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs });
+export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'lost']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs, ...HostFacts.shape });
 export type HostSummary = z.infer<typeof HostSummary>;
 
 export const Status = z.object({
@@ -66,6 +67,8 @@ export const OPS = {
   prune: { kind: 'do', scope: 'lab', request: z.object({ commandId }), response: nothing },
   plan: { kind: 'read', scope: 'lab', request: z.object({ spec: LabSpec, takeOver: z.boolean(), reconfigure: z.boolean() }), response: z.object({ exists: z.boolean(), changes: z.array(Change) }) },
   inspect: { kind: 'read', scope: 'lab', request: nothing, response: LabView },
+  /** What the lab was last deployed from, resolved and (`source`) as written; also of a destroyed lab. */
+  spec: { kind: 'read', scope: 'lab', request: nothing, response: z.object({ spec: LabSpec }) },
   node: { kind: 'read', scope: 'lab', request: z.object({ node: NodeId }), response: NodeView },
   /** Entries after number `after`, the last `limit` of them. */
   history: { kind: 'read', scope: 'lab', request: z.object({ after: z.number().int().nonnegative(), limit: z.number().int().positive().max(1000) }), response: z.object({ entries: z.array(HistoryEntry), last: z.number().int() }) },

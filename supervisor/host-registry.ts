@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 import { ensureHostConsumer } from '../nats/streams.ts';
@@ -10,7 +11,7 @@ import { beatSubject, lastTokenName } from '../nats/subjects.ts';
 /** A host is taken for lost when it was silent for so long. */
 const LOST_AFTER_MS = 15_000;
 
-export const Beat = z.looseObject({ version: z.string().optional(), bootId: z.string().optional() });
+export const Beat = z.looseObject({ version: z.string().optional(), bootId: z.string().optional(), ...HostFacts.shape });
 
 export type KnownHost = { readonly id: HostId; readonly firstSeenAt: number; readonly lastSeenAt: number; readonly beat: z.infer<typeof Beat> };
 

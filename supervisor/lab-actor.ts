@@ -17,9 +17,9 @@ import type { EventLog } from '../nats/event-log.ts';
 import { crashPoint } from './crash-point.ts';
 
 export type Outcome =
-  | { readonly kind: 'accepted'; readonly n: number; readonly changes: readonly Change[]; readonly repeated: boolean }
+  | { readonly kind: 'accepted'; readonly n: number; readonly changes: readonly Change[]; readonly repeated: boolean; readonly existed?: boolean }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
-  | { readonly kind: 'nothing'; readonly n: number };
+  | { readonly kind: 'nothing'; readonly n: number; readonly existed: boolean };
 
 export type LabActorParts = {
   readonly log: Pick<EventLog<LogEntry>, 'append'>;
@@ -156,12 +156,13 @@ export class LabActor {
         outcome = { kind: 'accepted', n: before, changes: [], repeated: true };
         return null;
       }
+      const existed = !['absent', 'destroyed'].includes(this.#state.lab.value);
       const decision = decide(command, this.#state, this.#parts.facts(this.id));
       if (decision.kind === 'rejected') outcome = decision;
-      if (decision.kind === 'nothing') outcome = { kind: 'nothing', n: this.#state.n };
+      if (decision.kind === 'nothing') outcome = { kind: 'nothing', n: this.#state.n, existed };
       if (decision.kind !== 'events') return null;
       const made = this.#entryOf([...decision.events], commandId);
-      outcome = { kind: 'accepted', n: made.entry.n, changes: decision.changes, repeated: false };
+      outcome = { kind: 'accepted', n: made.entry.n, changes: decision.changes, repeated: false, existed };
       return made;
     });
     if (!outcome) throw new Error(`command ${command.type} on lab ${this.id} had no outcome`);

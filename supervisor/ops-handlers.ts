@@ -7,6 +7,7 @@ import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
+import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
@@ -63,6 +64,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       return { exists, changes: decision.kind === 'events' ? [...decision.changes] : [] };
     },
     inspect: async (lab) => labView(existing(supervisor, lab).state),
+    spec: async (lab) => {
+      const { spec } = existing(supervisor, lab).state;
+      if (!spec) throw new OpsError('lab-not-found', `lab ${lab} was never deployed`);
+      return { spec };
+    },
     node: async (lab, { node }) => {
       const view = nodeView(existing(supervisor, lab).state, node);
       if (!view) throw new OpsError('node-not-found', `lab ${lab} has no node ${node}`);
@@ -103,9 +109,9 @@ async function sendCommand(actor: LabActor, command: Command, commandId: Command
     case 'rejected':
       throw refused(outcome.rejections);
     case 'nothing':
-      return { outcome: 'nothing', n: outcome.n, repeated: false, changes: [] };
+      return { outcome: 'nothing', n: outcome.n, repeated: false, changes: [], existed: outcome.existed };
     case 'accepted':
-      return { outcome: 'accepted', n: outcome.n, repeated: outcome.repeated, changes: [...outcome.changes] satisfies Change[] };
+      return { outcome: 'accepted', n: outcome.n, repeated: outcome.repeated, changes: [...outcome.changes] satisfies Change[], ...(outcome.existed === undefined ? {} : { existed: outcome.existed }) };
   }
 }
 
@@ -145,7 +151,7 @@ function summary(actor: LabActor): LabSummary {
 function hostSummaries({ supervisor }: OpsParts): HostSummary[] {
   const states = new Map(supervisor.hosts.facts().map((host) => [host.id, host.state]));
   return supervisor.hosts.hosts().map(({ id, firstSeenAt, lastSeenAt, beat }) => ({
-    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }),
+    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }), ...HostFacts.parse(beat),
   }));
 }
 

@@ -48,6 +48,7 @@ export function readLab(input: ReadLabInput): ReadLabResult {
     owner: input.owner,
     git: input.git,
     readTextFile: input.readTextFile,
+    source: input.text,
   };
   const lab = unreadable ? undefined : resolveLab(document, around, (finding) => findings.push(finding));
   const issues = distinct([...document.issues, ...findings.map(document.place)].toSorted(compareIssues));

@@ -32,6 +32,8 @@ export type LabSurroundings = {
   owner: string | undefined;
   git: { branch: string; hash: string } | undefined;
   readTextFile: ((path: string) => string | undefined) | undefined;
+  /** Text of the file as it was read. */
+  source: string;
 };
 
 /** Resolves a document. Undefined = there are faults (all reported). */
@@ -80,6 +82,7 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, tell:
     labDir: reading.labDir,
     owner: around.owner,
     prefix: file.prefix,
+    source: around.source,
     mgmt: mgmt.spec,
     certificates: resolveCertificates(file.settings, nodes, reading),
     nodes: nodes.map((node) => node.spec).toSorted((a, b) => compareText(a.id, b.id)),

@@ -92,11 +92,11 @@ async function refuseRemovalByFilter({ ops }: Session, lab: LabSpec, leftOut: re
 async function carryOut(context: Context, { ops }: Session, { lab, options }: { lab: LabSpec; options: DeployOptions }): Promise<ExitCode> {
   const { terminal, globals } = context;
   const before = await inspectIfThere(ops, lab.id);
-  const existed = before !== undefined;
-  terminal.log('INFO', existed ? 'Bringing lab to what its file says' : 'Deploying lab', { lab: lab.id, nodes: lab.nodes.length, links: lab.links.length });
+  terminal.log('INFO', before !== undefined ? 'Bringing lab to what its file says' : 'Deploying lab', { lab: lab.id, nodes: lab.nodes.length, links: lab.links.length });
   const accepted = await ops.request('deploy', {
     commandId: newCommandId(), spec: lab, takeOver: options.takeOver, reconfigure: options.reconfigure,
   }, { lab: lab.id });
+  const existed = accepted.existed ?? before !== undefined;
   if (existed && !globals.json) terminal.out(renderChangeSummary('Apply summary', accepted.changes));
   if (options.wait === 'none') {
     terminal.log('INFO', 'Not waiting; the lab is being worked on', { lab: lab.id });
@@ -105,7 +105,7 @@ async function carryOut(context: Context, { ops }: Session, { lab, options }: { 
   const followed = await awaitLab(ops, lab.id, { n: accepted.n, until: isSettled, timeoutMs: globals.timeout ?? DEPLOY_TIMEOUT_MS, terminal, before });
   if (accepted.outcome === 'accepted') await printExecResults(ops, lab, { after: accepted.n - 1, terminal });
   await writeInventories(lab, followed.view);
-  if (globals.json) terminal.out(JSON.stringify({ changes: accepted.changes, lab: followed.view }, undefined, 2));
+  if (globals.json) terminal.out(JSON.stringify({ existed, changes: accepted.changes, lab: followed.view }, undefined, 2));
   else printNodes([followed.view], terminal);
   return verdict(followed, terminal, 'running');
 }

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import { command } from '../command-spec.ts';
 import type { Context } from '../context.ts';
-import { EXIT } from '../exit-code.ts';
+import { CliError, EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { withLab } from '../find-lab.ts';
 import { interfaceRows, renderInterfaceTable } from '../output/interfaces.ts';
 import { engineDetails } from '../output/engine-details.ts';
 import { nodeRecords, renderNodeCsv } from '../output/node-records.ts';
@@ -37,22 +39,39 @@ export const inspectCommand = command({
   aliases: ['ins', 'i'],
   summary: 'show the nodes of a lab, or of all labs',
   details: 'Addresses, states and images. With --json of all that is known (states, links, waits, problems).',
-  examples: ['labwright inspect -t lab.clab.yml', 'labwright inspect --all', 'labwright inspect --name core --format csv'],
+  examples: ['labwright inspect -t lab.clab.yml', 'labwright inspect --all', 'labwright inspect --name core --format csv', 'labwright inspect --name core --source > core.clab.yml'],
   options: [
     { flags: '-f, --format <format>', text: 'output format', choices: ['table', 'json', 'csv'] },
     { flags: '-a, --all', text: 'all labs' },
     { flags: '-w, --wide', text: 'whom each lab belongs to, too' },
     { flags: '--details', text: 'the nodes as the engine describes containers (JSON)' },
+    { flags: '--spec', text: 'what the lab was last deployed from, resolved (JSON)' },
+    { flags: '--source', text: 'the text of the lab file that it was last deployed from' },
   ],
   subcommands: [interfacesCommand],
-  schema: z.object({ format: Format, all: z.boolean().default(false), wide: z.boolean().default(false), details: z.boolean().default(false) }),
+  schema: z.object({ format: Format, all: z.boolean().default(false), wide: z.boolean().default(false), details: z.boolean().default(false), spec: z.boolean().default(false), source: z.boolean().default(false) }),
   run: async (context, options) => {
+    if (options.spec || options.source) return await showSpec(context, options);
     const labs = await readViews(context, options);
     if (context.globals.json) context.terminal.out(JSON.stringify(options.all ? labs : (labs[0] ?? {}), undefined, 2));
     else show(context, labs, options);
     return EXIT.ok;
   },
 });
+
+/** The description that the log holds; the lab file may say something else by now. */
+async function showSpec(context: Context, options: { spec: boolean; source: boolean }): Promise<ExitCode> {
+  return await withLab(context, { start: 'known' }, async ({ ops }, lab) => {
+    const { spec: { source, ...spec } } = await ops.request('spec', {}, { lab });
+    if (options.spec) {
+      context.terminal.out(JSON.stringify(options.source ? { ...spec, source } : spec, undefined, 2));
+      return EXIT.ok;
+    }
+    if (source === undefined) throw new CliError(EXIT.failed, 'no-source', `lab ${lab} was deployed without the text of a lab file: --spec has what it was resolved to`);
+    context.terminal.out(source.trimEnd());
+    return EXIT.ok;
+  });
+}
 
 type Shown = { format: z.infer<typeof Format>; all: boolean; wide: boolean; details: boolean };
 

@@ -11,7 +11,6 @@ import { CliError, EXIT } from '../exit-code.ts';
 import { newCommandId } from '../new-command-id.ts';
 import { renderLinkTable } from '../output/link-table.ts';
 import { paintState } from '../output/print-nodes.ts';
-import { readRunningSpec } from '../read-running-spec.ts';
 import { readViews } from '../read-views.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -31,7 +30,7 @@ const create = command({
     const { terminal, globals } = context;
     const view = await findLabOfEnds(context, [options.aEndpoint, options.bEndpoint]);
     return await withSession(context, { start: 'known' }, async ({ ops }) => {
-      const { lab, link } = addLink(await readRunningSpec(ops, view.lab), { a: options.aEndpoint, b: options.bEndpoint, mtu: options.mtu });
+      const { lab, link } = addLink((await ops.request('spec', {}, { lab: view.lab })).spec, { a: options.aEndpoint, b: options.bEndpoint, mtu: options.mtu });
       const accepted = await ops.request('deploy', { commandId: newCommandId(), spec: lab, takeOver: false, reconfigure: false }, { lab: lab.id });
       const followed = await awaitLab(ops, lab.id, {
         n: accepted.n, timeoutMs: globals.timeout ?? TIMEOUT_MS, terminal, before: view,

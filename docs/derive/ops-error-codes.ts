@@ -37,6 +37,7 @@ export const SERVICE_CODES: readonly ErrorCode[] = [
 export const CLIENT_CODES: readonly Omit<ErrorCode, 'verbs'>[] = [
   { code: 'no-responders', retryable: true, meaning: 'no supervisor is there' },
   { code: 'timeout', retryable: true, meaning: 'no answer in time; whether a command was taken is unknown: send it again with the same `commandId`' },
+  { code: 'connection-lost', retryable: true, meaning: 'the connection to NATS went while the request waited, and did not come back in time; as with `timeout`, the outcome is unknown' },
   { code: 'connection-closed', retryable: true, meaning: 'NATS cannot be reached; as with `timeout`, the outcome is unknown' },
   { code: 'forbidden', retryable: false, meaning: 'the credentials do not permit this subject' },
   { code: 'too-large', retryable: false, meaning: 'the request is larger than a message of this server may be, even compressed' },

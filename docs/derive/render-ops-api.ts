@@ -1,5 +1,6 @@
 // The document of the ops API, from the contract that service and client stand on.
 import * as event from '../../machines/vocabulary/event.ts';
+import * as hostFacts from '../../machines/vocabulary/host-facts.ts';
 import { HostId, LabId } from '../../machines/vocabulary/ids.ts';
 import * as labPlan from '../../machines/vocabulary/lab-plan.ts';
 import * as labSpec from '../../machines/vocabulary/lab-spec.ts';
@@ -27,6 +28,7 @@ const MEANING: Record<OpsVerb, string> = {
   prune: 'Removes the log of a destroyed lab for good. Its `commandId` is not remembered, since nothing is left that could: a repeat answers `lab-not-found`.',
   plan: 'What `deploy` would do to which object, and why. Touches nothing.',
   inspect: 'The lab as it is: nodes, links, problems, waits with their deadlines.',
+  spec: 'What the lab was last deployed from: the resolved description, with the text of its file in `source`. A deploy that changes nothing leaves it.',
   node: 'One node of the lab.',
   history: 'The entries of the log after number `after`, the last `limit` of them, with a sentence for each thing that happened.',
   list: 'All labs; destroyed ones whose log is still there with `destroyed: true`.',
@@ -37,7 +39,7 @@ const MEANING: Record<OpsVerb, string> = {
 
 /** The text of ops-api.md. `example` is the source of the example that follows a lab. */
 export function renderOpsApi(example: string): string {
-  const names = nameSchemas([labSpec, labView, labPlan, event, observation, contract]);
+  const names = nameSchemas([labSpec, labView, labPlan, hostFacts, event, observation, contract]);
   const verbs = Object.keys(contract.OPS) as OpsVerb[];
   const shapes = new Map(verbs.flatMap((verb) => [contract.OPS[verb].request, contract.OPS[verb].response]).concat([labView.Notice]).flatMap((schema) => [...renderShape(schema, names).used]));
   return [

@@ -193,6 +193,8 @@ export const LabSpec = z.object({
   /** Who deployed (containerlab label `owner`). */
   owner: z.string().optional(),
   prefix: z.string().optional(),
+  /** Text of the lab file as it was read, before templates and variables. */
+  source: z.string().optional(),
   mgmt: MgmtSpec,
   /** Unset where no node asks for a certificate. */
   certificates: CertificateSettings.optional(),

@@ -82,8 +82,8 @@ describe('the service', () => {
 
 describe('a command', () => {
   it('that is repeated with its id has no second effect and answers with the first entry', async () => {
-    const first = await deploy('docs-a', 'id-1');
-    expect(first).toMatchObject({ outcome: 'accepted', repeated: false });
+    const { existed, ...first } = await deploy('docs-a', 'id-1');
+    expect([existed, first]).toMatchObject([false, { outcome: 'accepted', repeated: false }]);
     expect(await deploy('docs-a', 'id-1')).toEqual({ ...first, repeated: true, changes: [] });
     await supervisor.kill();
     supervisor = await startSupervisorProcess(nats);
@@ -93,8 +93,17 @@ describe('a command', () => {
 
   it('with nothing to do is decided anew when repeated', async () => {
     await eventually(async () => (await ask(operator, 'lw.v1.read.inspect.docs-a', {})).json<{ state: string }>().state === 'running', { what: 'lab docs-a to run' });
+    expect(await deploy('docs-a', 'id-2')).toMatchObject({ outcome: 'nothing', repeated: false, existed: true });
     expect(await deploy('docs-a', 'id-2')).toMatchObject({ outcome: 'nothing', repeated: false });
-    expect(await deploy('docs-a', 'id-2')).toMatchObject({ outcome: 'nothing', repeated: false });
+  });
+});
+
+describe('the description of a lab', () => {
+  it('is read back as it was deployed, with the text of its file, also by a viewer', async () => {
+    const described = { ...spec('docs-a'), source: 'name: docs-a # as written\n' };
+    expect((await ask(viewer, 'lw.v1.read.spec.docs-a', {})).json()).toEqual({ spec: JSON.parse(JSON.stringify(spec('docs-a'))) });
+    await ask(operator, 'lw.v1.do.deploy.docs-a', { commandId: 'id-spec', spec: described, takeOver: false, reconfigure: true });
+    expect((await ask(viewer, 'lw.v1.read.spec.docs-a', {})).json()).toMatchObject({ spec: { source: described.source } });
   });
 });
 

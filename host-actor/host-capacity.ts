@@ -1,0 +1,16 @@
+// What this host has to give to nodes: processors, memory, disk, devices.
+import { constants } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import type { HostCapacity } from '../machines/vocabulary/host-facts.ts';
+
+const MIB = 1024 * 1024;
+/** Sorted. */
+const DEVICES = ['/dev/kvm', '/dev/net/tun'];
+
+/** Reads it. @param stateDir - a directory on the file system whose size counts; 0 MiB while it does not exist. */
+export async function readCapacity(stateDir: string): Promise<HostCapacity> {
+  const isUsable = await Promise.all(DEVICES.map(async (device) => await access(device, constants.R_OK | constants.W_OK).then(() => true, () => false)));
+  const diskMiB = await statfs(stateDir).then(({ blocks, bsize }) => Math.floor((blocks * bsize) / MIB), () => 0);
+  return { cpus: availableParallelism(), memoryMiB: Math.floor(totalmem() / MIB), diskMiB, devices: DEVICES.filter((_device, index) => isUsable[index]) };
+}

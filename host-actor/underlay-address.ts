@@ -1,0 +1,59 @@
+// Where other hosts reach this one: the local address, device and MTU on the way to the control plane, or as configured.
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { HostUnderlay } from '../machines/vocabulary/host-facts.ts';
+
+/** Addresses of documentation networks (RFC 5737, RFC 3849): nobody is there, so they are reached by the default route. */
+const ANYWHERE = ['192.0.2.1', '2001:db8::1'];
+/** No packet is sent; a socket needs some port to be connected to. */
+const DISCARD_PORT = 9;
+
+export type UnderlayQuestion = {
+  /** Address that the operator chose; it must be on a device here. */
+  readonly configured: string | undefined;
+  /** URL of NATS: whatever leads there leads to the other hosts, unless NATS runs on this one. */
+  readonly natsUrl: string;
+};
+
+/** Reads it anew, for addresses and routes change. Undefined while this host has none; sends nothing. */
+export async function readUnderlay(question: UnderlayQuestion): Promise<HostUnderlay | undefined> {
+  const address = question.configured ?? (await routedAddress(question.natsUrl));
+  const device = address === undefined ? undefined : deviceOf(address);
+  if (address === undefined || device === undefined) return undefined;
+  return { address, device, mtu: Number(await readFile(`/sys/class/net/${encodeURIComponent(device)}/mtu`, 'utf8')) };
+}
+
+async function routedAddress(natsUrl: string): Promise<string | undefined> {
+  const name = URL.parse(natsUrl)?.hostname.replace(/^\[(.*)\]$/, '$1');
+  const found = name === undefined ? [] : await lookup(name, { all: true }).catch(() => []);
+  for (const target of [...found.map(({ address }) => address), ...ANYWHERE]) {
+    const local = await sourceAddressTo(target);
+    if (local !== undefined && !isLoopback(local)) return local;
+  }
+  return undefined;
+}
+
+/** The address that the kernel would send from; undefined without a route. Source: connect(2) of a datagram socket. */
+async function sourceAddressTo(target: string): Promise<string | undefined> {
+  const socket = createSocket(isIPv6(target) ? 'udp6' : 'udp4');
+  try {
+    const connected = once(socket, 'connect');
+    socket.connect(DISCARD_PORT, target);
+    await connected;
+    return socket.address().address;
+  } catch {
+    return undefined;
+  } finally {
+    socket.close();
+  }
+}
+
+/** An address of this host itself comes back as its own source, so the whole of 127/8 counts. */
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1' || deviceOf(address) === 'lo';
+
+const deviceOf = (address: string): string | undefined =>
+  Object.entries(networkInterfaces()).find(([, entries]) => entries?.some((entry) => entry.address === address))?.[0];

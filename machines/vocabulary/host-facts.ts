@@ -1,0 +1,33 @@
+// What a host tells of itself with each sign of life: where other hosts reach it, and what it has to give.
+import { z } from 'zod';
+
+/** Where tunnels to this host end. */
+export const HostUnderlay = z.object({
+  /** Address by which other hosts reach this one. */
+  address: z.string(),
+  device: z.string(),
+  /** Bytes; a VXLAN tunnel carries 50 less (IPv4) or 70 less (IPv6) in one piece. */
+  mtu: z.number().int().positive(),
+});
+export type HostUnderlay = z.infer<typeof HostUnderlay>;
+
+/** All that the host has, whatever is in use at the moment. */
+export const HostCapacity = z.object({
+  /** Processors that its processes may run on. */
+  cpus: z.number().positive(),
+  memoryMiB: z.number().int().positive(),
+  /** Size of the file system that holds the state of the host-actor. */
+  diskMiB: z.number().int().nonnegative(),
+  /** Devices that nodes can need and that this host can open, sorted: `/dev/kvm`, `/dev/net/tun`. */
+  devices: z.array(z.string()),
+});
+export type HostCapacity = z.infer<typeof HostCapacity>;
+
+/** All optional: a host of another version, or without a way to others, tells less. */
+export const HostFacts = z.object({
+  underlay: HostUnderlay.optional(),
+  capacity: HostCapacity.optional(),
+  /** Link planes that can be ordered here. */
+  planes: z.array(z.string()).optional(),
+});
+export type HostFacts = z.infer<typeof HostFacts>;
