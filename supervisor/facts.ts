@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
-import type { NodePlan } from '../machines/vocabulary/lab-plan.ts';
+import type { MgmtSpan, NodePlan } from '../machines/vocabulary/lab-plan.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 
 const LAB_NUMBERS = 4095;
@@ -15,6 +15,8 @@ export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<La
     hosts: parts.hosts,
     labNumber: freeLabNumber(others, parts.firstNumber),
     takenAddresses: (network) => new Set(others.filter((state) => state.plan?.mgmt.network === network).flatMap(heldAddresses)),
+    takenVnis: new Set(others.flatMap(heldVnis)),
+    spans: (network) => joinSpans(others.flatMap((state) => (state.plan?.mgmt.network === network && state.plan.span ? [state.plan.span] : []))),
     takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),
     takenNames: new Map(others.flatMap((state) => Object.values(state.nodes).filter((node) => node.spec.runtime === 'container').map((node) => [node.spec.containerName, state.id] as const))),
   };
@@ -38,6 +40,22 @@ function plansOf(state: LabState): NodePlan[] {
   return Object.values(state.nodes).flatMap((node) => (node.next ? [node.plan, node.next.plan] : [node.plan]));
 }
 
+/** Numbers of tunnels between hosts, and of tunnels that a lab file itself names. */
+function heldVnis(state: LabState): number[] {
+  const links = Object.values(state.links).flatMap(({ plan, spec }) => [plan.far?.tunnel.vni, ...[spec.a, spec.b].map((end) => (end.at === 'vxlan' ? end.vni : undefined))]);
+  return [state.plan?.span?.vni, ...links].filter((vni) => vni !== undefined);
+}
+
+function joinSpans(spans: readonly MgmtSpan[]): MgmtSpan | undefined {
+  const [first] = spans;
+  return first && { ...first, hosts: Object.assign({}, ...spans.map((span) => span.hosts)) as MgmtSpan['hosts'] };
+}
+
 function heldAddresses(state: LabState): string[] {
+  const gateways = Object.values(state.plan?.span?.hosts ?? {}).flatMap(({ ipv4Gateway, ipv6Gateway }) => [ipv4Gateway, ipv6Gateway].filter((address) => address !== undefined));
+  return [...gateways, ...heldOfNodes(state)];
+}
+
+function heldOfNodes(state: LabState): string[] {
   return plansOf(state).flatMap((plan) => [plan.mgmt?.ipv4, plan.mgmt?.ipv6].flatMap((address) => address?.split('/')[0] ?? []));
 }

@@ -29,6 +29,8 @@ export function decide(command: Command, state: LabState, facts: Facts): Decisio
       return decideNodes(command, state);
     case 'lab.retry':
       return decideRetry(command, state);
+    case 'lab.leave':
+      return decideLeave(command, state, facts);
     case 'link.set':
       return decideLink(command, state);
   }
@@ -51,6 +53,18 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
     events: [{ type: 'LabDeployRequested', spec: command.spec, plan: planned.plan, changes: [...planned.changes] }],
     changes: planned.changes,
   };
+}
+
+/** A pinned node stays; so do all when nothing else can take them, with the reason. */
+function decideLeave({ host }: Of<'lab.leave'>, state: LabState, facts: Facts): Decision {
+  const { spec } = state;
+  if (!spec || state.lab.value === 'destroying') return NOTHING;
+  const planned = planLab({ state, spec, facts, reconfigure: false, leave: new Set([host]) });
+  if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
+  const nodes = Object.values(state.nodes).filter((node) => node.plan.host === host && planned.plan.nodes[node.spec.id]?.host !== host && node.machine.context.desired !== 'absent').map((node) => node.spec.id).toSorted();
+  if (nodes.length === 0) return NOTHING;
+  if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan });
+  return { kind: 'events', events: [{ type: 'LabDeployRequested', spec, plan: planned.plan, changes: [...planned.changes] }], changes: planned.changes };
 }
 
 const NODE_EVENTS = { 'node.start': 'NodesStartRequested', 'node.stop': 'NodesStopRequested', 'node.restart': 'NodesRestartRequested' } as const;

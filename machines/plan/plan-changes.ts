@@ -1,10 +1,13 @@
 // The smallest change that leads from the lab there is to the lab that is wanted, each step with its reason.
+import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { Change, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import type { LabState } from '../evolve/lab-state.ts';
+import { linkHosts } from '../link/crossing.ts';
 import { deepEqual } from './deep-equal.ts';
+import { linkPlaces } from './link-places.ts';
 
-type Options = { reconfigure: boolean; mgmt: MgmtPlan };
+type Options = { reconfigure: boolean; mgmt: MgmtPlan; placeOf: (node: NodeId) => HostId; reasonOf: (node: NodeId) => string };
 
 /** Removals first, then nodes, then links; within a group in id order. Empty = the lab is as wanted already. */
 export function planChanges(state: LabState, spec: LabSpec, options: Options): Change[] {
@@ -15,7 +18,7 @@ export function planChanges(state: LabState, spec: LabSpec, options: Options): C
     ...Object.keys(state.nodes).filter((id) => !nodes.has(id)).map((id) => change('node', id, 'remove', 'not in the lab file any more')),
   ];
   const network = Object.values(state.networks).filter((one) => one.state === 'failed').slice(0, 1).map((one) => change('mgmt', options.mgmt.network, 'update', `it has failed: ${one.failure?.message ?? 'unknown'}`));
-  return [...gone, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link) ?? [])];
+  return [...gone, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link, options) ?? [])];
 }
 
 const change = (object: Change['object'], id: string, action: Change['action'], reason: string): Change => ({ object, id, action, reason });
@@ -38,6 +41,8 @@ function nodeChange(state: LabState, node: NodeSpec, options: Options & { recrea
   const standing = present.next?.spec ?? present.spec;
   const differing = differingKeys(standing, node);
   if (differing.length > 0) return change('node', node.id, 'recreate', `changed: ${differing.join(', ')}`);
+  const [place, standsOn] = [options.placeOf(node.id), (present.next?.plan ?? present.plan).host];
+  if (place !== standsOn) return change('node', node.id, 'recreate', `moves from host ${standsOn} to ${place} (${options.reasonOf(node.id)})`);
   if (state.plan && !deepEqual(state.plan.mgmt, options.mgmt)) return change('node', node.id, 'recreate', 'management network changed');
   if (node.network.mode === 'node' && options.recreated.has(node.network.node)) {
     return change('node', node.id, 'recreate', `shares the namespace of ${node.network.node}, which is recreated`);
@@ -47,11 +52,13 @@ function nodeChange(state: LabState, node: NodeSpec, options: Options & { recrea
   return null;
 }
 
-function linkChange(state: LabState, link: LinkSpec): Change | null {
+function linkChange(state: LabState, link: LinkSpec, { placeOf }: Options): Change | null {
   const present = state.links[link.id];
   if (!present || present.machine.context.desired === 'absent') return change('link', link.id, 'add', 'not there yet');
   const differing = differingKeys(present.spec, link);
   if (differing.length > 0) return change('link', link.id, 'update', `changed: ${differing.join(', ')}`);
+  const places = [...new Set(linkPlaces(link, placeOf))].join(' and ');
+  if (places !== linkHosts(present.plan).join(' and ')) return change('link', link.id, 'update', `its nodes are on ${places}`);
   if (present.machine.value === 'failed') return change('link', link.id, 'update', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
   return null;
 }

@@ -1,31 +1,42 @@
 // Places and numbers of a lab: hosts, addresses, device names, MACs; what is there already keeps its own.
-import type { HostId } from '../vocabulary/ids.ts';
+import type { HostFacts } from '../vocabulary/host-facts.ts';
+import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
-import type { LabPlan, LinkPlan, MgmtPlan, NodePlan, PortLease } from '../vocabulary/lab-plan.ts';
+import type { LabPlan, LinkPlan, MgmtPlan, MgmtSpan, NodePlan, PortLease, TunnelPlan } from '../vocabulary/lab-plan.ts';
 import type { Rejection } from '../vocabulary/command.ts';
+import { HostId as HostIdSchema, NodeId as NodeIdSchema } from '../vocabulary/ids.ts';
 import { splitMgmtPool } from '../vocabulary/mgmt-pool.ts';
 import { overLogs } from '../evolve/lab-state.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { assignMgmtAddresses } from './assign-mgmt-addresses.ts';
 import type { MgmtAddresses } from './assign-mgmt-addresses.ts';
+import { choosePlaces } from './choose-places.ts';
 import { deepEqual } from './deep-equal.ts';
+import { linkPlaces } from './link-places.ts';
 import { leasePorts } from './lease-ports.ts';
 import { planChanges } from './plan-changes.ts';
+import { fitMtu, tunnelLease, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
 
 /** All that a deploy needs and the log does not hold; what it took from here goes into the event. */
 export type Facts = {
   readonly now: number;
-  readonly hosts: readonly { readonly id: HostId; readonly state: 'joined' | 'lost' }[];
+  readonly hosts: readonly PlanHost[];
   /** Leased by the caller for this lab if it has none yet; null = all are in use. */
   readonly labNumber: number | null;
   /** Management addresses that other labs and foreign containers hold in a network, by its name. */
   readonly takenAddresses: (network: string) => ReadonlySet<string>;
   /** `tcp/8080`-like keys of ports that other labs publish, with the lab's name. */
   readonly takenPorts: ReadonlyMap<string, string>;
+  /** Tunnel numbers that other labs use or name. */
+  readonly takenVnis: ReadonlySet<number>;
+  /** What other labs hold of a management network over hosts, by its name. */
+  readonly spans: (network: string) => MgmtSpan | undefined;
   /** Container names of other labs, with the lab's name. */
   readonly takenNames: ReadonlyMap<string, string>;
 };
+
+export type PlanHost = HostFacts & { readonly id: HostId; readonly state: 'joined' | 'suspect' | 'lost' | 'cordoned' | 'draining' };
 
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[] } | { readonly rejections: Rejection[] };
 
@@ -33,17 +44,22 @@ const LINK_MTU = 9500;
 const MGMT_MTU = 1500;
 
 /** Fixes everything a deploy of `spec` needs, or says why it cannot be. */
-export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; reconfigure: boolean }): Planned {
+export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; reconfigure: boolean; leave?: ReadonlySet<HostId> }): Planned {
   const { state, spec, facts } = input;
-  const host = facts.hosts.find((candidate) => candidate.state === 'joined');
-  if (!host) return { rejections: [reject('no-host', 'no host has joined: start one with `labwright up`', {})] };
+  const places = choosePlaces({ state, spec, hosts: facts.hosts, leave: input.leave ?? new Set() });
+  if (!places.ok) return { rejections: places.rejections };
+  const placeOf = (node: NodeId): HostId => places.hosts.get(node) ?? HostIdSchema.parse('?');
   const labNumber = state.plan && state.lab.value !== 'destroyed' ? state.plan.labNumber : facts.labNumber;
   if (labNumber === null) return { rejections: [reject('no-numbers', 'all 4095 lab numbers are in use: destroy a lab first', {})] };
   const rejections = [...takenNames(spec, facts), ...takenPorts(spec, facts)];
+  const gateways = planGateways(state, spec, facts, [...new Set(places.hosts.values())]);
   const addresses = assignMgmtAddresses({
     mgmt: spec.mgmt,
-    nodes: spec.nodes.filter(hasMgmt).map((node) => ({ id: node.id, wantIpv4: node.mgmtIpv4, wantIpv6: node.mgmtIpv6 })),
-    taken: facts.takenAddresses(spec.mgmt.network),
+    nodes: [
+      ...spec.nodes.filter(hasMgmt).map((node) => ({ id: node.id, wantIpv4: node.mgmtIpv4, wantIpv6: node.mgmtIpv6 })),
+      ...gateways.map(({ host, ipv4, ipv6 }) => ({ id: gatewayId(host), wantIpv4: ipv4, wantIpv6: ipv6 })),
+    ],
+    taken: new Set([...facts.takenAddresses(spec.mgmt.network)].filter((address) => !gateways.some(({ ipv4, ipv6 }) => address === ipv4 || address === ipv6))),
     previous: previousAddresses(state),
   });
   const leased = leasePorts(spec.nodes.map((node) => ({ node: node.id, ports: node.ports, previous: standingPlan(state, node)?.ports ?? [] })), new Set(facts.takenPorts.keys()));
@@ -51,14 +67,18 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
   const mgmt = planMgmt(spec);
-  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt });
+  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, reasonOf: () => 'placement' });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
   const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
   const nodes = Object.fromEntries(spec.nodes.map((node) =>
-    [node.id, planNode({ node, standing: standingPlan(state, node), generation, host: host.id, leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id) })]));
-  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, host: host.id, leases })]));
-  return { plan: { labNumber, nextPort: leases.next(), mgmt, nodes, links }, changes };
+    [node.id, planNode({ node, standing: standingPlan(state, node), generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id) })]));
+  const vnis = tunnelNumbers(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextVni ?? 1), facts.takenVnis);
+  const across: Across = { vnis, rejections: [], hostOf: (id) => facts.hosts.find((host) => host.id === id) ?? { id, state: 'lost' } };
+  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, leases, across })]));
+  const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
+  if (across.rejections.length > 0) return { rejections: across.rejections };
+  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes };
 }
 
 export const hasMgmt = (node: NodeSpec): boolean => node.runtime === 'container' && node.network.mode === 'sandbox';
@@ -118,20 +138,70 @@ type NodeInput = { node: NodeSpec; standing: NodePlan | undefined; generation: n
 const standingPlan = (state: LabState, { id }: NodeSpec): NodePlan | undefined => state.nodes[id]?.next?.plan ?? state.nodes[id]?.plan;
 
 function planNode({ node, standing, generation, host, leases, address, ports, isNew }: NodeInput): NodePlan {
-  if (standing && !isNew) return standing;
+  if (standing && !isNew && standing.host === host) return standing;
   const mgmt = hasMgmt(node) && address ? { ...withoutUndefined({ ipv4: address.ipv4, ipv6: address.ipv6 }), port: leases.port() } : undefined;
-  return withoutUndefined({ host: standing?.host ?? host, generation, mgmt, ports });
+  return withoutUndefined({ host, generation, mgmt, ports });
 }
 
-type LinkInput = { link: LinkSpec; state: LabState; host: HostId; leases: Leases };
+type Across = { vnis: ReturnType<typeof tunnelNumbers>; rejections: Rejection[]; hostOf(id: HostId): PlanHost };
+type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; leases: Leases; across: Across };
 
-function planLink({ link, state, host, leases }: LinkInput): LinkPlan {
+function planLink(input: LinkInput): LinkPlan {
+  const { link, state, leases } = input;
   const present = state.links[link.id];
-  const mtu = link.mtu ?? LINK_MTU;
-  if (present && present.machine.context.desired === 'present' && deepEqual(present.spec, { ...link })) return present.plan;
+  const [host, farHost] = linkPlaces(link, input.placeOf);
+  const stays = present?.plan.host === host && (present.plan.far?.host ?? host) === farHost;
+  if (present && stays && present.machine.context.desired === 'present' && deepEqual(present.spec, { ...link })) return present.plan;
+  const far = host === farHost ? null : planFar(input, host, farHost);
+  const mtu = far?.mtu ?? link.mtu ?? LINK_MTU;
   const a = present?.plan.a ?? leases.port(hostDevice(link.a), macOf(link.a));
   const b = present?.plan.b ?? leases.port(hostDevice(link.b), macOf(link.b));
-  return { host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac } };
+  return { host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) };
+}
+
+/** A tunnel with a number of its own, also where the link had one before: what was left behind must not speak into it. */
+function planFar({ link, leases, across }: LinkInput, host: HostId, farHost: HostId): { mtu: number; tunnel: TunnelPlan } | null {
+  const underlays = underlaysOf(across.hostOf(host), across.hostOf(farHost));
+  if ('code' in underlays) {
+    across.rejections.push(underlays);
+    return null;
+  }
+  const fit = fitMtu(link, underlays.a, underlays.b);
+  const vni = across.vnis.take();
+  if (!fit.ok) across.rejections.push(fit.rejection);
+  if (vni === null) across.rejections.push(reject('no-numbers', `link ${link.id}: the lab has used its 4095 tunnel numbers: destroy it and deploy it again`, { link: link.id }));
+  if (!fit.ok || vni === null) return null;
+  const lease = (vtep: string) => ({ ...tunnelLease(() => leases.port()), vtep });
+  return { mtu: fit.mtu, tunnel: { vni, udpPort: VXLAN_PORT, a: lease(underlays.a.address), b: lease(underlays.b.address), fragmented: fit.fragmented } };
+}
+
+const gatewayId = (host: HostId): NodeId => NodeIdSchema.parse(`gateway of host ${host}`);
+
+/**
+ * Gateways of the hosts of a management network. The first host that has it takes the network's own; each other one leases an
+ * address, so that no two bridges of one segment answer for the same.
+ */
+function planGateways(state: LabState, spec: LabSpec, facts: Facts, hosts: readonly HostId[]): { host: HostId; ipv4: string | undefined; ipv6: string | undefined }[] {
+  const known = { ...facts.spans(spec.mgmt.network)?.hosts, ...(state.plan?.mgmt.network === spec.mgmt.network ? state.plan.span?.hosts : {}) };
+  if (facts.hosts.length < 2) return [];
+  const holder = Object.keys(known).find((host) => known[host as HostId]?.ipv4Gateway === undefined && known[host as HostId]?.ipv6Gateway === undefined) ?? hosts.toSorted()[0];
+  return hosts.filter((host) => host !== holder).toSorted().map((host) => ({ host, ipv4: known[host]?.ipv4Gateway, ipv6: known[host]?.ipv6Gateway }));
+}
+
+type SpanInput = { spec: LabSpec; facts: Facts; labNumber: number; hosts: readonly HostId[]; own: MgmtSpan | undefined; addressOf(host: HostId): MgmtAddresses | undefined; across: Across };
+
+/** The management network over hosts, in agreement with what other labs of the same network hold of it. */
+function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: SpanInput): MgmtSpan | undefined {
+  const others = facts.spans(spec.mgmt.network);
+  if (facts.hosts.length < 2) return own;
+  const parts = hosts.toSorted().map((id): [HostId, MgmtSpan['hosts'][HostId]] => {
+    const address = addressOf(id);
+    const vtep = across.hostOf(id).underlay?.address;
+    if (vtep === undefined && hosts.length > 1) across.rejections.push(reject('no-underlay', `host ${id} has not told an address at which other hosts reach it: set LABWRIGHT_UNDERLAY_ADDRESS there`, { host: id }));
+    return [id, withoutUndefined({ vtep: vtep ?? '', ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
+  });
+  const free = (vni: number): number => (facts.takenVnis.has(vni) ? free(vni + 1) : vni);
+  return { vni: others?.vni ?? own?.vni ?? free(labNumber * 4096), udpPort: VXLAN_PORT, hosts: { ...own?.hosts, ...Object.fromEntries(parts) } };
 }
 
 /** Ends that are visible on the host carry the name that the file gives them. */

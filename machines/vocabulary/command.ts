@@ -1,6 +1,6 @@
 // Everything a person or program may ask of a lab, and the shape of a refusal.
 import { z } from 'zod';
-import { LinkId, NodeId } from './ids.ts';
+import { HostId, LinkId, NodeId } from './ids.ts';
 import { Impairment, LabSpec } from './lab-spec.ts';
 
 const nodes = z.array(NodeId).min(1);
@@ -14,6 +14,8 @@ export const Command = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.restart'), nodes }),
   /** Tries failed nodes and links again with a fresh budget; empty = all that failed. */
   z.object({ type: z.literal('lab.retry'), nodes: z.array(NodeId), links: z.array(LinkId) }),
+  /** Has the lab's nodes live elsewhere: of a lost host at once, of another one node by node as in a deploy. */
+  z.object({ type: z.literal('lab.leave'), host: HostId }),
   z.object({ type: z.literal('link.set'), link: LinkId, admin: z.enum(['up', 'down']).optional(), impairment: Impairment.optional() }),
 ]);
 export type Command = z.infer<typeof Command>;
@@ -22,7 +24,7 @@ export type Command = z.infer<typeof Command>;
 export const Rejection = z.object({
   code: z.enum([
     'already-deployed', 'other-topology', 'lab-not-found', 'node-not-found', 'link-not-found', 'no-host', 'no-capacity', 'no-numbers',
-    'address-taken', 'address-pool-empty', 'address-outside-subnet', 'port-taken', 'name-taken', 'destroying', 'not-applicable', 'too-large',
+    'address-taken', 'address-pool-empty', 'address-outside-subnet', 'port-taken', 'name-taken', 'no-underlay', 'mtu-too-large', 'destroying', 'not-applicable', 'too-large',
   ]),
   message: z.string(),
   details: z.record(z.string(), z.unknown()),

@@ -1,6 +1,7 @@
 // A resolved lab: what the lab file means after inheritance, variables and defaults; all that machines and hosts work on.
 import { z } from 'zod';
 import { LabId, LinkId, NodeId } from './ids.ts';
+import { PlacementSettings } from './placement.ts';
 
 /** One published port; hostPort 0 = the host picks one (a lease). Source: containerlab `ports`. */
 export const PublishedPort = z.object({
@@ -164,13 +165,6 @@ export const MgmtSpec = z.object({
 });
 export type MgmtSpec = z.infer<typeof MgmtSpec>;
 
-/** What becomes of nodes on a host that is lost: they wait for it, or live elsewhere after so long. */
-export const PlacementSpec = z.object({
-  policy: z.enum(['pack', 'spread']),
-  onLostHost: z.union([z.literal('wait'), z.object({ moveAfterSeconds: z.number().int().positive() })]),
-});
-export type PlacementSpec = z.infer<typeof PlacementSpec>;
-
 /** How certificates of the lab are made; files and keys stay in the lab's folder, never here. Source: containerlab `certificate`, `settings.certificate-authority`. */
 export const CertificateSettings = z.object({
   authority: z.object({
@@ -199,7 +193,7 @@ export const LabSpec = z.object({
   /** Unset where no node asks for a certificate. */
   certificates: CertificateSettings.optional(),
   /** Unset = packed, and waiting for lost hosts. */
-  placement: PlacementSpec.optional(),
+  placement: PlacementSettings.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),
   /** Sorted by id. */

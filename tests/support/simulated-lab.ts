@@ -8,6 +8,7 @@ import { renderOrder } from '../../machines/evolve/render-order.ts';
 import type { Command, Rejection } from '../../machines/vocabulary/command.ts';
 import type { Order } from '../../machines/vocabulary/effect.ts';
 import type { LabEvent, LogEntry } from '../../machines/vocabulary/event.ts';
+import type { HostId } from '../../machines/vocabulary/ids.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
 import type { Facts } from '../../machines/plan/plan-lab.ts';
 import { facts, host, lab } from './lab-builders.ts';
@@ -35,7 +36,11 @@ export class SimulatedLab {
   }
 
   observe(...seen: Observation[]): boolean {
-    const admission = admit(this.state, seen.map((observation) => ({ host: host('h1'), observation })), this.at);
+    return this.observeOn(host('h1'), ...seen);
+  }
+
+  observeOn(from: HostId, ...seen: Observation[]): boolean {
+    const admission = admit(this.state, seen.map((observation) => ({ host: from, observation })), this.at);
     if (!admission) return false;
     this.#take(admission.entry, admission.evolution);
     return true;
@@ -46,7 +51,7 @@ export class SimulatedLab {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       this.at += 1;
       const seen = answer(next, this.at);
-      if (seen) this.observe(seen);
+      if (seen) this.observeOn(next.host, seen);
     }
     return this;
   }
@@ -84,6 +89,7 @@ export const idealHost: Answer = (order, at) => {
     case 'network.remove':
       return { type: 'network.removed', ...about };
     case 'link.ensure':
+      if (order.leg) return joinedLeg(order, order.leg, about);
       return { type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
     case 'link.remove':
       return { type: 'link.removed', ...about, link: order.link };
@@ -95,6 +101,18 @@ export const idealHost: Answer = (order, at) => {
       return answerNode(order, about);
   }
 };
+
+/** A leg whose echo comes back at once. */
+function joinedLeg(order: Extract<Order, { type: 'link.ensure' }>, leg: NonNullable<typeof order.leg>, about: { effectId: Order['id']; at: number }): Observation {
+  const tunnel = order.plan.far?.tunnel;
+  if (!tunnel) throw new Error(`leg without a tunnel: ${order.link}`);
+  const up = order.admin === 'up' && leg.farAway === '';
+  const [own, far] = leg.side === 'a' ? [tunnel.a, tunnel.b] : [tunnel.b, tunnel.a];
+  return {
+    type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
+    tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' },
+  };
+}
 
 type NodeOrder = Exclude<Order, { type: `network.${string}` | `link.${string}` }>;
 
