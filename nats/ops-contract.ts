@@ -22,7 +22,7 @@ export const LabSummary = z.object({
 });
 export type LabSummary = z.infer<typeof LabSummary>;
 
-export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'suspect', 'lost', 'cordoned', 'draining']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs, ...HostFacts.shape });
+export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'suspect', 'lost', 'returned', 'cordoned', 'draining']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs, ...HostFacts.shape });
 export type HostSummary = z.infer<typeof HostSummary>;
 
 export const Status = z.object({

@@ -17,7 +17,8 @@ import { createDeadlines } from './deadlines.ts';
 import { createDispatcher } from './dispatch.ts';
 import { collectFacts, firstLabNumber } from './facts.ts';
 import { watchHosts } from './host-registry.ts';
-import type { HostRegistry } from './host-registry.ts';
+import type { HostRegistry, Patience } from './host-registry.ts';
+import { hostsOfLab, noteHosts } from './host-notes.ts';
 import { LabActor, SteppedDownError } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
 import { publishNotice, renderNotice, renderProgress } from './notices.ts';
@@ -45,13 +46,13 @@ const AGAIN_MS = 1_000;
 const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
 
 /** Resumes all labs and serves them until stopped. @throws {TransportError} when the streams cannot be made. */
-export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number }): Promise<Supervisor> {
+export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number; patience: Patience }): Promise<Supervisor> {
   const { logger, now } = parts;
   const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
   const { incarnation } = await ensureStreams(nc);
   const firstNumber = firstLabNumber(incarnation);
   const log = await openEventLog(nc, RecordedEntry);
-  const hosts = watchHosts(nc, parts);
+  const hosts = await watchHosts(nc, parts);
   const snapshots = await createSnapshots(nc, parts);
   const dispatcher = createDispatcher({ nc, logger });
   const actors = new Map<LabId, LabActor>();
@@ -97,6 +98,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   };
   await resume();
   const takenOver = takeOverAll();
+  const notes = noteHosts({ hosts, now, logger, labs: () => [...actors.values()].filter((actor) => isLive(actor.state) && !toTake.has(actor)) });
   const consuming = consumeReports(nc, {
     schema: RawReport,
     handle: async (reports) => await intake(reports),
@@ -193,6 +195,8 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
       toTake.clear();
       await takenOver;
       await consuming.stop();
+      notes.stop();
+      hosts.stop();
       deadlines.stop();
       for (const actor of actors.values()) actor.stop();
       await snapshots.stop();
@@ -202,5 +206,5 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
 }
 
 function hostsOf(actors: readonly LabActor[]) {
-  return [...new Set(actors.flatMap((actor) => Object.values(actor.state.plan?.nodes ?? {}).map((plan) => plan.host)))];
+  return [...new Set(actors.flatMap((actor) => hostsOfLab(actor.state)))];
 }

@@ -36,7 +36,7 @@ export type Facts = {
   readonly takenNames: ReadonlyMap<string, string>;
 };
 
-export type PlanHost = HostFacts & { readonly id: HostId; readonly state: 'joined' | 'suspect' | 'lost' | 'cordoned' | 'draining' };
+export type PlanHost = HostFacts & { readonly id: HostId; readonly state: 'joined' | 'suspect' | 'lost' | 'returned' | 'cordoned' | 'draining' };
 
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[] } | { readonly rejections: Rejection[] };
 

@@ -6,6 +6,7 @@ import type { AnyEventObject, AnyStateMachine } from 'xstate';
 import { derivedDocs } from '../../docs/render-docs.ts';
 import { createStepper } from '../../machines/evolve/run-machine.ts';
 import type { Plain, Step } from '../../machines/evolve/run-machine.ts';
+import { hostMachine } from '../../machines/host/host-machine.ts';
 import { labMachine } from '../../machines/lab/lab-machine.ts';
 import { linkMachine } from '../../machines/link/link-machine.ts';
 import { nodeMachine } from '../../machines/node/node-machine.ts';
@@ -30,6 +31,11 @@ const LINK_EVENTS = [
 const LAB_EVENTS = [
   { type: 'deploy', at: 1 }, { type: 'destroy', cleanup: false, keepMgmtNet: false },
   ...(['busy', 'good', 'bad', 'gone'] as const).map((outcome) => ({ type: 'settled' as const, outcome })),
+];
+
+const HOST_EVENTS = [
+  { type: 'beat' }, { type: 'overdue' }, { type: 'silent' }, { type: 'compared' },
+  ...(['open', 'cordoned', 'draining'] as const).map((wish) => ({ type: 'wish' as const, wish })),
 ];
 
 type Walk = { states: Set<string>; taken: Set<string>; pairs: number };
@@ -73,6 +79,7 @@ describe.each([
   ['node', nodeMachine, NODE_EVENTS],
   ['link', linkMachine, LINK_EVENTS],
   ['lab', labMachine, LAB_EVENTS],
+  ['host', hostMachine, HOST_EVENTS],
 ] as const)('%s machine', (_name, machine, events) => {
   it('S05: steps as transition() does for every state with every event, reaches every state and takes every transition', () => {
     const result = walk(machine as AnyStateMachine, events);
