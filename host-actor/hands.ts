@@ -10,7 +10,7 @@ import type { HostsBlockEntry } from './mgmt-network/host-hosts-block.ts';
 import type { ExecResult, NodeProvider } from './providers/provider.ts';
 
 /** What is asked of a link plane. */
-export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'forgetInner' | 'watch'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove'> };
+export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove'> };
 
 export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 
