@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
-import { hostPortsOf } from '../host-actor/link-plane/host-ports.ts';
+import { hostPortsOf, isVethPort } from '../host-actor/link-plane/host-ports.ts';
 import type { WireDrift } from '../host-actor/link-plane/find-drift.ts';
 import { addPortLine, finishPortLine, markLine, redirectLine } from '../host-actor/link-plane/render-lines.ts';
 import { createTcLinkPlane, type TcLinkPlane } from '../host-actor/link-plane/tc-link-plane.ts';
@@ -38,7 +38,7 @@ function wireOf(number: number): JoinedWire {
 }
 
 function makeRaw(wires: readonly JoinedWire[]): number {
-  const ports = wires.flatMap(hostPortsOf);
+  const ports = wires.flatMap(hostPortsOf).filter(isVethPort);
   const ip = [...ports.flatMap((port) => [addPortLine(port), markLine(port.device, port.mark)]), ...ports.map(finishPortLine)];
   const tc = ports.flatMap((port) => (port.redirect ? [`qdisc add dev ${port.device} clsact`, redirectLine(port.device, port.redirect)] : []));
   return sh('ip', ['-batch', '-'], `${ip.join('\n')}\n`) + sh('tc', ['-batch', '-'], `${tc.join('\n')}\n`);

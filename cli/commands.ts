@@ -7,7 +7,9 @@ import { destroyCommand } from './commands/destroy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
 import { execCommand } from './commands/exec.ts';
+import { explainCommand } from './commands/explain.ts';
 import { generateCommand } from './commands/generate.ts';
+import { graphCommand } from './commands/graph.ts';
 import { historyCommand } from './commands/history.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { restartCommand, retryCommand, startCommand, stopCommand } from './commands/lifecycle.ts';
@@ -16,13 +18,14 @@ import { listCommand } from './commands/list.ts';
 import { nodeCommand } from './commands/node.ts';
 import { planCommand } from './commands/plan.ts';
 import { redeployCommand } from './commands/redeploy.ts';
+import { saveCommand } from './commands/save.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { schemaCommand, validateCommand } from './commands/validate.ts';
 import { versionCommand } from './commands/version.ts';
 
 export const commands: readonly CommandSpec[] = [
   deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
-  nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand,
-  validateCommand, schemaCommand, generateCommand, toolsCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
+  nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand, saveCommand,
+  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
   completionCommand(() => commands),
 ];

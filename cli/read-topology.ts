@@ -9,6 +9,7 @@ import type { NodeId } from '../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { renderIssue } from '../topology/issue.ts';
 import { readLab } from '../topology/read-lab.ts';
+import type { ReadLabInput } from '../topology/read-lab.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -38,11 +39,30 @@ export type ReadTopology = {
 
 /** The resolved lab; warnings go to the log. @throws {CliError} usage: no file, several files, or a file with faults. */
 export async function readTopology(options: TopologyOptions, terminal: Terminal): Promise<ReadTopology> {
-  const source = await findTopology(options.topo);
+  const { input, file, bytes } = await readInput(options);
+  const result = readLab(input);
+  const level = options.warnings === 'hidden' ? 'DEBU' : 'WARN';
+  for (const warning of result.warnings) terminal.log(level, renderIssue(warning, file));
+  if ('faults' in result) {
+    throw new CliError(EXIT.usage, 'lab-file-invalid', `${file} cannot be used (${count(result.faults.length, 'fault')}, nothing was touched):\n${result.faults.map((fault) => renderIssue(fault, file)).join('\n')}`, { details: { faults: result.faults } });
+  }
+  const whole = options.nodeFilter === undefined ? result : readLab({ ...input, nodeFilter: undefined });
+  const kept = new Set(result.lab.nodes.map((node) => node.id));
+  const leftOut = 'faults' in whole ? [] : whole.lab.nodes.map((node) => node.id).filter((id) => !kept.has(id));
+  return { lab: result.lab, text: bytes, path: input.path, leftOut };
+}
+
+export type InputOptions = Omit<TopologyOptions, 'warnings'> & {
+  /** Takes the place of the file: a text that is known already. */
+  readonly text?: { readonly text: string; readonly path: string | undefined; readonly folder: string };
+};
+
+/** The lab file and all that it needs to be read; `file` is its name for messages. @throws {CliError} usage. */
+export async function readInput(options: InputOptions): Promise<{ input: ReadLabInput; file: string; bytes: Uint8Array }> {
+  const source = options.text === undefined ? await findTopology(options.topo) : textSource(options.text);
   const bytes = await source.read();
-  const text = new TextDecoder().decode(bytes);
-  const input = {
-    text,
+  const input: ReadLabInput = {
+    text: new TextDecoder().decode(bytes),
     path: source.path,
     folder: source.folder,
     env: process.env,
@@ -52,18 +72,10 @@ export async function readTopology(options: TopologyOptions, terminal: Terminal)
     owner: options.owner ?? process.env['CLAB_OWNER'] ?? process.env['SUDO_USER'] ?? process.env['USER'] ?? userInfo().username,
     readTextFile,
   };
-  const result = readLab(input);
-  const file = source.path ?? options.topo ?? 'lab file';
-  const level = options.warnings === 'hidden' ? 'DEBU' : 'WARN';
-  for (const warning of result.warnings) terminal.log(level, renderIssue(warning, file));
-  if ('faults' in result) {
-    throw new CliError(EXIT.usage, 'lab-file-invalid', `${file} cannot be used (${count(result.faults.length, 'fault')}, nothing was touched):\n${result.faults.map((fault) => renderIssue(fault, file)).join('\n')}`, { details: { faults: result.faults } });
-  }
-  const whole = options.nodeFilter === undefined ? result : readLab({ ...input, nodeFilter: undefined });
-  const kept = new Set(result.lab.nodes.map((node) => node.id));
-  const leftOut = 'faults' in whole ? [] : whole.lab.nodes.map((node) => node.id).filter((id) => !kept.has(id));
-  return { lab: result.lab, text: bytes, path: source.path, leftOut };
+  return { input, file: source.path ?? options.topo ?? 'lab file', bytes };
 }
+
+const textSource = ({ text, path, folder }: NonNullable<InputOptions['text']>): Source => ({ ...(path === undefined ? {} : { path }), folder, read: async () => await Promise.resolve(new TextEncoder().encode(text)) });
 
 const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? '' : 's'}`;
 

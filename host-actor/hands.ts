@@ -3,14 +3,14 @@ import type { HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostsEntry, Order } from '../machines/vocabulary/effect.ts';
 import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { TcLinkPlane } from './link-plane/tc-link-plane.ts';
-import type { EnsuredNetwork } from './mgmt-network/mgmt-networks.ts';
+import type { EnsuredNetwork, ForeseenNetwork } from './mgmt-network/mgmt-networks.ts';
 import type { Drift } from './mgmt-network/read-drifts.ts';
 import type { NodeFiles } from './mgmt-network/node-files.ts';
 import type { HostsBlockEntry } from './mgmt-network/host-hosts-block.ts';
 import type { ExecResult, NodeProvider } from './providers/provider.ts';
 
 /** What is asked of a link plane. */
-export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'forgetInner' | 'watch'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove'> };
+export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove'> };
 
 export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 
@@ -18,8 +18,8 @@ export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 export interface MgmtHands {
   /** `devices`: names of the nodes' ports on the bridge, where they are known. */
   ensure(order: NetworkEnsureOrder, devices: ReadonlyMap<NodeId, string>): Promise<EnsuredNetwork>;
-  /** Whether the network is somebody else's, so that the engine has to attach the nodes; asked before it is made. */
-  isForeign(order: NetworkEnsureOrder): Promise<boolean>;
+  /** What the network will be; asked before it is made. */
+  foresee(order: NetworkEnsureOrder): Promise<ForeseenNetwork>;
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
   /** Puts back what drifted and says what it was. */
   repair(): Promise<readonly Drift[]>;

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
+import { LOG_REDACTION, shownUrl } from '../nats/log-redaction.ts';
 import { publishReports } from '../nats/report-queue.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { consumeOrders } from '../nats/work-queue.ts';
@@ -28,7 +29,7 @@ const CONNECT_AGAIN_MS = 500;
 const END_WITHIN_MS = 5_000;
 
 const config = await readConfig(process.env);
-const log = pino({ level: config.logLevel, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
+const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
 const actor = new HostActor({
@@ -86,7 +87,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     onProblem: (err) => log.warn({ err }, 'queue of orders complained'),
   });
   serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint });
-  log.info({ ...facts, natsUrl: config.natsUrl }, 'host-actor takes orders');
+  log.info({ ...facts, natsUrl: shownUrl(config.natsUrl) }, 'host-actor takes orders');
   return async () => {
     stopBeating();
     await consuming.stop();

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 import type { MgmtHands } from './hands.ts';
-import { readEngineNetwork } from './mgmt-network/engine-network.ts';
 import { removeHostHostsBlock, writeHostHostsBlock } from './mgmt-network/host-hosts-block.ts';
 import { MgmtNetworks } from './mgmt-network/mgmt-networks.ts';
 import { removeNodeFiles, rewriteHostsFiles, writeHostsFile, writeResolvConf } from './mgmt-network/node-files.ts';
@@ -23,10 +22,7 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   const engine = new Docker({ socketPath: options.engineSocket, host: undefined });
   const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine });
   return {
-    isForeign: async (order) => {
-      const present = await readEngineNetwork(engine, order.mgmt.network);
-      return present !== undefined && present.owner !== options.host;
-    },
+    foresee: (order) => networks.foresee(order.mgmt),
     ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),

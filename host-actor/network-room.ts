@@ -6,12 +6,12 @@ import type { Order } from '../machines/vocabulary/effect.ts';
 import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Hands, NetworkEnsureOrder } from './hands.ts';
 import { HostActorError } from './host-actor-error.ts';
-import type { EnsuredNetwork } from './mgmt-network/mgmt-networks.ts';
+import type { EnsuredNetwork, ForeseenNetwork } from './mgmt-network/mgmt-networks.ts';
 import type { NodeStates } from './node-states.ts';
 import type { Wanted } from './wanted.ts';
 import type { WireRoom } from './wire-room.ts';
 
-type Made = { readonly order: string; readonly network: Promise<EnsuredNetwork>; readonly foreign: Promise<boolean> };
+type Made = { readonly order: string; readonly network: Promise<EnsuredNetwork>; readonly foreseen: Promise<ForeseenNetwork> };
 
 /** Names are wanted by people soon, container ids beside them a little later. */
 const HOSTS_BLOCK_PAUSE_MS = 150;
@@ -40,12 +40,12 @@ export class NetworkRoom {
     return order === undefined ? undefined : await this.#ensureOnce(order);
   }
 
-  /** Whether the engine has to attach the lab's nodes; known before the network is made. */
-  async isForeign(lab: LabId): Promise<boolean> {
+  /** What the lab's network will be, known before it is made; undefined where none is wanted. */
+  async foresee(lab: LabId): Promise<ForeseenNetwork | undefined> {
     const order = this.#wanted.network(lab);
-    if (order === undefined) return false;
+    if (order === undefined) return undefined;
     void this.#ensureOnce(order).catch(() => undefined);
-    return (await this.#made.get(lab)?.foreign) ?? (await this.#hands.network.isForeign(order));
+    return (await this.#made.get(lab)?.foreseen) ?? (await this.#hands.network.foresee(order));
   }
 
   /** Makes the network as ordered, also when it was made before. */
@@ -89,10 +89,10 @@ export class NetworkRoom {
   async #ensureOnce(order: NetworkEnsureOrder): Promise<EnsuredNetwork> {
     const made = this.#made.get(order.lab);
     if (made?.order === order.id) return await made.network;
-    const foreign = this.#hands.network.isForeign(order);
+    const foreseen = this.#hands.network.foresee(order);
     const network = this.#make(order);
-    foreign.catch(() => undefined);
-    this.#made.set(order.lab, { order: order.id, network, foreign });
+    foreseen.catch(() => undefined);
+    this.#made.set(order.lab, { order: order.id, network, foreseen });
     try {
       return await network;
     } catch (error) {

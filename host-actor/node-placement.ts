@@ -33,7 +33,7 @@ export function sandboxOf(context: Pick<HostContext, 'wanted'>, order: NodeOrder
 }
 
 /** All that the provider needs to know beside the spec. */
-export function placementOf(context: Pick<HostContext, 'wanted'>, order: NodeOrder, made: { sandbox: Sandbox; files: NodeFiles | undefined }): NodePlacement {
+export function placementOf(context: Pick<HostContext, 'wanted'>, order: NodeOrder, made: { sandbox: Sandbox; files: NodeFiles | undefined; bridge: string | undefined }): NodePlacement {
   const { mgmt, labDir, topologyPath, owner } = order.context;
   return {
     ...keyOf(order),
@@ -45,7 +45,7 @@ export function placementOf(context: Pick<HostContext, 'wanted'>, order: NodeOrd
     ...(owner === undefined ? {} : { owner }),
     mgmt: {
       network: mgmt.network,
-      bridge: mgmt.bridge,
+      bridge: made.bridge ?? mgmt.bridge,
       subnets: [mgmt.ipv4Subnet, mgmt.ipv6Subnet].flatMap((subnet) => subnet ?? []),
       neighbours: neighboursOf(context, order.lab),
     },

@@ -17,9 +17,10 @@ const PROGRESS_EVERY_MS = 1_000;
  *  @throws {HostActorError} `network-not-ready`; {ProviderError}; {LinkPlaneError} */
 export async function prepareContainer(context: HostContext, order: NodeOrder): Promise<PreparedNode> {
   const { lab, node, plan } = order;
-  const sandbox = sandboxOf(context, order, await context.networks.isForeign(lab));
+  const foreseen = await context.networks.foresee(lab);
+  const sandbox = sandboxOf(context, order, foreseen?.foreign ?? false);
   // Both run to their end also when one fails: what is under way must not meet the next order of this node.
-  const [wired, created] = await Promise.allSettled([connect(context, order, sandbox), create(context, order, sandbox)]);
+  const [wired, created] = await Promise.allSettled([connect(context, order, sandbox), create(context, order, { sandbox, bridge: foreseen?.bridge })]);
   if (wired.status === 'rejected') throw wired.reason;
   if (created.status === 'rejected') throw created.reason;
   for (const warning of wired.value?.warnings ?? []) context.log.warn({ labId: lab, nodeId: node.id, warning }, 'node was made with a limit');
@@ -63,11 +64,11 @@ async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlac
   return 'netnsPath' in sandbox ? await context.wires.ensureSandbox(order) : undefined;
 }
 
-async function create(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<CreatedNode> {
+async function create(context: HostContext, order: NodeOrder, { sandbox, bridge }: { sandbox: NodePlacement['sandbox']; bridge: string | undefined }): Promise<CreatedNode> {
   const { node, lab } = order;
   const entries = context.wanted.network(lab)?.hosts ?? [];
   const files = 'netnsPath' in sandbox ? await context.hands.network.writeNodeFiles(lab, node.id, entries, node.dns) : undefined;
-  const placement = placementOf(context, order, { sandbox, files });
+  const placement = placementOf(context, order, { sandbox, files, bridge });
   const { image, imagePullPolicy } = node;
   if (image === undefined) throw new HostActorError('config-invalid', { message: `node ${node.id} has no image`, retryable: false });
   if (imagePullPolicy === 'always') await pullImage(context, order, image);

@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Credentials } from './credentials.ts';
 import { authenticatorOf } from './credentials.ts';
 import { ConnectError } from './errors.ts';
+import { shownUrl } from './log-redaction.ts';
 
 export interface ConnectOptions {
   /** `nats://host:port`, or several separated by commas. */
@@ -104,9 +105,4 @@ function connectError(url: string, cause: unknown): ConnectError {
     });
   }
   return new ConnectError('nats-unreachable', { message: `no NATS server answers at ${shownUrl(url)}: ${why}`, retryable: true, cause });
-}
-
-/** The URL without what may be a secret in it. */
-function shownUrl(url: string): string {
-  return url.replace(/\/\/[^@/]*@/g, '//');
 }

@@ -8,10 +8,11 @@ import type { LabId } from '../machines/vocabulary/ids.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS } from './ops-contract.ts';
 import type { OpsFailure, OpsVerb } from './ops-contract.ts';
-import { mayAnswerTo } from './roles.ts';
+import { askerOf, mayAnswerTo, REQUEST_INFO_HEADER } from './roles.ts';
+import type { Asker } from './roles.ts';
 import { labOfOpsSubject, opsWildcard } from './subjects.ts';
 
-export type OpsHandler = (lab: LabId | undefined, request: never) => Promise<unknown>;
+export type OpsHandler = (lab: LabId | undefined, request: never, asker: Asker) => Promise<unknown>;
 
 export type OpsServing = { stop(): Promise<void> };
 
@@ -50,8 +51,8 @@ async function answer(nc: NatsConnection, { verb, message, options }: Asked): Pr
   }
   try {
     const request = readRequest(verb, message);
-    const handler = options.handlers[verb] as (lab: LabId | undefined, request: unknown) => Promise<unknown>;
-    respond(nc, message, await handler(labOfOpsSubject(message.subject), request));
+    const handler = options.handlers[verb] as (lab: LabId | undefined, request: unknown, asker: Asker) => Promise<unknown>;
+    respond(nc, message, await handler(labOfOpsSubject(message.subject), request, askerOf(message.reply, message.headers?.get(REQUEST_INFO_HEADER))));
   } catch (error) {
     const failure = error instanceof RequestInvalid ? error.failure : options.failureOf(error);
     message.respondError(failure.retryable ? 503 : 400, failure.code, JSON.stringify({ error: failure }));

@@ -1,4 +1,5 @@
 // The four roles: the account each lives in, what crosses into it, and what each may publish and subscribe; the server enforces it.
+import { z } from 'zod';
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import { hostConsumer, WORK_STREAM } from './streams.ts';
 import { beatSubject, HOST_JETSTREAM_PREFIX, noticeSubject, observationSubject, rpcSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
@@ -145,6 +146,31 @@ function viewerPermissions(labs: readonly LabId[] | undefined): Permissions {
     publish: [...(tokens?.map((token) => `${SUBJECT_ROOT}.read.*.${token}`) ?? [`${SUBJECT_ROOT}.read.>`]), '$SRV.>'],
     subscribe: ['_INBOX.>', `${inboxPrefixOf({ role: 'viewer' })}.>`, ...(tokens?.map((token) => `${SUBJECT_ROOT}.notice.${token}`) ?? [`${SUBJECT_ROOT}.notice.*`])],
   };
+}
+
+/** Who is behind a request, as far as it matters to what may be told. */
+export type Asker = 'operator' | 'viewer';
+
+/**
+ * Who asks: by the account, which the server writes into what crosses its border, whatever the sender wrote there; on a server
+ * without our accounts by the inbox, which none but the role can read. Anybody else counts as a viewer.
+ */
+export function askerOf(reply: string | undefined, requestInfo: string | undefined): Asker {
+  if (reply?.startsWith(`${inboxPrefixOf({ role: 'operator' })}.`)) return 'operator';
+  const info = RequestInfo.safeParse(parsedOrNull(requestInfo));
+  return reply?.startsWith('_R_.') && info.data?.acc === accountOf({ role: 'operator' }) ? 'operator' : 'viewer';
+}
+
+/** Header of a request that came over an account's border. Source: server/client.go, ClientInfo. */
+export const REQUEST_INFO_HEADER = 'Nats-Request-Info';
+const RequestInfo = z.object({ acc: z.string() });
+
+function parsedOrNull(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null');
+  } catch {
+    return null;
+  }
 }
 
 /**

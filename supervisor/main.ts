@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { connectNats } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
+import { LOG_REDACTION } from '../nats/log-redaction.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
@@ -16,7 +17,7 @@ import { startSupervisor } from './supervisor.ts';
 const LOOP_WINDOW_MS = 60_000;
 
 const config = readConfig(process.env);
-const logger = pino({ level: config.logLevel, base: { room: 'supervisor', pid: process.pid } });
+const logger = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'supervisor', pid: process.pid } });
 const { version } = JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string };
 const nc = await connectNats({
   url: config.natsUrl, credentials: await readCredentials(config.credentialsPath), inboxPrefix: inboxPrefixOf({ role: 'supervisor' }), name: 'labwright supervisor',

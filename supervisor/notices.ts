@@ -6,17 +6,19 @@ import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import type { Notice } from '../machines/vocabulary/lab-view.ts';
 import { noticeSubject } from '../nats/subjects.ts';
+import { secretsOf, withoutSecrets } from './secrets.ts';
 
 /** Renders the notice of one committed entry. */
 export function renderNotice(entry: LogEntry, evolution: Evolution): Notice {
   const { state, nodes, links, gone, news } = evolution;
-  return {
+  // Everybody hears notices.
+  return withoutSecrets<Notice>({
     v: 1, lab: entry.lab, n: entry.n, at: entry.at, state: labStateOf(state),
     nodes: nodes.flatMap((id) => nodeView(state, id) ?? []),
     links: links.flatMap((id) => linkView(state, id) ?? []),
     gone: [...gone], news: [...news],
     problems: problemsOf(state), deadlines: deadlinesOf(state),
-  };
+  }, secretsOf(state.spec));
 }
 
 /** Renders how far a long step has come; it stands in no entry, so it bears the number of the last one. */

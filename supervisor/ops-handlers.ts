@@ -11,14 +11,17 @@ import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
+import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { serverFeatures } from '../nats/connect.ts';
 import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
+import type { Asker } from '../nats/roles.ts';
 import { rpcSubject } from '../nats/subjects.ts';
 import type { LabActor } from './lab-actor.ts';
 import { OpsError } from './ops-error.ts';
+import { entryWithoutEnv, secretsOf, withoutEnv, withoutSecrets } from './secrets.ts';
 import type { Supervisor } from './supervisor.ts';
 
-export type OpsHandlers = { readonly [V in OpsVerb]: (lab: LabId | undefined, request: OpsRequest<V>) => Promise<OpsResponse<V>> };
+export type OpsHandlers = { readonly [V in OpsVerb]: (lab: LabId | undefined, request: OpsRequest<V>, asker: Asker) => Promise<OpsResponse<V>> };
 
 export type OpsParts = {
   readonly supervisor: Supervisor;
@@ -54,27 +57,31 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       await pruneLab(supervisor, named(lab));
       return {};
     },
-    plan: async (lab, { spec, takeOver, reconfigure }) => {
+    plan: async (lab, { spec, takeOver, reconfigure }, asker) => {
       const actor = supervisor.labs().find((one) => one.id === named(lab));
       const state = actor?.latest ?? initialLab(named(lab));
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
-      return { exists, changes: decision.kind === 'events' ? [...decision.changes] : [] };
+      return { exists, changes: decision.kind === 'events' ? [...fitFor(asker, decision.changes, state.spec)] : [] };
     },
-    inspect: async (lab) => labView(existing(supervisor, lab).state),
-    spec: async (lab) => {
+    inspect: async (lab, _request, asker) => {
+      const { state } = existing(supervisor, lab);
+      return fitFor(asker, labView(state), state.spec);
+    },
+    spec: async (lab, _request, asker) => {
       const { spec } = existing(supervisor, lab).state;
       if (!spec) throw new OpsError('lab-not-found', `lab ${lab} was never deployed`);
-      return { spec };
+      return { spec: asker === 'operator' ? spec : withoutSecrets(withoutEnv(spec), secretsOf(spec)) };
     },
-    node: async (lab, { node }) => {
-      const view = nodeView(existing(supervisor, lab).state, node);
+    node: async (lab, { node }, asker) => {
+      const { state } = existing(supervisor, lab);
+      const view = nodeView(state, node);
       if (!view) throw new OpsError('node-not-found', `lab ${lab} has no node ${node}`);
-      return view;
+      return fitFor(asker, view, state.spec);
     },
-    history: async (lab, request) => await readHistory(supervisor, named(lab), request),
+    history: async (lab, request, asker) => await readHistory(supervisor, named(lab), { ...request, asker }),
     list: async (_lab, { destroyed }) => ({ labs: supervisor.labs().map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
     hosts: async () => ({ hosts: hostSummaries(parts) }),
     status: async () => ({
@@ -122,17 +129,25 @@ async function pruneLab(supervisor: Supervisor, lab: LabId): Promise<void> {
 }
 
 /** Refolds the lab from its first entry, since sentences are derived, not stored. */
-async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsRequest<'history'>): Promise<OpsResponse<'history'>> {
+async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsRequest<'history'> & { asker: Asker }): Promise<OpsResponse<'history'>> {
   existing(supervisor, lab);
   let state = initialLab(lab);
   const entries: HistoryEntry[] = [];
+  const secrets = new Set<string>();
   for await (const record of supervisor.log.read(lab)) {
     const evolution = evolve(state, record.entry);
     state = evolution.state;
+    for (const secret of secretsOf(state.spec)) secrets.add(secret);
     if (record.entry.n > request.after) entries.push({ entry: record.entry, news: [...evolution.news] });
     if (entries.length > request.limit) entries.shift();
   }
-  return { entries, last: state.n };
+  if (request.asker === 'operator') return { entries, last: state.n };
+  return { entries: entries.map(({ entry, news }) => withoutSecrets({ entry: entryWithoutEnv(entry), news }, [...secrets])), last: state.n };
+}
+
+/** A view as this asker may see it. */
+function fitFor<T>(asker: Asker, view: T, spec: LabSpec | null): T {
+  return asker === 'operator' ? view : withoutSecrets(view, secretsOf(spec));
 }
 
 function summary(actor: LabActor): LabSummary {

@@ -10,6 +10,10 @@ import { withSession } from '../context.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { labGraph } from '../graph/lab-graph.ts';
+import { renderGraph } from '../graph/render-graph.ts';
+import { writeGraph } from '../graph/write-graph.ts';
+import { readExportTemplate } from '../lab-folder/export-template.ts';
 import { backUpTopology, makeLabFolder, writeInventories } from '../lab-folder/lab-folder.ts';
 import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
@@ -42,6 +46,9 @@ export const READ_OPTIONS: readonly OptionSpec[] = [
   { flags: '--owner <user>', text: 'whom the lab belongs to; the user behind sudo when absent' },
 ];
 
+export const EXPORT_TEMPLATE: OptionSpec = { flags: '--export-template <file>', text: 'Go template that topology-data.json is made by; __full for all data' };
+export const GRAPH: OptionSpec = { flags: '-g, --graph', text: 'draw the lab for Graphviz into its folder' };
+
 export const deployCommand = command({
   usage: 'deploy',
   aliases: ['apply'],
@@ -57,8 +64,8 @@ export const deployCommand = command({
     { flags: '--max-workers <n>', text: 'not needed: taken and ignored' },
     { flags: '--skip-labdir-acl', text: 'no access lists are set: taken and ignored' },
     { flags: '--skip-post-deploy', text: 'not known: taken and ignored' },
-    { flags: '--export-template <file>', text: 'not known: taken and ignored' },
-    { flags: '-g, --graph', text: 'not known: taken and ignored' },
+    EXPORT_TEMPLATE,
+    GRAPH,
   ],
   schema: DeployOptions,
   run: async (context, options) => await deploy(context, options),
@@ -69,6 +76,8 @@ export async function deploy(context: Context, options: DeployOptions): Promise<
   const { terminal, globals } = context;
   noteIgnored(context, options);
   const { lab, text, path, leftOut } = await readTopology({ ...globals, nodeFilter: options.nodeFilter, owner: options.owner }, terminal);
+  // What is wrong with it is said before anything is touched.
+  const template = options.exportTemplate === undefined ? undefined : await readExportTemplate(options.exportTemplate);
   return await withSession(context, { start: 'always' }, async (session) => {
     await refuseRemovalByFilter(session, lab, leftOut);
     if (options.dryRun) return await printPlan(context, session, { lab, takeOver: options.takeOver, reconfigure: options.reconfigure });
@@ -76,7 +85,8 @@ export async function deploy(context: Context, options: DeployOptions): Promise<
     const certified = await issueNodeCertificates(lab, { now: Date.now(), fresh: options.reconfigure });
     if (certified.length > 0) terminal.log('INFO', 'Certificates issued', { nodes: certified.join(',') });
     await backUpTopology(path, text);
-    return await carryOut(context, session, { lab, options });
+    if (options.graph) terminal.log('INFO', 'Created', { path: await writeGraph(lab, 'dot', renderGraph(labGraph(lab), 'dot')) });
+    return await carryOut(context, session, { lab, options, template });
   });
 }
 
@@ -89,7 +99,7 @@ async function refuseRemovalByFilter({ ops }: Session, lab: LabSpec, leftOut: re
   throw new CliError(EXIT.usage, 'filter-removes-nodes', `lab ${lab.id} runs with ${lost.join(', ')}, which --node-filter leaves out: deploy without it, or destroy the lab first`);
 }
 
-async function carryOut(context: Context, { ops }: Session, { lab, options }: { lab: LabSpec; options: DeployOptions }): Promise<ExitCode> {
+async function carryOut(context: Context, { ops }: Session, { lab, options, template }: { lab: LabSpec; options: DeployOptions; template: string | undefined }): Promise<ExitCode> {
   const { terminal, globals } = context;
   const before = await inspectIfThere(ops, lab.id);
   terminal.log('INFO', before !== undefined ? 'Bringing lab to what its file says' : 'Deploying lab', { lab: lab.id, nodes: lab.nodes.length, links: lab.links.length });
@@ -104,7 +114,7 @@ async function carryOut(context: Context, { ops }: Session, { lab, options }: { 
   }
   const followed = await awaitLab(ops, lab.id, { n: accepted.n, until: isSettled, timeoutMs: globals.timeout ?? DEPLOY_TIMEOUT_MS, terminal, before });
   if (accepted.outcome === 'accepted') await printExecResults(ops, lab, { after: accepted.n - 1, terminal });
-  await writeInventories(lab, followed.view);
+  await writeInventories(lab, followed.view, template);
   if (globals.json) terminal.out(JSON.stringify({ existed, changes: accepted.changes, lab: followed.view }, undefined, 2));
   else printNodes([followed.view], terminal);
   return verdict(followed, terminal, 'running');
@@ -113,6 +123,4 @@ async function carryOut(context: Context, { ops }: Session, { lab, options }: { 
 function noteIgnored({ terminal }: Context, options: DeployOptions): void {
   if (options.maxWorkers !== undefined) terminal.log('INFO', '--max-workers is ignored: nothing here needs a limit');
   if (options.skipPostDeploy) terminal.log('INFO', '--skip-post-deploy is ignored: there are no such steps');
-  if (options.exportTemplate !== undefined) terminal.log('WARN', '--export-template is ignored: topology-data.json has one form');
-  if (options.graph) terminal.log('WARN', '--graph is ignored: there is no graph yet');
 }

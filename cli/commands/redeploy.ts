@@ -4,7 +4,7 @@ import { command } from '../command-spec.ts';
 import { withSession } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { readTopology } from '../read-topology.ts';
-import { DeployOptions, deploy, READ_OPTIONS } from './deploy.ts';
+import { deploy, DeployOptions, EXPORT_TEMPLATE, GRAPH, READ_OPTIONS } from './deploy.ts';
 import { destroyLabs } from './destroy.ts';
 
 export const redeployCommand = command({
@@ -20,9 +20,9 @@ export const redeployCommand = command({
     { flags: '--max-workers <n>', text: 'not needed: taken and ignored' },
     { flags: '--skip-labdir-acl', text: 'no access lists are set: taken and ignored' },
     { flags: '--skip-post-deploy', text: 'not known: taken and ignored' },
-    { flags: '--export-template <file>', text: 'not known: taken and ignored' },
+    EXPORT_TEMPLATE,
     { flags: '--graceful', text: 'taken and ignored; use destroy --graceful before' },
-    { flags: '-g, --graph', text: 'not known: taken and ignored' },
+    GRAPH,
   ],
   schema: DeployOptions.extend({ cleanup: z.boolean().default(false), keepMgmtNet: z.boolean().default(false) }),
   run: async (context, options) => {

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import { renderAnsibleInventory } from './ansible-inventory.ts';
+import { renderExport } from './export-template.ts';
 import { renderNornirInventory } from './nornir-inventory.ts';
 import { renderTopologyData } from './topology-data.ts';
 
@@ -21,12 +22,12 @@ export async function removeLabFolder(labDir: string): Promise<void> {
   await rm(labDir, { recursive: true, force: true });
 }
 
-/** Writes what Ansible, Nornir and own scripts read, as the lab is now. */
-export async function writeInventories(lab: LabSpec, view: LabView): Promise<void> {
+/** Writes what Ansible, Nornir and own scripts read, as the lab is now. @param template - text of a template that topology-data.json is made by */
+export async function writeInventories(lab: LabSpec, view: LabView, template?: string): Promise<void> {
   await Promise.all([
     writeFile(join(lab.labDir, 'ansible-inventory.yml'), renderAnsibleInventory(lab, view)),
     writeFile(join(lab.labDir, 'nornir-simple-inventory.yml'), renderNornirInventory(lab, view)),
-    writeFile(join(lab.labDir, 'topology-data.json'), renderTopologyData(lab, view)),
+    writeFile(join(lab.labDir, 'topology-data.json'), template === undefined ? renderTopologyData(lab, view) : renderExport(template, lab, view)),
   ]);
 }
 

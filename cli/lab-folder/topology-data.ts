@@ -17,14 +17,16 @@ export function renderTopologyData(lab: LabSpec, view: LabView): string {
   return `${JSON.stringify(data, undefined, 2)}\n`;
 }
 
-function mgmtData({ mgmt }: LabSpec): Record<string, unknown> {
+/** The management network under the keys of lab files. */
+export function mgmtData({ mgmt }: LabSpec): Record<string, unknown> {
   return {
     network: mgmt.network, bridge: mgmt.bridge, 'ipv4-subnet': mgmt.ipv4Subnet, 'ipv4-gw': mgmt.ipv4Gateway, 'ipv4-range': mgmt.ipv4Range,
     'ipv6-subnet': mgmt.ipv6Subnet, 'ipv6-gw': mgmt.ipv6Gateway, 'ipv6-range': mgmt.ipv6Range, mtu: mgmt.mtu, 'external-access': mgmt.externalAccess,
   };
 }
 
-function nodeData(lab: LabSpec, node: NodeView, index: number): Record<string, unknown> {
+/** A node as the field's tools describe it. */
+export function nodeData(lab: LabSpec, node: NodeView, index: number) {
   return {
     index: String(index),
     shortname: node.node,
@@ -36,19 +38,17 @@ function nodeData(lab: LabSpec, node: NodeView, index: number): Record<string, u
     image: node.image ?? '',
     'mgmt-net': lab.mgmt.network,
     'mgmt-intf': 'eth0',
-    ...address('ipv4', node.ipv4),
-    ...address('ipv6', node.ipv6),
+    'mgmt-ipv4-address': bareAddress(node.ipv4),
+    'mgmt-ipv4-prefix-length': prefixLength(node.ipv4),
+    'mgmt-ipv6-address': bareAddress(node.ipv6),
+    'mgmt-ipv6-prefix-length': prefixLength(node.ipv6),
     labels: node.labels,
     'port-bindings': node.ports.map((port) => ({ 'host-ip': port.hostIp ?? '', 'host-port': port.hostPort, port: port.containerPort, protocol: port.protocol })),
   };
 }
 
-function address(family: 'ipv4' | 'ipv6', cidr: string | undefined): Record<string, unknown> {
-  return {
-    [`mgmt-${family}-address`]: cidr === undefined ? '' : addressOf(cidr),
-    [`mgmt-${family}-prefix-length`]: Number(cidr?.split('/')[1] ?? 0),
-  };
-}
+const bareAddress = (cidr: string | undefined): string => (cidr === undefined ? '' : addressOf(cidr));
+const prefixLength = (cidr: string | undefined): number => Number(cidr?.split('/')[1] ?? 0);
 
 function linkData(link: LinkSpec, view: LinkView | undefined): Record<string, unknown> {
   return { endpoints: { a: end(link.a, view?.a.mac, 'z'), z: end(link.b, view?.b.mac, 'a') } };

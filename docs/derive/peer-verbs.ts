@@ -20,8 +20,8 @@ export const PEER_VERBS: readonly PeerVerb[] = [
   { verb: 'stop', flags: ['-t', '--name', '--node'], note: 'links and addresses stay' },
   { verb: 'restart', flags: ['-t', '--name', '--node'], note: 'links and addresses stay' },
   { verb: 'events', flags: ['--format', '--initial-state', '--interface-stats', '--interface-stats-interval'], note: 'of all labs, as the supervisor sees them' },
-  { verb: 'save', flags: ['-t'] },
-  { verb: 'graph', flags: ['-t'] },
+  { verb: 'save', flags: ['-t', '--name', '--node-filter', '--dst'], note: 'linux nodes with FRR are read out into the lab folder; of any other it is said that its kind cannot save' },
+  { verb: 'graph', flags: ['-t', '--name', '--dot', '--mermaid', '--mermaid-direction', '--drawio', '--offline', '--node-filter', '--srv'], note: 'printed too, as text when no form is asked for' },
   { verb: 'validate', flags: ['-t'], note: 'all faults at once, with line and column' },
   { verb: 'generate', flags: ['--name', '--kind', '--image', '--nodes', '--deploy', '--export-rendered'] },
   { verb: 'tools cert ca create', flags: ['--path', '--name', '--expiry', '--locality'] },
@@ -36,7 +36,6 @@ export const PEER_VERBS: readonly PeerVerb[] = [
 
 /** Why a verb, or a flag of one, is not there: `verb` or `verb --flag`. */
 export const NOT_THERE: Readonly<Record<string, string>> = {
-  save: 'nodes of kind linux hold no configuration that could be read out; needed with vendor devices',
-  graph: 'nothing here draws a lab yet; `topology-data.json` has nodes and links for other tools',
+  'graph --srv': 'no web page is served; `--mermaid`, `--dot` and `--drawio` are for tools that show one',
   'tools vxlan create': 'write a link of type vxlan into the lab file',
 };

@@ -1,7 +1,7 @@
 // Makes wires as ordered: reads, plans the difference, runs it in a few batches for all wires at once, reads back.
 import { absentNamespaces } from './absent-namespaces.ts';
 import { wireState } from './assess-ports.ts';
-import { hostPortsOf, innerEndsOf } from './host-ports.ts';
+import { hostPortsOf, innerEndsOf, type HostPort, type Redirect } from './host-ports.ts';
 import { runInnerBatches, type InnerBatch } from './inner-batches.ts';
 import type { KernelState } from './kernel-state.ts';
 import type { InnerStore } from './inner-store.ts';
@@ -21,7 +21,7 @@ export type EnsureInput = {
   /** Knows what was last read of inner ends, for those that are made again. */
   readonly inner: Pick<InnerStore, 'bornWith' | 'restoreLinesFor'>;
   /** Redirects that an event said are gone, whatever the read shows. */
-  readonly lostRedirects: ReadonlySet<string>;
+  readonly isRedirectLost: (port: HostPort, redirect: Redirect) => boolean;
   /** Words of the shaping last set, by mark. */
   readonly shapedAs: ReadonlyMap<string, string>;
 };
@@ -52,7 +52,7 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
   let readAt = Date.now();
   let state = await readKernelState(run, input.wires);
   let extra = input.extraInner ?? [];
-  let lost = input.lostRedirects;
+  let isRedirectLost = input.isRedirectLost;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const plans: WirePlan[] = [];
     const absent = await absentNamespaces(input.wires);
@@ -60,7 +60,7 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
       if (progress.errors.has(wire.id)) continue;
       const gone = innerEndsOf(wire).map(({ inner }) => netnsWord(inner.netns)).find((word) => word !== undefined && absent.has(word));
       if (gone !== undefined) missing.set(wire.id, gone);
-      const plan = planWire(wire, state, { bornWith: input.inner.bornWith, isRedirectLost: (port) => lost.has(port.mark), shapedAs: (port) => (round === 0 ? input.shapedAs.get(port.mark) : port.qdisc?.words) });
+      const plan = planWire(wire, state, { bornWith: input.inner.bornWith, isRedirectLost, shapedAs: (port) => (round === 0 ? input.shapedAs.get(port.mark) : port.qdisc?.words) });
       if (plan.refusal) refused.set(wire.id, plan);
       else if (gone === undefined && !isEmptyPlan(plan)) plans.push(plan);
     }
@@ -68,7 +68,7 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
     progress.aborted = undefined;
     await runPlans(run, plans, { ...input, extraInner: extra }, state, progress);
     extra = [];
-    lost = new Set();
+    isRedirectLost = () => false;
     if (plans.length === 0) break;
     readAt = Date.now();
     state = await readKernelState(run, input.wires);
@@ -93,6 +93,7 @@ async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureI
   await batch('ip', make);
   await undoForeignMarks(run, make, progress);
   await Promise.all([batch('tc', going((plan) => plan.redirect)), runInner(run, plans, input, progress)]);
+  await batch('ip', going((plan) => plan.open));
   await batch('ip', going((plan) => plan.raise));
   await batch('tc', going((plan) => plan.shape));
 }
@@ -125,7 +126,8 @@ async function undoForeignMarks(run: RunTool, make: readonly BatchLine[], progre
   const undo = make.flatMap(({ owner, text }): BatchLine[] => {
     const failed = progress.errors.get(owner);
     const [, , , , device, , mark] = text.split(' ');
-    const follows = failed?.text.includes(` peer name ${device ?? ''} `) === true && text.startsWith('link property add');
+    const adds = (line: string): boolean => line.includes(` peer name ${device ?? ''} `) || (line.startsWith(`link add dev ${device ?? ''} `) && line.includes(' type vxlan '));
+    const follows = failed !== undefined && adds(failed.text) && text.startsWith('link property add');
     return follows && device !== undefined && mark !== undefined ? [{ owner, text: unmarkLine(device, mark), mayFail: true }] : [];
   });
   await runBatch(run, 'ip', undo);

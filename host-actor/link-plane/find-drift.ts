@@ -1,4 +1,5 @@
 // Decides what an event of the kernel means for the wires: something to mend, a carrier that changed, or nothing.
+import { tunnelFault } from './assess-ports.ts';
 import type { HostPort } from './host-ports.ts';
 import type { LinkEvent, TcEvent } from './monitor-line.ts';
 import type { WireFaultKind, WireSide } from './wire.ts';
@@ -54,7 +55,7 @@ export function findInnerCarrier(registry: WireRegistry, port: HostPort, event: 
 export function findTcDrift(registry: WireRegistry, event: TcEvent): Finding | undefined {
   const port = registry.portOfDevice(event.device);
   if (!port?.redirect || registry.seen(port) === undefined) return undefined;
-  registry.noteRedirectLost(port);
+  registry.noteRedirectLost(port, event.pref);
   return { port, drift: event.kind === 'clsact-deleted' ? 'clsact-lost' : 'redirect-lost' };
 }
 
@@ -65,5 +66,6 @@ function attributeDrift(port: HostPort, event: LinkEvent, wasUp: boolean): Drift
     if (port.carrier === 'down' && event.adminUp) return 'end-up';
   }
   if (event.master !== port.bridge) return 'wrong-master';
-  return event.mtu === port.mtu ? undefined : 'wrong-mtu';
+  if (port.mtu !== undefined && event.mtu !== port.mtu) return 'wrong-mtu';
+  return port.tunnel && event.tunnel && tunnelFault(port.tunnel, event.tunnel)?.kind;
 }

@@ -1,20 +1,28 @@
 // Flattens a wire into its host ends, so that reading, judging and making work on one shape for all kinds.
 import { createHash } from 'node:crypto';
 import { impairmentQdisc, type Qdisc } from './impairment-qdisc.ts';
-import type { CarrierWish, HostEnd, InnerEnd, Wire, WireSide } from './wire.ts';
+import type { CarrierWish, HostEnd, InnerEnd, TunnelEnd, VxlanWire, Wire, WireSide } from './wire.ts';
 
-export type Redirect = { readonly index: number; readonly cookie: string; readonly to: string };
+/** A redirect of what comes in at a device: everything, or with `echo` only the probes of that ethertype and VNI. */
+export type Redirect = { readonly index: number; readonly cookie: string; readonly to: string; /** The smaller one is tried first. */ readonly pref: number; readonly echo?: { readonly etherType: number; readonly vni: number } };
 
-/** One veth pair as it is wanted: host end, inner end and what the host end is plugged into. */
+/** One device of the host as it is wanted, with what it is plugged into: the host end of a veth pair, or a tunnel. */
 export type HostPort = {
   readonly wireId: string;
   readonly side: WireSide;
   readonly device: string;
   readonly mark: string;
-  readonly mtu: number;
+  readonly alias?: string;
+  /** Undefined = whatever the kernel chose. */
+  readonly mtu: number | undefined;
   readonly carrier: CarrierWish;
-  readonly inner: InnerEnd;
+  /** Of a veth pair. */
+  readonly inner?: InnerEnd;
+  /** Of a VXLAN device. */
+  readonly tunnel?: TunnelEnd;
   readonly redirect?: Redirect;
+  /** Redirects of the echo probe: what comes back is counted, what the far end asks is sent back. */
+  readonly probes?: readonly Redirect[];
   readonly bridge?: string;
   readonly isolated: boolean;
   /** What shapes the frames that leave towards the node. */
@@ -29,9 +37,29 @@ export function redirectCookie(mark: string): string {
   return `6c77${createHash('sha256').update(mark).digest('hex').slice(0, 28)}`;
 }
 
+/** A port that is the host end of a veth pair. */
+export type VethPort = HostPort & { readonly inner: InnerEnd; readonly mtu: number };
+
+export function isVethPort(port: HostPort): port is VethPort {
+  return port.inner !== undefined && port.mtu !== undefined;
+}
+
+/** All redirects of a port. */
+export function redirectsOf(port: HostPort): readonly Redirect[] {
+  return [...(port.probes ?? []), ...(port.redirect ? [port.redirect] : [])];
+}
+
+/** Preference of redirects that take everything; probes sit below. */
+const REDIRECT_PREF = 10;
+const REFLECT_PREF = 2;
+const COUNT_PREF = 3;
+/** Experimental ethertypes (IEEE 802): each side sends its own, which comes back to it. */
+export const ECHO_ETHER_TYPE = { first: 0x88b5, second: 0x88b6 } as const;
+const OTHER_ROLE = { first: 'second', second: 'first' } as const;
+
 const flattened = new WeakMap<Wire, readonly HostPort[]>();
 
-/** The veth pairs of a wire; none for kinds whose device lives in the namespace only. Kept per wire: the cookies' hashes of a
+/** The host's devices of a wire; none for kinds whose device lives in the namespace only. Kept per wire: the cookies' hashes of a
  *  thousand wires, made anew at each of the many steps of an order, cost more than reading the kernel. */
 export function hostPortsOf(wire: Wire): readonly HostPort[] {
   const known = flattened.get(wire);
@@ -52,16 +80,47 @@ function flatten(wire: Wire): readonly HostPort[] {
       return [{ ...portBase(wire, 'a', wire.host, wire.inner), bridge: wire.bridge, isolated: wire.isolated ?? false, ...macOf(wire) }];
     case 'host':
       return [{ ...portBase(wire, 'a', wire.host, wire.inner), silent: false, ...macOf(wire) }];
+    case 'vxlan':
+      return [{ ...portBase(wire, 'a', wire.host, wire.inner), redirect: redirectTo(wire.actionIndex, wire.host, wire.tunnel) }, tunnelPort(wire)];
     case 'macvlan':
     case 'dummy':
-    case 'vxlan':
+    case 'inner-vxlan':
       return [];
   }
 }
 
+function tunnelPort(wire: VxlanWire): HostPort {
+  const { tunnel } = wire;
+  const qdisc = tunnel.echo === undefined ? impairmentQdisc(wire.impairment, wire.mtu) : undefined;
+  return {
+    wireId: wire.id,
+    side: 'b',
+    device: tunnel.device,
+    mark: tunnel.mark,
+    mtu: tunnel.foreign ? undefined : wire.mtu,
+    carrier: 'up',
+    isolated: false,
+    silent: true,
+    tunnel,
+    redirect: redirectTo(tunnel.actionIndex, tunnel, wire.host),
+    probes: echoRedirects(tunnel),
+    ...(tunnel.alias === undefined ? {} : { alias: tunnel.alias }),
+    ...(qdisc === undefined ? {} : { qdisc }),
+  };
+}
+
+function echoRedirects({ echo, vni, device, mark }: TunnelEnd): readonly Redirect[] {
+  if (!echo) return [];
+  const [asked, answered] = [ECHO_ETHER_TYPE[OTHER_ROLE[echo.role]], ECHO_ETHER_TYPE[echo.role]];
+  return [
+    { index: echo.reflectIndex, cookie: redirectCookie(`${mark} reflect`), to: device, pref: REFLECT_PREF, echo: { etherType: asked, vni } },
+    { index: echo.countIndex, cookie: redirectCookie(`${mark} count`), to: 'lo', pref: COUNT_PREF, echo: { etherType: answered, vni } },
+  ];
+}
+
 /** Bridges of the host that a port or its inner end is plugged into; they must exist. */
 export function hostBridgesOf(port: HostPort): readonly string[] {
-  const innerBridge = port.inner.netns === 'host' ? port.inner.bridge : undefined;
+  const innerBridge = port.inner?.netns === 'host' ? port.inner.bridge : undefined;
   return [port.bridge, innerBridge].filter((bridge) => bridge !== undefined);
 }
 
@@ -76,12 +135,12 @@ export function innerEndsOf(wire: Wire): readonly { readonly side: WireSide; rea
 
 function portBase(wire: Wire, side: WireSide, host: HostEnd, inner: InnerEnd): HostPort {
   const qdisc = impairmentQdisc(wire.impairment, wire.mtu);
-  const base = { wireId: wire.id, side, device: host.device, mark: host.mark, mtu: wire.mtu, carrier: host.carrier ?? 'up', inner, isolated: false, silent: true } as const;
+  const base = { wireId: wire.id, side, device: host.device, mark: host.mark, mtu: wire.mtu, carrier: host.carrier ?? 'up', inner, isolated: false, silent: true, ...(host.alias === undefined ? {} : { alias: host.alias }) } as const;
   return qdisc === undefined ? base : { ...base, qdisc };
 }
 
-function redirectTo(index: number, from: HostEnd, to: HostEnd): Redirect {
-  return { index, cookie: redirectCookie(from.mark), to: to.device };
+function redirectTo(index: number, from: Pick<HostEnd, 'mark'>, to: Pick<HostEnd, 'device'>): Redirect {
+  return { index, cookie: redirectCookie(from.mark), to: to.device, pref: REDIRECT_PREF };
 }
 
 function macOf(wire: { readonly mac?: string }): { readonly mac?: string } {

@@ -1,4 +1,4 @@
-// Links whose device lives inside the namespace only: macvlan on an interface of the host, and dummy.
+// Links whose device lives inside the namespace only: macvlan on an interface of the host, dummy, and a VXLAN device that sends by the host.
 import { isHalfMade } from './assess-ports.ts';
 import { queryInner, runInnerBatches } from './inner-batches.ts';
 import { kernelState, parseIpOutput, type DeviceRead } from './kernel-state.ts';
@@ -7,14 +7,14 @@ import { absentNamespaces } from './absent-namespaces.ts';
 import { addInnerDeviceLine, finishInnerDeviceLine, innerBridgeLine, innerSetupLines, markLine, netnsWord } from './render-lines.ts';
 import { runBatch, type BatchLine } from './run-batch.ts';
 import type { RunTool } from './run-tool.ts';
-import type { DummyWire, MacvlanWire, Wire, WireState } from './wire.ts';
+import type { DummyWire, InnerVxlanWire, MacvlanWire, Wire, WireState } from './wire.ts';
 import { lineError, namespaceMissingError, type WireOutcome } from './wire-outcome.ts';
 
-export type InnerDeviceWire = MacvlanWire | DummyWire;
+export type InnerDeviceWire = MacvlanWire | DummyWire | InnerVxlanWire;
 export type InnerDeviceResult = { readonly outcomes: ReadonlyMap<string, WireOutcome>; readonly linesRun: number };
 
 export function isInnerDeviceWire(wire: Wire): wire is InnerDeviceWire {
-  return wire.kind === 'macvlan' || wire.kind === 'dummy';
+  return wire.kind === 'macvlan' || wire.kind === 'dummy' || wire.kind === 'inner-vxlan';
 }
 
 /** Makes the devices that are missing, with addresses and routes; idempotent. */
@@ -28,7 +28,7 @@ export async function ensureInnerDevices(run: RunTool, wires: readonly InnerDevi
     const found = before.get(wire.id);
     const netns = netnsWord(wire.inner.netns) ?? '';
     if (absent.has(netns)) errors.set(wire.id, namespaceMissingError(wire, netns));
-    else if (wire.kind === 'macvlan' && !parents.has(wire.parent)) errors.set(wire.id, parentMissing(wire));
+    else if (isWithoutParent(wire, parents)) errors.set(wire.id, parentMissing(wire));
     else if (!found) make.push(wire);
     else if (isHalfMade(found)) halfMade.push(wire);
     else if (!found.altnames.includes(wire.mark)) errors.set(wire.id, nameTaken(wire));
@@ -78,10 +78,19 @@ async function readInnerDevices(run: RunTool, wires: readonly InnerDeviceWire[])
 
 /** Names of the host's devices that are asked for as parents; a line with a missing one would end the whole batch. */
 async function readParents(run: RunTool, wires: readonly InnerDeviceWire[]): Promise<ReadonlySet<string>> {
-  const parents = new Set(wires.flatMap((wire) => (wire.kind === 'macvlan' ? [wire.parent] : [])));
+  const parents = new Set(wires.flatMap((wire) => parentOf(wire) ?? []));
   if (parents.size === 0) return parents;
   const { stdout } = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: [...parents].map((parent) => `link show dev ${parent}\n`).join('') });
   return new Set(parseIpOutput(stdout).devices.flatMap((device) => [device.name, ...device.altnames]));
+}
+
+function parentOf(wire: InnerDeviceWire): string | undefined {
+  return wire.kind === 'macvlan' ? wire.parent : wire.kind === 'inner-vxlan' ? wire.path.parent : undefined;
+}
+
+function isWithoutParent(wire: InnerDeviceWire, parents: ReadonlySet<string>): boolean {
+  const parent = parentOf(wire);
+  return parent !== undefined && !parents.has(parent);
 }
 
 function runInside(run: RunTool, wires: readonly InnerDeviceWire[], linesOf: (wire: InnerDeviceWire) => readonly string[]): ReturnType<typeof runInnerBatches> {
@@ -99,8 +108,9 @@ function stateOf(wire: InnerDeviceWire, device: DeviceRead | undefined): WireSta
   return { id: wire.id, joined: present, up: present && end.adminUp && end.carrier, ends: [{ ...end, ...read }], faults: present ? [] : [{ side: 'a', kind: 'end-missing' }] };
 }
 
-function parentMissing(wire: MacvlanWire): LinkPlaneError {
-  return new LinkPlaneError('parent-missing', `link cannot be made: no interface ${wire.parent} on this host (wire ${wire.id})`, { wireId: wire.id, parent: wire.parent });
+function parentMissing(wire: InnerDeviceWire): LinkPlaneError {
+  const parent = parentOf(wire) ?? '';
+  return new LinkPlaneError('parent-missing', `link cannot be made: no interface ${parent} on this host (wire ${wire.id})`, { wireId: wire.id, parent });
 }
 
 function nameTaken(wire: InnerDeviceWire): LinkPlaneError {

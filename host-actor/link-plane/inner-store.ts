@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile } from '../replace-file.ts';
-import { hostPortsOf, type HostPort } from './host-ports.ts';
+import { hostPortsOf, isVethPort, type VethPort } from './host-ports.ts';
 import { queryInner } from './inner-batches.ts';
 import { INNER_STATE_QUERY, InnerState, parseInnerStates, restoreLines } from './inner-state.ts';
 import { netnsWord, type BornWith } from './render-lines.ts';
@@ -19,8 +19,8 @@ export type InnerStore = {
   /** Brings what a former run of ours remembered into memory. */
   readonly load: (wires: readonly Wire[]) => Promise<void>;
   /** MAC and MTU to be born with; those ordered win when the order has changed since they were read. */
-  readonly bornWith: (port: HostPort) => BornWith;
-  readonly restoreLinesFor: (port: HostPort) => readonly string[];
+  readonly bornWith: (port: VethPort) => BornWith;
+  readonly restoreLinesFor: (port: VethPort) => readonly string[];
   /** Forgets the inner ends of the wires, or those of them that lie in these namespaces. */
   readonly forget: (wires: readonly Wire[], only?: { readonly netns: readonly string[] }) => Promise<void>;
 };
@@ -29,8 +29,8 @@ export type InnerStore = {
 export function createInnerStore(run: RunTool, folder: string): InnerStore {
   const states = new Map<string, InnerRecord>();
   const loaded = new Set<string>();
-  const fileOf = (port: HostPort): string => join(folder, `${encodeURIComponent(port.mark)}.json`);
-  const remember = async (port: HostPort, state: InnerState): Promise<void> => {
+  const fileOf = (port: VethPort): string => join(folder, `${encodeURIComponent(port.mark)}.json`);
+  const remember = async (port: VethPort, state: InnerState): Promise<void> => {
     const record = { ordered: orderedOf(port), state };
     const text = JSON.stringify(record);
     if (JSON.stringify(states.get(port.mark)) === text) return;
@@ -82,7 +82,7 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
   };
 }
 
-function orderedOf({ mtu, inner }: HostPort): InnerRecord['ordered'] {
+function orderedOf({ mtu, inner }: VethPort): InnerRecord['ordered'] {
   return inner.mac === undefined ? { mtu } : { mtu, mac: inner.mac };
 }
 
@@ -99,8 +99,8 @@ export function wiresByNetns(wires: readonly Wire[]): ReadonlyMap<string, readon
 }
 
 /** An end in the host's own namespace belongs to people; nothing of it is put back. */
-function innerPorts(wires: readonly Wire[]): readonly HostPort[] {
-  return wires.flatMap(hostPortsOf).filter((port) => port.inner.netns !== 'host');
+function innerPorts(wires: readonly Wire[]): readonly VethPort[] {
+  return wires.flatMap(hostPortsOf).filter(isVethPort).filter((port) => port.inner.netns !== 'host');
 }
 
 async function readRecord(path: string): Promise<InnerRecord | undefined> {

@@ -1,4 +1,5 @@
 // What ip and tc print about devices, redirects and namespace ids, as data with lookups by name, mark and index.
+import type { TunnelRead } from './wire.ts';
 
 export type DeviceRead = {
   readonly ifindex: number;
@@ -18,10 +19,11 @@ export type DeviceRead = {
   readonly isolated: boolean;
   /** Kind of the root queueing discipline. */
   readonly qdisc: string;
+  readonly tunnel?: TunnelRead;
 };
 
-/** A mirred action: `toDevice` is `*` when its target has gone. `bound` counts the filters that use it. */
-export type RedirectRead = { readonly index: number; readonly toDevice: string; readonly cookie: string; readonly bound: number };
+/** A mirred action: `toDevice` is `*` when its target has gone. `bound` counts the filters that use it. `packets` is read with `-s` only. */
+export type RedirectRead = { readonly index: number; readonly toDevice: string; readonly cookie: string; readonly bound: number; readonly packets: number };
 
 export type KernelState = {
   readonly devices: ReadonlyMap<string, DeviceRead>;
@@ -81,16 +83,26 @@ function toDevice(entry: Fields, name: string): DeviceRead {
       netnsId: asNumber(entry['link_netnsid']),
       peerIfindex: asNumber(entry['link_index']),
       addrGenMode: asText(entry['inet6_addr_gen_mode']),
+      tunnel: linkInfo['info_kind'] === 'vxlan' ? toTunnel(asFields(linkInfo['info_data'])) : undefined,
     }),
   };
 }
 
+function toTunnel(data: Fields): TunnelRead {
+  return {
+    vni: asNumber(data['id']) ?? 0,
+    udpPort: asNumber(data['port']) ?? 0,
+    remote: asText(data['remote']) ?? asText(data['remote6']) ?? asText(data['group']) ?? asText(data['group6']) ?? '',
+    local: asText(data['local']) ?? asText(data['local6']) ?? '',
+  };
+}
+
 function toRedirect(action: Fields, index: number): RedirectRead {
-  return { index, toDevice: asText(action['to_dev']) ?? '*', cookie: asText(action['cookie']) ?? '', bound: asNumber(action['bind']) ?? 0 };
+  return { index, toDevice: asText(action['to_dev']) ?? '*', cookie: asText(action['cookie']) ?? '', bound: asNumber(action['bind']) ?? 0, packets: asNumber(asFields(action['stats'])['packets']) ?? 0 };
 }
 
 /** A read of many things prints one array; a batch prints one array a line, which as a whole is not JSON. */
-function jsonEntries(stdout: string): readonly Fields[] {
+export function jsonEntries(stdout: string): readonly Fields[] {
   if (stdout.trim() === '') return [];
   try {
     return asList(JSON.parse(stdout));

@@ -10,6 +10,8 @@ export type LinkPlaneErrorCode =
   | 'namespace-taken'
   | 'bridge-missing'
   | 'parent-missing'
+  | 'vni-taken'
+  | 'udp-port-taken'
   | 'kernel-refused'
   | 'kernel-lacks'
   | 'not-supported-yet'
@@ -20,7 +22,7 @@ export type LinkPlaneErrorCode =
 
 export type LinkPlaneErrorDetails = Readonly<Record<string, string | number | boolean>>;
 
-const RETRYABLE: ReadonlySet<LinkPlaneErrorCode> = new Set(['namespace-missing', 'not-joined', 'tool-failed', 'deadline']);
+const RETRYABLE: ReadonlySet<LinkPlaneErrorCode> = new Set(['namespace-missing', 'not-joined', 'tool-failed', 'deadline', 'vni-taken', 'udp-port-taken']);
 
 /** An accident or refusal of the link plane; `retryable` says whether the same order may succeed later with nothing changed by hand. */
 export class LinkPlaneError extends Error {

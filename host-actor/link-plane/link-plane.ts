@@ -1,6 +1,8 @@
 // What every link plane does, whatever joins the ends of its wires.
+import type { EchoResult } from './echo-probe.ts';
 import type { LinkPlaneError } from './link-plane-error.ts';
 import type { NamespaceOrder, Namespaces } from './namespaces.ts';
+import type { Underlay } from './read-underlay.ts';
 import type { Watch, WatchListeners } from './watch-wires.ts';
 import type { CarrierWish, Wire, WireSide, WireState } from './wire.ts';
 import type { WireOutcome } from './wire-outcome.ts';
@@ -44,5 +46,9 @@ export type LinkPlane = {
   readonly forgetInner: (wires: readonly Wire[], netns: readonly string[]) => Promise<void>;
   /** Watches until the signal; resolves when it listens and everything was read once. */
   readonly watch: (listeners: WatchListeners, signal: AbortSignal) => Promise<Pick<Watch, 'sweep'>>;
+  /** Probes the far ends of legs: whether a frame of full size comes back. Wires that cannot be probed are left out. */
+  readonly probe: (wireIds: readonly string[]) => Promise<ReadonlyMap<string, EchoResult>>;
+  /** By which device and address packets to these addresses leave; those without a route are left out. */
+  readonly readUnderlays: (remotes: readonly string[]) => Promise<ReadonlyMap<string, Underlay>>;
   readonly namespaces: Namespaces;
 };

@@ -1,4 +1,5 @@
-// Reads lines of `ip -o monitor all-nsid link address` and `tc monitor`.
+// Reads lines of `ip -d -o monitor all-nsid link address` and `tc monitor`.
+import type { TunnelRead } from './wire.ts';
 
 export type LinkEvent = {
   readonly kind: 'link';
@@ -13,10 +14,11 @@ export type LinkEvent = {
   readonly carrier: boolean;
   readonly master?: string;
   readonly mtu: number;
+  readonly tunnel?: TunnelRead;
 };
 /** An address inside a namespace came or went; its device is known by index only. */
 export type AddressEvent = { readonly kind: 'address'; readonly netnsId?: number; readonly ifindex: number };
-export type TcEvent = { readonly kind: 'filter-deleted' | 'clsact-deleted'; readonly device: string };
+export type TcEvent = { readonly kind: 'filter-deleted' | 'clsact-deleted'; readonly device: string; /** Of a filter. */ readonly pref?: number };
 
 const HEAD = /^(?:\[nsid (\S+)\])?(Deleted )?(\d+): ([^\s@:]+)(?:@(\S+?))?:? +(.*)$/;
 
@@ -32,6 +34,7 @@ export function parseIpMonitorLine(line: string): LinkEvent | AddressEvent | und
   const flags = /^<([^>]*)>/.exec(rest)?.[1]?.split(',');
   if (!flags) return undefined;
   const master = / master (\S+)/.exec(rest)?.[1];
+  const tunnel = parseTunnel(rest);
   return {
     kind: 'link',
     deleted: deleted !== undefined,
@@ -43,14 +46,22 @@ export function parseIpMonitorLine(line: string): LinkEvent | AddressEvent | und
     mtu: Number(/ mtu (\d+)/.exec(rest)?.[1] ?? 0),
     ...where,
     ...(master === undefined ? {} : { master }),
+    ...(tunnel === undefined ? {} : { tunnel }),
   };
+}
+
+function parseTunnel(text: string): TunnelRead | undefined {
+  const [, vni, details = ''] = /\\ +vxlan id (\d+) (.*)$/.exec(text) ?? [];
+  if (vni === undefined) return undefined;
+  const word = (name: string): string => new RegExp(`(?:^| )${name} (\\S+)`).exec(details)?.[1] ?? '';
+  return { vni: Number(vni), udpPort: Number(word('dstport')), remote: word('remote') || word('group'), local: word('local') };
 }
 
 /** The loss of a filter or of a whole clsact. An action changed in place is not among the events: tc prints it without flushing, so
  *  it would come with the next event, whenever that is; only a read shows it. */
 export function parseTcMonitorLine(line: string): TcEvent | undefined {
-  const filter = /^deleted filter dev (\S+) ingress /.exec(line);
-  if (filter?.[1]) return { kind: 'filter-deleted', device: filter[1] };
+  const filter = /^deleted filter dev (\S+) ingress (?:.* )?pref (\d+) /.exec(line);
+  if (filter?.[1]) return { kind: 'filter-deleted', device: filter[1], pref: Number(filter[2]) };
   const clsact = /^deleted qdisc clsact \S+ dev (\S+) /.exec(line);
   return clsact?.[1] ? { kind: 'clsact-deleted', device: clsact[1] } : undefined;
 }

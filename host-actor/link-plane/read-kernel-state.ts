@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { kernelState, parseActions, parseIpOutput, type KernelState } from './kernel-state.ts';
-import { hostBridgesOf, hostPortsOf } from './host-ports.ts';
+import { hostBridgesOf, hostPortsOf, redirectsOf } from './host-ports.ts';
 import type { RunTool, ToolRun } from './run-tool.ts';
 import type { Wire } from './wire.ts';
 
@@ -17,8 +17,8 @@ export async function readKernelState(run: RunTool, wires: readonly Wire[]): Pro
   if (ports.length > FEW_PORTS) return readAll(run);
   const devices = new Set(ports.flatMap((port) => [port.device, port.mark, ...hostBridgesOf(port)]));
   const ipLines = [...devices].map((device) => `link show dev ${device}`);
-  const tcLines = ports.flatMap(({ redirect }) => (redirect ? [`actions get action mirred index ${redirect.index}`] : []));
-  const named = ports.some(({ inner }) => inner.netns !== 'host' && 'name' in inner.netns);
+  const tcLines = ports.flatMap(redirectsOf).map(({ index }) => `actions get action mirred index ${index}`);
+  const named = ports.some(({ inner }) => inner !== undefined && inner.netns !== 'host' && 'name' in inner.netns);
   const [links, actions, inodes] = await Promise.all([
     run({ program: 'ip', args: ['-j', '-d', '-force', '-batch', '-'], stdin: `${[...ipLines, ...(named ? ['netns list-id'] : [])].join('\n')}\n` }),
     tcLines.length === 0 ? undefined : run({ program: 'tc', args: ['-j', '-force', '-batch', '-'], stdin: `${tcLines.join('\n')}\n` }),

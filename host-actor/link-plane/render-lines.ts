@@ -1,10 +1,8 @@
 // The batch lines of ip and tc: one function for each thing that is made, so that every word order is in one place.
 import { HALF_MADE_GROUP } from './assess-ports.ts';
-import type { HostPort, Redirect } from './host-ports.ts';
-import type { DummyWire, InnerEnd, InnerRoute, MacvlanWire, NetnsRef } from './wire.ts';
-
-/** Preference of our redirects; probes sit below it. */
-const REDIRECT_PREF = 10;
+import { ECHO_MAGIC } from './echo-frame.ts';
+import type { HostPort, Redirect, VethPort } from './host-ports.ts';
+import type { DummyWire, InnerEnd, InnerRoute, InnerVxlanWire, MacvlanWire, NetnsRef, TunnelEnd, VxlanPath } from './wire.ts';
 
 /** What the inner end had when it was last read, where that is to be put back. */
 export type BornWith = { readonly mac?: string; readonly mtu?: number };
@@ -16,7 +14,7 @@ export function netnsWord(ref: NetnsRef): string | undefined {
 }
 
 /** Both ends of a veth. The inner end comes first: `up` works on the first device only, so it is up at birth, while the host end is down. */
-export function addPortLine(port: HostPort, born: BornWith = {}): string {
+export function addPortLine(port: VethPort, born: BornWith = {}): string {
   const netns = netnsWord(port.inner.netns);
   const mac = born.mac ?? port.inner.mac;
   return words(
@@ -30,19 +28,54 @@ export function addPortLine(port: HostPort, born: BornWith = {}): string {
   );
 }
 
-/** A macvlan, which takes the MTU of its parent, or a dummy, born in the namespace. */
-export function addInnerDeviceLine(wire: MacvlanWire | DummyWire): string {
+/** A VXLAN device on the host; down, and in no state to be taken for a wire before its mark is on. */
+export function addTunnelLine(port: HostPort, tunnel: TunnelEnd): string {
+  return words(`link add dev ${port.device}`, port.mtu !== undefined && `mtu ${port.mtu}`, `group ${HALF_MADE_GROUP}`, pathWords(tunnel), !tunnel.foreign && 'nolearning', 'df unset');
+}
+
+/** Before it is up: with the kernel's default a tunnel has an IPv6 address, and talks into the lab, in the moment that it comes up. */
+export function silenceLine(device: string): string {
+  return `link set dev ${device} addrgenmode none`;
+}
+
+/** Points a tunnel at another address in place; filters and interface index stay. The port must not be named here. */
+export function repointLine(port: HostPort, { vni, remote, local }: TunnelEnd): string {
+  return words(`link set dev ${port.device} type vxlan id ${vni} remote ${remote}`, local && `local ${local}`);
+}
+
+/** Opens a tunnel's socket, which fails when the UDP port is somebody else's. */
+export function openTunnelLine(port: HostPort): string {
+  return `link set dev ${port.device} up group default`;
+}
+
+function pathWords({ vni, udpPort, remote, local, parent, srcPort }: VxlanPath): string {
+  return words(`type vxlan id ${vni}`, local && `local ${local}`, `remote ${remote}`, parent && `dev ${parent}`, `dstport ${udpPort}`, srcPort !== undefined && `srcport ${srcPort} ${srcPort + 1}`);
+}
+
+/** A macvlan, which takes the MTU of its parent, a dummy, or a VXLAN device that sends by the host, born in the namespace. */
+export function addInnerDeviceLine(wire: MacvlanWire | DummyWire | InnerVxlanWire): string {
   const { inner } = wire;
   const netns = netnsWord(inner.netns);
   return words(
     `link add dev ${inner.interface}`,
     wire.kind === 'macvlan' && `link ${wire.parent}`,
     netns && `netns ${netns}`,
-    wire.kind === 'dummy' && `mtu ${wire.mtu}`,
+    (wire.kind === 'dummy' || (wire.kind === 'inner-vxlan' && wire.fixedMtu)) && `mtu ${wire.mtu}`,
     inner.mac && `address ${inner.mac}`,
     `group ${HALF_MADE_GROUP}`,
-    wire.kind === 'macvlan' ? `type macvlan mode ${wire.mode}` : 'type dummy',
+    innerTypeWords(wire),
   );
+}
+
+function innerTypeWords(wire: MacvlanWire | DummyWire | InnerVxlanWire): string {
+  switch (wire.kind) {
+    case 'macvlan':
+      return `type macvlan mode ${wire.mode}`;
+    case 'dummy':
+      return 'type dummy';
+    case 'inner-vxlan':
+      return pathWords(wire.path);
+  }
 }
 
 /** Last line of a device that lives inside a namespace only; run there. */
@@ -78,10 +111,15 @@ export function shapeLine(port: HostPort): string {
   return port.qdisc === undefined ? `qdisc del dev ${port.device} root` : `qdisc replace dev ${port.device} root ${port.qdisc.words}`;
 }
 
-/** A redirect of everything that comes in at a device, with its own number and owner. Needs clsact on the device. */
+/** A redirect of what comes in at a device, with its own number and owner. Needs clsact on the device. */
 export function redirectLine(device: string, redirect: Redirect): string {
+  const { echo } = redirect;
+  const protocol = echo === undefined ? 'all' : `0x${echo.etherType.toString(16)}`;
+  // Nodes may speak an experimental ethertype too: only frames that begin as our probes do are taken out.
+  const matches = echo === undefined ? [[0, 0, 0]] : [[ECHO_MAGIC, 0xffff_ffff, 0], [echo.vni, 0xffff_ffff, 4]];
+  const match = matches.map(([value = 0, mask = 0, at = 0]) => (mask === 0 ? 'match u32 0 0' : `match u32 0x${value.toString(16)} 0x${mask.toString(16)} at ${at}`)).join(' ');
   return (
-    `filter add dev ${device} ingress protocol all pref ${REDIRECT_PREF} u32 match u32 0 0 ` +
+    `filter add dev ${device} ingress protocol ${protocol} pref ${redirect.pref} u32 ${match} ` +
     `action mirred egress redirect dev ${redirect.to} index ${redirect.index} cookie ${redirect.cookie}`
   );
 }

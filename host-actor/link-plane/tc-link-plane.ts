@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { wireState, deviceOf } from './assess-ports.ts';
 import { wireIssues } from './check-wire.ts';
 import { ensureJoined } from './ensure-wires.ts';
-import { hostPortsOf } from './host-ports.ts';
+import { hostPortsOf, type HostPort, type Redirect } from './host-ports.ts';
 import { ensureInnerDevices, isInnerDeviceWire, readInnerDeviceStates, removeInnerDevices } from './inner-devices.ts';
 import { impairmentQdisc } from './impairment-qdisc.ts';
 import { createKeyedLock } from './keyed-lock.ts';
@@ -14,6 +14,9 @@ import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { commandIn } from './run-tool.ts';
 import { createToolShells } from './tool-shells.ts';
+import { isLeg, probeLegs } from './echo-probe.ts';
+import { createProbeSender } from './probe-sender.ts';
+import { readUnderlays } from './read-underlay.ts';
 import { createInnerStore, wiresByNetns } from './inner-store.ts';
 import { watchWires, type Watch } from './watch-wires.ts';
 import { createWireRegistry } from './wire-registry.ts';
@@ -36,6 +39,7 @@ export type TcLinkPlane = LinkPlane;
 export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
   const { log } = options;
   const run = createToolShells(options.hostNetns);
+  const sendProbes = createProbeSender(options.hostNetns);
   const lock = createKeyedLock();
   const registry = createWireRegistry();
   const known = registry.wires;
@@ -72,9 +76,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
-    const lostRedirects = new Set(wires.flatMap(hostPortsOf).flatMap((port) => (registry.takeRedirectLost(port) ? [port.mark] : [])));
+    const lost = new Set(wires.flatMap(hostPortsOf).flatMap((port) => registry.takeLostRedirects(port).map(({ pref }) => `${port.mark} ${pref}`)));
+    const isRedirectLost = (port: HostPort, { pref }: Redirect): boolean => lost.has(`${port.mark} ${pref}`);
     const innerDevices = await ensureInnerDevices(run, wires.filter(isInnerDeviceWire));
-    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, lostRedirects, shapedAs });
+    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, isRedirectLost, shapedAs });
     await namespaces.noteLoopbacksUp(ensured.loopbackDown);
     registry.noteRead(wires, result.kernel);
     for (const port of wires.filter(({ id }) => result.outcomes.get(id)?.ok).flatMap(hostPortsOf)) {
@@ -168,6 +173,8 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       await snapshotInner();
       return { sweep: watching.sweep };
     },
+    probe: (wireIds) => probeLegs(run, sendProbes, wireIds.flatMap((id) => known.get(id) ?? []).filter(isLeg)),
+    readUnderlays: (remotes) => readUnderlays(run, remotes),
     namespaces,
   };
 }
@@ -187,13 +194,10 @@ function rivalError(wire: Wire, rival: { readonly wireId: string; readonly what:
 function refuse(wire: Wire): LinkPlaneError | undefined {
   const issues = wireIssues(wire);
   if (issues.length > 0) return new LinkPlaneError('invalid-wire', `link cannot be made: ${issues.join('; ')} (wire ${wire.id})`, { wireId: wire.id });
-  if (wire.kind !== 'joined' && impairmentQdisc(wire.impairment, wire.mtu)) {
-    return new LinkPlaneError('not-supported-yet', `only links between two nodes can be impaired (wire ${wire.id})`, { wireId: wire.id });
+  if (wire.kind !== 'joined' && wire.kind !== 'vxlan' && impairmentQdisc(wire.impairment, wire.mtu)) {
+    return new LinkPlaneError('not-supported-yet', `only links between two nodes, and to a tunnel, can be impaired (wire ${wire.id})`, { wireId: wire.id });
   }
   if (isInnerDeviceWire(wire) && wire.inner.netns === 'host') return new LinkPlaneError('invalid-wire', `a ${wire.kind} link needs a node's namespace (wire ${wire.id})`, { wireId: wire.id });
-  if (wire.kind === 'vxlan') {
-    return new LinkPlaneError('not-supported-yet', `links of kind ${wire.kind} cannot be made yet (wire ${wire.id})`, { wireId: wire.id });
-  }
   return undefined;
 }
 
@@ -217,6 +221,7 @@ function withCarrier(wire: Wire, side: WireSide, carrier: CarrierWish): Wire {
       return { ...wire, host: { ...wire.host, carrier } };
     case 'macvlan':
     case 'dummy':
+    case 'inner-vxlan':
       return wire;
   }
 }

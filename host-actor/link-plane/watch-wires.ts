@@ -11,6 +11,8 @@ import type { WireRegistry } from './wire-registry.ts';
 export type WatchListeners = {
   readonly onDrift: (drift: WireDrift) => void;
   readonly onCarrier?: (event: CarrierEvent) => void;
+  /** A device of the host that belongs to no wire has changed: an underlay may be among them. */
+  readonly onDevice?: (name: string) => void;
 };
 
 export type WatchInput = WatchListeners & {
@@ -53,7 +55,10 @@ export async function watchWires(input: WatchInput): Promise<Watch> {
     const event = parseIpMonitorLine(line);
     if (!event) return;
     if (event.netnsId === undefined) {
-      if (event.kind === 'link') report(findLinkDrift(registry, event));
+      if (event.kind !== 'link') return;
+      const finding = findLinkDrift(registry, event);
+      report(finding);
+      if (!finding && !registry.portOfDevice(event.name)) input.onDevice?.(event.name);
       return;
     }
     const port = registry.portOfInner(event.netnsId, event.ifindex);
@@ -66,7 +71,7 @@ export async function watchWires(input: WatchInput): Promise<Watch> {
     if (event) report(findTcDrift(registry, event));
   };
   const monitors = [
-    { ...input.inHost('ip', ['-rcvbuf', RECEIVE_BUFFER, '-o', 'monitor', 'all-nsid', 'link', 'address']), onLine: onIpLine },
+    { ...input.inHost('ip', ['-rcvbuf', RECEIVE_BUFFER, '-d', '-o', 'monitor', 'all-nsid', 'link', 'address']), onLine: onIpLine },
     { ...input.inHost('tc', ['monitor']), onLine: onTcLine },
   ];
   await Promise.all(monitors.map((monitor) => runMonitor({ ...monitor, onGap: gap, signal: input.signal })));
@@ -100,7 +105,8 @@ function createReporter(input: WatchInput): { readonly report: Report; readonly 
       late.set(port.wireId, { port, drift: drift ?? 'end-down', at: detectedAt });
       return;
     }
-    if (carrier !== undefined) input.onCarrier?.({ wireId: port.wireId, side: port.side, carrier, detectedAt });
+    // A tunnel always has carrier, whatever is wrong with it.
+    if (carrier !== undefined && !port.tunnel) input.onCarrier?.({ wireId: port.wireId, side: port.side, carrier, detectedAt });
     if (drift === undefined) return;
     // We never take a redirect from a device that stays, so its loss is nobody's echo; and a read would not show it yet.
     const sure = found === 'sweep' || drift === 'redirect-lost' || drift === 'clsact-lost';

@@ -44,6 +44,8 @@ export function innerWarning(work: InnerWork | undefined, failure: LineFailure):
 
 function lineErrorCode({ text, reason }: LineFailure): LinkPlaneErrorCode {
   const exists = reason.includes('File exists') || reason.includes('altname');
+  if (reason.includes('specified VNI already exists')) return 'vni-taken';
+  if (reason.includes('Address already in use')) return 'udp-port-taken';
   if (text.startsWith('link property add')) return exists ? 'mark-taken' : 'kernel-refused';
   if (text.startsWith('link add') && reason.includes('File exists')) return 'inner-name-taken';
   if (/Unknown device type|not supported|kind is unknown/i.test(reason)) return 'kernel-lacks';

@@ -1,6 +1,6 @@
 // Remembers the ordered wires and what was last seen of their host ends, and finds an end by whatever an event names it by.
 import { deviceOf } from './assess-ports.ts';
-import { hostPortsOf, type HostPort } from './host-ports.ts';
+import { hostPortsOf, redirectsOf, type HostPort, type Redirect } from './host-ports.ts';
 import type { KernelState } from './kernel-state.ts';
 import type { Wire } from './wire.ts';
 
@@ -19,10 +19,10 @@ export type WireRegistry = {
   readonly portOfInner: (netnsId: number, ifindex: number) => HostPort | undefined;
   readonly seen: (port: HostPort) => SeenEnd | undefined;
   readonly note: (port: HostPort, seen: SeenEnd | undefined) => void;
-  /** An event said that the redirect of this end was taken away. The kernel frees its action a moment later, so that a read right
-   *  after the event still shows it: what the event said counts until the end is mended. */
-  readonly noteRedirectLost: (port: HostPort) => void;
-  readonly takeRedirectLost: (port: HostPort) => boolean;
+  /** An event said that the redirect of this preference, or all of this end, were taken away. The kernel frees an action a moment
+   *  later, so that a read right after the event still shows it: what the event said counts until the end is mended. */
+  readonly noteRedirectLost: (port: HostPort, pref: number | undefined) => void;
+  readonly takeLostRedirects: (port: HostPort) => readonly Redirect[];
   /** Takes over what was read of these wires. */
   readonly noteRead: (wires: readonly Wire[], state: KernelState) => void;
 };
@@ -34,7 +34,7 @@ export function createWireRegistry(): WireRegistry {
   const byIfindex = new Map<number, HostPort>();
   const byInner = new Map<string, HostPort>();
   const seenEnds = new Map<string, SeenEnd>();
-  const lostRedirects = new Set<string>();
+  const lostRedirects = new Map<string, readonly Redirect[]>();
   const innerKey = (netnsId: number, ifindex: number): string => `${netnsId}/${ifindex}`;
 
   const note = (port: HostPort, seen: SeenEnd | undefined): void => {
@@ -62,11 +62,11 @@ export function createWireRegistry(): WireRegistry {
   };
   const put = (wire: Wire): void => {
     const before = wires.get(wire.id);
-    const lost = before ? hostPortsOf(before).filter((port) => lostRedirects.has(port.mark)) : [];
+    const lost = before ? hostPortsOf(before).flatMap((port): [string, readonly Redirect[]][] => [[port.mark, lostRedirects.get(port.mark) ?? []]]) : [];
     const kept = before ? new Map(hostPortsOf(before).map((port) => [port.mark, seenEnds.get(port.mark)])) : undefined;
     drop(wire.id);
     wires.set(wire.id, wire);
-    for (const port of lost) lostRedirects.add(port.mark);
+    for (const [mark, redirects] of lost) if (redirects.length > 0) lostRedirects.set(mark, redirects);
     for (const port of hostPortsOf(wire)) {
       byDevice.set(port.device, port);
       for (const claim of claimsOf(port)) claims.set(claim, wire.id);
@@ -87,8 +87,15 @@ export function createWireRegistry(): WireRegistry {
     portOfIfindex: (ifindex) => byIfindex.get(ifindex),
     portOfInner: (netnsId, ifindex) => byInner.get(innerKey(netnsId, ifindex)),
     seen: (port) => seenEnds.get(port.mark),
-    noteRedirectLost: (port) => void lostRedirects.add(port.mark),
-    takeRedirectLost: (port) => lostRedirects.delete(port.mark),
+    noteRedirectLost: (port, pref) => {
+      const lost = redirectsOf(port).filter((redirect) => pref === undefined || redirect.pref === pref);
+      if (lost.length > 0) lostRedirects.set(port.mark, [...(lostRedirects.get(port.mark) ?? []), ...lost]);
+    },
+    takeLostRedirects: (port) => {
+      const lost = lostRedirects.get(port.mark) ?? [];
+      lostRedirects.delete(port.mark);
+      return lost;
+    },
     noteRead: (read, state) => {
       for (const port of read.filter((wire) => wires.has(wire.id)).flatMap(hostPortsOf)) {
         const device = deviceOf(port, state);
@@ -99,5 +106,12 @@ export function createWireRegistry(): WireRegistry {
 }
 
 function claimsOf(port: HostPort): readonly string[] {
-  return [`host end ${port.device}`, `mark ${port.mark}`, ...(port.redirect ? [`action index ${port.redirect.index}`] : [])];
+  const { tunnel } = port;
+  const family = tunnel?.remote.includes(':') === true ? 'IPv6' : 'IPv4';
+  return [
+    `host end ${port.device}`,
+    `mark ${port.mark}`,
+    ...redirectsOf(port).map(({ index }) => `action index ${index}`),
+    ...(tunnel ? [`VNI ${tunnel.vni} at UDP port ${tunnel.udpPort} over ${family}`] : []),
+  ];
 }

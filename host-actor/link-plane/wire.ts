@@ -22,12 +22,18 @@ export type InnerEnd = {
 };
 
 /** The device on the host side of an inner end. `mark` is its alternative name: the exact proof that it is ours. */
-export type HostEnd = { readonly device: string; readonly mark: string; readonly carrier?: CarrierWish };
+export type HostEnd = {
+  readonly device: string;
+  readonly mark: string;
+  readonly carrier?: CarrierWish;
+  /** A second name that people know it by, given when it is free; proves nothing. */
+  readonly alias?: string;
+};
 
 /** Host end joined to its opposite by an ingress redirect; `actionIndex` is a number nobody else uses in the host's namespace. */
 export type JoinedEnd = { readonly inner: InnerEnd; readonly host: HostEnd; readonly actionIndex: number };
 
-/** `impairment` works on both directions; only joined wires can have one. */
+/** `impairment` of a joined wire works on both directions, of a leg on what comes out of the tunnel (and into it, when the far end is not ours). */
 type WireBase = { readonly id: string; readonly mtu: number; readonly impairment?: Impairment };
 
 /** Two inner ends, cross-connected: node to node, also within one node, or node to a bridge inside a node. */
@@ -53,10 +59,42 @@ export type MacvlanWire = WireBase & {
   readonly mark: string;
 };
 export type DummyWire = WireBase & { readonly kind: 'dummy'; readonly inner: InnerEnd; readonly mark: string };
-/** A tunnel leg to a place that we do not manage. */
-export type VxlanWire = WireBase & { readonly kind: 'vxlan'; readonly inner: InnerEnd; readonly host: HostEnd; readonly remote: string; readonly vni: number; readonly udpPort: number };
+/** Echo probe of a leg whose far end is ours. The two sides have different roles, so that what one reflects the other counts. */
+export type EchoPart = { readonly role: 'first' | 'second'; readonly reflectIndex: number; readonly countIndex: number };
 
-export type Wire = JoinedWire | BridgeWire | HostWire | MacvlanWire | DummyWire | VxlanWire;
+/** What a VXLAN device (RFC 7348) is told of its way through the underlay. */
+export type VxlanPath = {
+  /** 24 bit. */
+  readonly vni: number;
+  readonly udpPort: number;
+  readonly remote: string;
+  /** Address of this host that packets leave from; absent = by the route. */
+  readonly local?: string;
+  /** Device of this host that packets leave through; absent = by the route. */
+  readonly parent?: string;
+  readonly srcPort?: number;
+};
+
+/** The VXLAN device of a leg, on the host. `actionIndex` is that of its redirect to the port. */
+export type TunnelEnd = VxlanPath & {
+  readonly device: string;
+  readonly mark: string;
+  readonly actionIndex: number;
+  /** Only a leg whose other half is ours can be probed. */
+  readonly echo?: EchoPart;
+  /** The other half is somebody else's, who may answer from several addresses: learns where to send, and leaves the MTU to the kernel. */
+  readonly foreign?: boolean;
+  /** As of a host end. */
+  readonly alias?: string;
+};
+
+/** A port joined to a VXLAN device: the half of a link whose other half is on another host, or in a device that we do not manage. */
+export type VxlanWire = WireBase & { readonly kind: 'vxlan'; readonly inner: InnerEnd; readonly host: HostEnd; /** Of the redirect from port to tunnel. */ readonly actionIndex: number; readonly tunnel: TunnelEnd };
+/** The inner end itself is a VXLAN device, whose packets travel in the host's namespace; without `fixedMtu` the kernel fits the MTU to the underlay. */
+export type InnerVxlanWire = WireBase & { readonly kind: 'inner-vxlan'; readonly inner: InnerEnd; readonly path: VxlanPath; readonly mark: string; readonly fixedMtu: boolean };
+
+export type Wire = JoinedWire | BridgeWire | HostWire | MacvlanWire | DummyWire | VxlanWire | InnerVxlanWire;
+/** Of a vxlan wire `a` is the port and `b` its tunnel. */
 export type WireSide = 'a' | 'b';
 
 /** What was read of one end. `adminUp` and `carrier` are those of the host end; carrier means that the inner end is up too. */
@@ -71,7 +109,12 @@ export type EndState = {
   readonly adminUp: boolean;
   readonly carrier: boolean;
   readonly master?: string;
+  /** Of a VXLAN device. */
+  readonly tunnel?: TunnelRead;
 };
+
+/** What the kernel says of a VXLAN device; it says nothing about whether anything arrives. */
+export type TunnelRead = { readonly vni: number; readonly udpPort: number; readonly remote: string; readonly local: string };
 
 /** `joined`: everything that makes the wire is there. `up`: joined, and all host ends have carrier. */
 export type WireState = {
@@ -91,6 +134,9 @@ export type WireFaultKind =
   | 'bridge-missing'
   | 'wrong-master'
   | 'wrong-mtu'
+  | 'wrong-vni'
+  | 'wrong-udp-port'
+  | 'wrong-remote'
   | 'talks-ipv6'
   | 'redirect-missing'
   | 'redirect-dead'

@@ -5,7 +5,7 @@ import type { EngineNetwork } from './engine-network.ts';
 import type { HostShell } from './host-shell.ts';
 import { bridgeMark, ensureBridge, ensureForwarding, readBridge, removeBridge } from './mgmt-bridge.ts';
 import type { MgmtNet } from './mgmt-network-state.ts';
-import { bridgeWithoutEngine } from './mgmt-order.ts';
+import { ownBridgeName } from './mgmt-order.ts';
 
 export interface NetworkMakers { readonly shell: HostShell; readonly engine: Docker | undefined; readonly owner: string }
 export interface MadeNetwork { readonly net: MgmtNet; readonly engine: EngineNetwork | undefined }
@@ -13,10 +13,12 @@ export interface MadeNetwork { readonly net: MgmtNet; readonly engine: EngineNet
 /** Decides the bridge's name and who made it, for a network that the record does not know. */
 export async function nameBridge({ shell, engine, owner }: NetworkMakers, wanted: MgmtNet, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MgmtNet> {
   if (present && present.bridge === `br-${present.id.slice(0, 12)}`) return { ...wanted, bridge: present.bridge, engineId: present.id, bridgeMadeBy: 'engine' };
-  const name = present?.bridge ?? wanted.bridge;
-  if (name === '') return engine ? wanted : { ...wanted, bridge: bridgeWithoutEngine(owner, wanted.network), bridgeMadeBy: 'us' };
+  const given = present?.bridge ?? wanted.bridge;
+  const name = given || ownBridgeName(owner, wanted.network);
   const bridge = await readBridge(shell, name, signal);
   const others = bridge !== undefined && bridge.mark !== bridgeMark(owner, wanted.network);
+  // Somebody has the name that we would have chosen: the engine finds a free one.
+  if (given === '' && others && engine) return wanted;
   return { ...wanted, bridge: name, bridgeMadeBy: others ? 'others' : 'us', ...(present ? { engineId: present.id } : {}) };
 }
 

@@ -9,7 +9,7 @@ import type { MadeNetwork, NetworkMakers } from './make-network.ts';
 import { MgmtNetworkError } from './mgmt-network-error.ts';
 import { readMgmtState, withLab, withNetwork, withoutLab, writeMgmtState } from './mgmt-network-state.ts';
 import type { MgmtState } from './mgmt-network-state.ts';
-import { defaultTable, labOf, networkOf, sameSubnets } from './mgmt-order.ts';
+import { defaultTable, labOf, networkOf, ownBridgeName, sameSubnets } from './mgmt-order.ts';
 import type { MgmtOrder } from './mgmt-order.ts';
 import { applyNftTable, readEngineMark, readNftTable } from './nft-table.ts';
 import { portConflicts, readListeners } from './port-conflicts.ts';
@@ -44,6 +44,13 @@ export interface EnsuredNetwork {
   /** Addresses that containers attached by the engine hold in it: not to be leased. */
   readonly taken: readonly string[];
   readonly warnings: readonly string[];
+}
+
+/** What a network will be, known before it is made. */
+export interface ForeseenNetwork {
+  /** Somebody else's, so that the engine has to attach the nodes. */
+  readonly foreign: boolean;
+  readonly bridge: string;
 }
 
 export class MgmtNetworks {
@@ -87,6 +94,14 @@ export class MgmtNetworks {
         warnings,
       };
     });
+  }
+
+  /** Says what `ensure` will find or make, without a change and without waiting for one. */
+  async foresee(mgmt: MgmtOrder['mgmt']): Promise<ForeseenNetwork> {
+    const [state, present] = await Promise.all([readMgmtState(this.options.statePath), this.#readEngine(mgmt.network)]);
+    if (present !== undefined && present.owner !== this.options.owner) return { foreign: true, bridge: present.bridge };
+    const known = state.networks.find((net) => net.network === mgmt.network)?.bridge;
+    return { foreign: false, bridge: known || present?.bridge || mgmt.bridge || ownBridgeName(this.options.owner, mgmt.network) };
   }
 
   /**

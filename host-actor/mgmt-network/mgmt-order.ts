@@ -8,7 +8,7 @@ export interface MgmtOrder {
   readonly lab: string;
   readonly mgmt: {
     readonly network: string;
-    /** Empty or absent = the engine names it `br-<id>`. */
+    /** Empty or absent = ours to name. */
     readonly bridge?: string | undefined;
     readonly ipv4Subnet?: string | undefined;
     readonly ipv4Gateway?: string | undefined;
@@ -80,8 +80,8 @@ export function sameSubnets(a: MgmtNet, b: MgmtNet): boolean {
   return a.ipv4Subnet === b.ipv4Subnet && a.ipv6Subnet === b.ipv6Subnet && a.ipv4Gateway === b.ipv4Gateway && a.ipv6Gateway === b.ipv6Gateway;
 }
 
-/** Bridge name of a network that no engine names: `br-` and 12 hex digits, as an engine's would be. */
-export function bridgeWithoutEngine(owner: string, network: string): string {
+/** Bridge name of a network whose bridge the file does not name: `br-` and 12 hex digits, as an engine's would be, but known before. */
+export function ownBridgeName(owner: string, network: string): string {
   return `br-${createHash('sha256').update(`${owner}/${network}`).digest('hex').slice(0, 12)}`;
 }
 

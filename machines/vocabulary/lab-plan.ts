@@ -6,7 +6,7 @@ import { PublishedPort } from './lab-spec.ts';
 /** Resolved management network. Addresses with prefix length in nodes, without in gateways. */
 export const MgmtPlan = z.object({
   network: z.string(),
-  /** Empty = the engine names it; the folded state then holds the name that the host reported. */
+  /** Empty = the host names it; the folded state then holds the name that it reported. */
   bridge: z.string(),
   ipv4Subnet: z.string().optional(),
   ipv4Gateway: z.string().optional(),

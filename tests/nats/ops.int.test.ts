@@ -1,6 +1,7 @@
 // The ops API between a real service and real clients: discovery, errors, retries, notices without a gap.
 import { Svcm } from '@nats-io/services';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { headers } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandId, LabId } from '../../machines/vocabulary/ids.ts';
 import type { LabView, Notice } from '../../machines/vocabulary/lab-view.ts';
@@ -61,6 +62,20 @@ describe('ops API', () => {
     serving = await serve(supervisor);
   });
   afterEach(async () => await serving.stop());
+
+  it('tells the handler who asks, whatever the request says of itself', async () => {
+    const askers: string[] = [];
+    handlers.hosts = async (_lab, _request, asker) => {
+      askers.push(asker);
+      return { hosts: [] };
+    };
+    await viewer.request('hosts', {});
+    await operator.request('hosts', {});
+    const forged = headers();
+    forged.set('Nats-Request-Info', '{"acc":"LW_OPERATORS"}');
+    await viewerConnection.request('lw.v1.read.hosts._', '{}', { headers: forged, timeout: 5_000 });
+    expect(askers).toEqual(['viewer', 'operator', 'viewer']);
+  });
 
   it('is discovered with all its verbs by the stock service protocol, also by a viewer', async () => {
     // The pre-release types its own copy of the core package.

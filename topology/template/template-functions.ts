@@ -85,4 +85,6 @@ export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map<
   ['contains', ([part, value]) => (Array.isArray(value) ? value.some((item) => printed(item) === printed(part)) : printed(value).includes(printed(part)))],
   ['replace', ([from, to, value]) => printed(value).replaceAll(printed(from), printed(to))],
   ['ToJSON', ([value]) => JSON.stringify(value)],
+  // Each line but the first begins with the prefix.
+  ['ToJSONPretty', ([value, prefix, indent]) => JSON.stringify(value, undefined, printed(indent ?? '  ')).replaceAll('\n', `\n${printed(prefix ?? '')}`)],
 ]);

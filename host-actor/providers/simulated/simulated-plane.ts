@@ -51,6 +51,11 @@ export class SimulatedPlane implements LinkPlane {
 
   readonly readWires: LinkPlane['readWires'] = async () => new Map([...this.wires.values()].map((wire) => [wire.id, this.#state(wire)]));
   readonly readOrphans: LinkPlane['readOrphans'] = async () => [];
+  /** Far ends that do not answer, by wire. */
+  readonly silent = new Set<string>();
+  readonly probe: LinkPlane['probe'] = async (ids) =>
+    new Map(ids.map((id) => [id, this.wires.has(id) && !this.silent.has(id) ? { echo: 'ok' } : { echo: 'lost', reason: `no echo on ${id}` }]));
+  readonly readUnderlays: LinkPlane['readUnderlays'] = async (remotes) => new Map(remotes.map((remote) => [remote, { device: 'under', local: '192.0.2.1', mtu: 1500 }]));
   readonly forgetInner: LinkPlane['forgetInner'] = async () => {};
 
   readonly watch: LinkPlane['watch'] = async (listeners, signal) => {
@@ -72,7 +77,7 @@ export class SimulatedPlane implements LinkPlane {
   }
 
   #missingNamespace(wire: Wire): LinkPlaneError | undefined {
-    const missing = hostPortsOf(wire).flatMap(({ inner }) => (inner.netns !== 'host' && 'name' in inner.netns && !this.netns.has(inner.netns.name) ? [inner.netns.name] : []))[0];
+    const missing = hostPortsOf(wire).flatMap(({ inner }) => (inner !== undefined && inner.netns !== 'host' && 'name' in inner.netns && !this.netns.has(inner.netns.name) ? [inner.netns.name] : []))[0];
     return missing === undefined ? undefined : new LinkPlaneError('namespace-missing', `no namespace ${missing} (wire ${wire.id})`);
   }
 

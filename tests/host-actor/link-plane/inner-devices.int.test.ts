@@ -1,6 +1,6 @@
 // Links that are a device inside the node: macvlan, dummy, and a bridge port inside another node.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DummyWire, MacvlanWire } from '../../../host-actor/link-plane/wire.ts';
+import type { DummyWire, InnerVxlanWire, MacvlanWire } from '../../../host-actor/link-plane/wire.ts';
 import { innerEnd, joinedWire, openWorld, readLink, type NetnsWorld } from './netns-world.ts';
 
 let world: NetnsWorld;
@@ -73,11 +73,19 @@ describe('devices inside a node', () => {
     expect(await world.pings('r1', '10.0.0.2')).toBe(true);
   });
 
-  it('refuses what it cannot make yet by code', async () => {
+  it('makes the interface itself a VXLAN device whose packets travel on the host', async () => {
     await world.withNodes('r1');
-    const report = await world.plane.ensureWires([
-      { kind: 'vxlan', id: 'x', mtu: 1500, inner: innerEnd(world, 'r1', 'eth1'), host: { device: 'lw1.x', mark: 'lw.x' }, remote: '10.0.0.9', vni: 5, udpPort: 4789 },
-    ]);
-    expect([...report.outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'not-supported-yet', retryable: false } }]);
+    await world.host('ip link add under mtu 9100 type veth peer name far && ip link set dev under up && ip link set dev far up && ip address add 192.0.2.1/24 dev under');
+    const path = { vni: 100, udpPort: 14_788, remote: '192.0.2.22', parent: 'under' };
+    const wire: InnerVxlanWire = { kind: 'inner-vxlan', id: 'x', mtu: 9500, fixedMtu: false, inner: { ...innerEnd(world, 'r1', 'eth1'), mac: 'aa:c1:ab:00:00:09' }, path, mark: 'lw.x' };
+    expect([...(await world.plane.ensureWires([wire])).outcomes.values()]).toMatchObject([{ ok: true, changed: true, state: { up: true } }]);
+    expect([...(await world.plane.ensureWires([wire])).outcomes.values()]).toMatchObject([{ ok: true, changed: false }]);
+    const shown = await world.inNode('r1', 'ip -d link show eth1');
+    expect(shown).toMatch(/mtu 9050 .*state UNKNOWN/);
+    expect(shown).toMatch(/vxlan id 100 remote 192\.0\.2\.22 dev \S+ srcport 0 0 dstport 14788/);
+    expect(await world.host('ss -ulnH')).toContain(':14788');
+    expect([...(await world.plane.ensureWires([{ ...wire, id: 'y', inner: { ...wire.inner, interface: 'eth2' }, mark: 'lw.y', path: { ...path, vni: 101, parent: 'nosuch' } }])).outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'parent-missing' } }]);
+    await world.plane.removeWires(['x']);
+    expect(await world.inNode('r1', 'ip -o link')).not.toContain('eth1');
   });
 });

@@ -45,10 +45,10 @@ describe('devices and redirects', () => {
   });
 
   it('reads actions out of the list in which tc hides them', () => {
-    const stdout = '[{"total acts":1},{"actions":[{"kind":"mirred","to_dev":"*","index":7,"ref":1,"bind":1,"cookie":"6c77"}]},{"total acts":1},{"actions":[{"kind":"mirred","to_dev":"v2","index":8,"ref":2,"bind":0}]}]\n';
+    const stdout = '[{"total acts":1},{"actions":[{"kind":"mirred","to_dev":"*","index":7,"ref":1,"bind":1,"cookie":"6c77"}]},{"total acts":1},{"actions":[{"kind":"mirred","to_dev":"v2","index":8,"ref":2,"bind":0,"stats":{"bytes":60,"packets":2}}]}]\n';
     expect(parseActions(stdout)).toEqual([
-      { index: 7, toDevice: '*', cookie: '6c77', bound: 1 },
-      { index: 8, toDevice: 'v2', cookie: '', bound: 0 },
+      { index: 7, toDevice: '*', cookie: '6c77', bound: 1, packets: 0 },
+      { index: 8, toDevice: 'v2', cookie: '', bound: 0, packets: 2 },
     ]);
   });
 });
@@ -61,6 +61,10 @@ describe('monitor lines', () => {
     ['[nsid 12]7: eth1@if2: <NO-CARRIER,BROADCAST,UP> mtu 1400 qdisc noqueue state DOWN', { kind: 'link', netnsId: 12, deleted: false, dying: false, ifindex: 7, name: 'eth1', adminUp: true, carrier: false, mtu: 1400 }],
     ['[nsid 0]2: v1    inet 10.1.1.1/24 scope global eth1\\       valid_lft forever preferred_lft forever', { kind: 'address', ifindex: 2, netnsId: 0 }],
     ['[nsid 0]Deleted 2: if2    inet6 fe80::1/64 scope link tentative \\       valid_lft', { kind: 'address', ifindex: 2, netnsId: 0 }],
+    [
+      '3: x1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UNKNOWN group default \\    link/ether 56:23:6d:48:c4:f2 brd ff:ff:ff:ff:ff:ff promiscuity 0  allmulti 0 minmtu 68 maxmtu 65535 \\    vxlan id 1001 remote 10.200.0.7 local 10.200.0.1 srcport 0 0 dstport 4789 nolearning ttl auto ageing 300',
+      { kind: 'link', deleted: false, dying: false, ifindex: 3, name: 'x1', adminUp: true, carrier: true, mtu: 1500, tunnel: { vni: 1001, udpPort: 4789, remote: '10.200.0.7', local: '10.200.0.1' } },
+    ],
     ['[nsid unknown]2: v1@if2: <UP> mtu 1500', undefined],
     ['nsid 3 (iproute2 netns name: n1)', undefined],
     ['', undefined],
@@ -69,7 +73,8 @@ describe('monitor lines', () => {
   });
 
   it('sees a filter and a clsact go, not a chain', () => {
-    expect(parseTcMonitorLine('deleted filter dev v1 ingress protocol all pref 10 u32 chain 0 ')).toEqual({ kind: 'filter-deleted', device: 'v1' });
+    expect(parseTcMonitorLine('deleted filter dev v1 ingress protocol all pref 10 u32 chain 0 ')).toEqual({ kind: 'filter-deleted', device: 'v1', pref: 10 });
+    expect(parseTcMonitorLine('deleted filter dev x1 ingress protocol [34998] pref 3 u32 chain 0 ')).toEqual({ kind: 'filter-deleted', device: 'x1', pref: 3 });
     expect(parseTcMonitorLine('deleted qdisc clsact ffff: dev v1 parent ffff:fff1 refcnt 0 ')).toEqual({ kind: 'clsact-deleted', device: 'v1' });
     expect(parseTcMonitorLine('deleted chain dev v1 parent ffff: chain 0 ')).toBeUndefined();
     expect(parseTcMonitorLine('added filter dev v1 ingress protocol all pref 10 u32 chain 0')).toBeUndefined();

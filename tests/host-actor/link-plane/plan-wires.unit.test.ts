@@ -19,7 +19,7 @@ const wire: JoinedWire = {
 const device = (name: string, mark: string, netnsId: number, more: Partial<DeviceRead> = {}): DeviceRead => ({
   ifindex: netnsId + 10, name, altnames: [mark], kind: 'veth', mtu: 9500, adminUp: true, carrier: true, group: 'default', netnsId, peerIfindex: 2, addrGenMode: 'none', isolated: false, qdisc: 'noqueue', ...more,
 });
-const redirect = (index: number, mark: string, toDevice: string, more: Partial<RedirectRead> = {}): RedirectRead => ({ index, toDevice, cookie: redirectCookie(mark), bound: 1, ...more });
+const redirect = (index: number, mark: string, toDevice: string, more: Partial<RedirectRead> = {}): RedirectRead => ({ index, toDevice, cookie: redirectCookie(mark), bound: 1, packets: 0, ...more });
 const names = new Map([[1, new Set(['n1'])], [2, new Set(['n2'])]]);
 const d1 = device('v1', 'lw.lab.r1.eth1', 1);
 const d2 = device('v2', 'lw.lab.r2.eth1', 2);

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WireDrift } from '../../../host-actor/link-plane/find-drift.ts';
-import { hostPortsOf } from '../../../host-actor/link-plane/host-ports.ts';
+import { hostPortsOf, isVethPort } from '../../../host-actor/link-plane/host-ports.ts';
 import { readAll } from '../../../host-actor/link-plane/read-kernel-state.ts';
 import { removeDevices } from '../../../host-actor/link-plane/remove-devices.ts';
 import { addPortLine, markLine } from '../../../host-actor/link-plane/render-lines.ts';
@@ -110,7 +110,7 @@ describe('traps', () => {
   it('wires cut off in the middle of their making are completed by the next order', async () => {
     await world.withNodes('r1', 'r2');
     const wires = Array.from({ length: 40 }, (_, index) => joinedWire(world, index + 1, `r1:eth${index + 1}`, `r2:eth${index + 1}`));
-    const lines = wires.flatMap(hostPortsOf).flatMap((port) => [addPortLine(port), markLine(port.device, port.mark)]);
+    const lines = wires.flatMap(hostPortsOf).filter(isVethPort).flatMap((port) => [addPortLine(port), markLine(port.device, port.mark)]);
     for (const cut of [1, 2, 3, 33, 80]) {
       await runBatch(toolRunnerIn(world.hostNetns), 'ip', lines.slice(0, cut).map((text) => ({ text, owner: '' })));
       const { outcomes } = await world.restartedPlane().ensureWires(wires);

@@ -40,12 +40,13 @@ afterEach(async () => {
 });
 
 describe('engine network', () => {
-  it('bears the usual options and our mark, on a bridge named after its id', async () => {
+  it('bears the usual options and our mark, on a bridge whose name is known before', async () => {
     const made = await networks.ensure(wanted('a'));
     const again = await networks.ensure(wanted('a'));
     const detail = await docker.getNetwork('tmgmt-net').inspect();
     expect(again).toEqual(made);
-    expect(made).toMatchObject({ foreign: false, engineId: detail.Id, bridge: `br-${detail.Id.slice(0, 12)}`, taken: [] });
+    expect(made).toMatchObject({ foreign: false, engineId: detail.Id, bridge: detail.Options['com.docker.network.bridge.name'], taken: [] });
+    expect(await networks.foresee(order('a').mgmt)).toEqual({ foreign: false, bridge: made.bridge });
     expect(detail).toMatchObject({
       Driver: 'bridge',
       EnableIPv6: true,
@@ -57,6 +58,19 @@ describe('engine network', () => {
       ] },
     });
     expect(await networks.check()).toEqual([]);
+  });
+
+  it('D05: leaves the name that we would choose to somebody else who has it', async () => {
+    const { bridge } = await networks.foresee(wanted('a').mgmt);
+    await execa('ip', ['link', 'add', 'name', bridge, 'type', 'bridge']);
+    try {
+      const made = await networks.ensure(wanted('a'));
+      expect(made.bridge).toBe(`br-${made.engineId?.slice(0, 12)}`);
+      await networks.remove('a', { keep: false });
+      expect((await execa('ip', ['-d', 'link', 'show', 'dev', bridge])).stdout).not.toContain('labwright');
+    } finally {
+      await execa('ip', ['link', 'del', 'dev', bridge]);
+    }
   });
 
   it('takes the bridge name of the file', async () => {
@@ -97,7 +111,7 @@ describe('engine network', () => {
     const made = await networks.ensure(wanted('a'));
     await docker.getNetwork('tmgmt-net').remove();
     const drifts = await networks.repair();
-    expect(drifts.map((drift) => drift.what)).toEqual(['bridge-removed', 'docker-network-removed']);
+    expect(drifts.map((drift) => drift.what)).toEqual(['docker-network-removed']);
     expect((await networks.ensure(wanted('a'))).bridge).toBe(made.bridge);
     expect(await networks.check()).toEqual([]);
   });

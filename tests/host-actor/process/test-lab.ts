@@ -19,6 +19,8 @@ export interface TestLabOptions {
   readonly nodes: readonly string[];
   readonly spec?: Partial<NodeSpec>;
   readonly labDir?: string;
+  /** Empty = the host names it. */
+  readonly bridge?: string;
 }
 
 /** Renders orders; each call of an order function takes the next effect id. */
@@ -33,7 +35,7 @@ export class TestLab {
     this.lab = LabId.parse(options.name);
     const n = options.number;
     this.mgmt = {
-      network: `${options.name}-net`, bridge: `tha-br${n}`, ipv4Subnet: `10.213.${n}.0/24`, ipv4Gateway: `10.213.${n}.1`,
+      network: `${options.name}-net`, bridge: options.bridge ?? `tha-br${n}`, ipv4Subnet: `10.213.${n}.0/24`, ipv4Gateway: `10.213.${n}.1`,
       mtu: 1500, externalAccess: true, isolated: false,
     };
   }
