@@ -1,6 +1,4 @@
 // Hosts that the supervisor knows: their lives from their signs of life, what people wish for them from a bucket that all supervisors share.
-import { Kvm } from '@nats-io/kv';
-import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -9,10 +7,11 @@ import { hostStateOf } from '../machines/host/host-machine.ts';
 import type { HostContext, HostEvent, HostLife, HostWish } from '../machines/host/host-machine.ts';
 import type { Plain } from '../machines/evolve/run-machine.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
-import { EpochMs, HostId } from '../machines/vocabulary/ids.ts';
+import { HostId } from '../machines/vocabulary/ids.ts';
 import type { PlanHost } from '../machines/plan/plan-lab.ts';
-import { ensureHostConsumer, HOST_BUCKET, removeHostConsumer } from '../nats/streams.ts';
-import { beatSubject, fromSubjectToken, lastTokenName, subjectToken } from '../nats/subjects.ts';
+import { openHostWishes } from '../nats/host-wishes.ts';
+import { ensureHostConsumer, removeHostConsumer } from '../nats/streams.ts';
+import { beatSubject, lastTokenName } from '../nats/subjects.ts';
 
 /** Silence in milliseconds after which a host is suspect, and after which it is lost. It beats every two seconds. */
 export type Patience = { readonly suspectMs: number; readonly lostMs: number };
@@ -21,8 +20,6 @@ const LOOK_EVERY_MS = 500;
 
 export const Beat = z.looseObject({ version: z.string().optional(), bootId: z.string().optional(), ...HostFacts.shape });
 type Beat = z.infer<typeof Beat>;
-
-const Kept = z.object({ v: z.literal(1), wish: z.enum(['open', 'cordoned', 'draining']), firstSeenAt: EpochMs });
 
 export type KnownHost = { readonly id: HostId; readonly state: PlanHost['state']; readonly firstSeenAt: number; readonly lastSeenAt: number; readonly beat: Beat };
 
@@ -49,7 +46,7 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
   const known = new Map<HostId, Known>();
   const waiting = new Set<() => void>();
   const consumers = new Map<HostId, Promise<void>>();
-  const kv = await new Kvm(nc).open(HOST_BUCKET);
+  const wishes = await openHostWishes(nc);
 
   const expect = (host: HostId): Promise<void> => {
     const made = consumers.get(host) ?? ensureHostConsumer(nc, host).catch((error: unknown) => {
@@ -60,8 +57,8 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
     meet(host);
     return made;
   };
-  const meet = (host: HostId, firstSeenAt = now()): Known => {
-    const record = known.get(host) ?? { machine: hostStepper.initial(), firstSeenAt, lastSeenAt: now(), beat: {} };
+  const meet = (host: HostId): Known => {
+    const record = known.get(host) ?? { machine: hostStepper.initial(), firstSeenAt: now(), lastSeenAt: now(), beat: {} };
     known.set(host, record);
     return record;
   };
@@ -79,7 +76,7 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
     await expect(host);
     Object.assign(meet(host), { lastSeenAt: now(), beat: parsed.data });
     send(host, { type: 'beat' });
-    if (isNew) await keep(kv, host, (before) => before ?? { v: 1, wish: 'open', firstSeenAt: now() });
+    if (isNew) await wishes.change(host, (before) => before ?? { v: 1, wish: 'open', firstSeenAt: now() });
     for (const wake of waiting) wake();
   };
   nc.subscribe(beatSubject(), {
@@ -94,18 +91,15 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
       else if (silentMs >= patience.suspectMs) send(host, { type: 'overdue' });
     }
   }, LOOK_EVERY_MS);
-  const watched = await kv.watch();
-  const watching = (async () => {
-    for await (const entry of watched) {
-      const host = HostId.parse(fromSubjectToken(entry.key));
-      const kept = entry.operation === 'PUT' ? Kept.safeParse(entry.json()) : undefined;
-      if (entry.operation !== 'PUT') known.delete(host);
-      else if (kept?.success) {
-        meet(host, kept.data.firstSeenAt).firstSeenAt = kept.data.firstSeenAt;
-        send(host, { type: 'wish', wish: kept.data.wish });
-      }
+  const following = await wishes.follow((host, kept) => {
+    if (kept === null) {
+      known.delete(host);
+      return;
     }
-  })().catch((error: unknown) => logger.error({ err: error }, 'wishes for hosts are not heard any more'));
+    meet(host).firstSeenAt = kept.firstSeenAt;
+    send(host, { type: 'wish', wish: kept.wish });
+  });
+  following.done.catch((error: unknown) => logger.error({ err: error }, 'wishes for hosts are not heard any more'));
 
   const stateOf = ({ machine }: Known): PlanHost['state'] => hostStateOf(machine.value as HostLife, machine.context);
   const sorted = () => [...known].toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -114,11 +108,11 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
     facts: () => sorted().map(([id, record]) => ({ id, state: stateOf(record), ...HostFacts.parse(record.beat) })),
     expect,
     async wish(host, wish) {
-      await keep(kv, host, (before) => ({ v: 1, firstSeenAt: before?.firstSeenAt ?? now(), wish }));
+      await wishes.change(host, (before) => ({ v: 1, firstSeenAt: before?.firstSeenAt ?? now(), wish }));
       send(host, { type: 'wish', wish });
     },
     async forget(host) {
-      await kv.purge(subjectToken(host));
+      await wishes.forget(host);
       await removeHostConsumer(nc, host);
       consumers.delete(host);
       known.delete(host);
@@ -140,26 +134,7 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
     },
     stop() {
       clearInterval(looking);
-      watched.stop();
-      void watching;
+      following.stop();
     },
   };
-}
-
-/** Changes what is kept of a host; another supervisor's change between reading and writing is read again. */
-async function keep(kv: KV, host: HostId, change: (before: z.infer<typeof Kept> | undefined) => z.infer<typeof Kept>): Promise<void> {
-  const key = subjectToken(host);
-  for (;;) {
-    const entry = await kv.get(key);
-    const before = entry?.operation === 'PUT' ? Kept.parse(entry.json()) : undefined;
-    const after = change(before);
-    if (JSON.stringify(before) === JSON.stringify(after)) return;
-    try {
-      if (entry) await kv.update(key, JSON.stringify(after), entry.revision);
-      else await kv.create(key, JSON.stringify(after));
-      return;
-    } catch (error) {
-      if ((await kv.get(key))?.revision === entry?.revision) throw error;
-    }
-  }
 }

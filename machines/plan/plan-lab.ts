@@ -188,7 +188,7 @@ function planGateways(state: LabState, spec: LabSpec, facts: Facts, hosts: reado
   return hosts.filter((host) => host !== holder).toSorted().map((host) => ({ host, ipv4: known[host]?.ipv4Gateway, ipv6: known[host]?.ipv6Gateway }));
 }
 
-type SpanInput = { spec: LabSpec; facts: Facts; labNumber: number; hosts: readonly HostId[]; own: MgmtSpan | undefined; addressOf(host: HostId): MgmtAddresses | undefined; across: Across };
+type SpanInput = { spec: LabSpec; facts: Facts; labNumber: number; hosts: readonly HostId[]; own: MgmtSpan | undefined; addressOf: (host: HostId) => MgmtAddresses | undefined; across: Across };
 
 /** The management network over hosts, in agreement with what other labs of the same network hold of it. */
 function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: SpanInput): MgmtSpan | undefined {

@@ -37,7 +37,7 @@ describe.each(Object.entries(derivedDocs()))('docs/%s', (name, text) => {
 
 describe('error codes of the ops API', () => {
   it('are those that the supervisor answers with', () => {
-    const refusals = found(textOf(['machines/decide', 'machines/plan']), /\breject\('([a-z-]+)'/g);
+    const refusals = found(textOf(['machines/decide', 'machines/plan']), /(?:\breject\(|\bcode: )'([a-z-]+)'/g);
     // A failed effect is told in the log, not answered.
     const failures = found(textOf(['supervisor', 'nats/ops-services.ts']).replaceAll(/^.*'effect\.failed'.*$/gm, ''), /(?:new OpsError\(|code: |code = )'([a-z-]+)'/g);
     expect(SERVICE_CODES.map((one) => one.code).toSorted()).toEqual([...new Set([...refusals, ...failures])].toSorted());

@@ -18,7 +18,7 @@ const deploy = (spec = SPEC) => ({ type: 'lab.deploy', spec, takeOver: false, re
 let sim: SimulatedLab;
 beforeEach(() => {
   sim = new SimulatedLab();
-  expect(sim.command(deploy(), { hosts: HOSTS })).toEqual([]);
+  sim.command(deploy(), { hosts: HOSTS });
 });
 
 const linkOrders = (on: string) => sim.orders.flatMap((order) => (order.type === 'link.ensure' && order.host === on ? [order] : []));
