@@ -1,5 +1,6 @@
 // Resume of a supervisor against the length of the log: time until the first command is answered. Run: node bench/resume.ts [labs] [events]
-import { STATE_VERSION } from '../machines/evolve/lab-state.ts';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import { admit } from '../machines/decide/admit.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
@@ -9,7 +10,9 @@ import { openEventLog } from '../nats/event-log.ts';
 import { createOpsClient } from '../nats/ops-client.ts';
 import { openSnapshots } from '../nats/snapshots.ts';
 import { ensureStreams } from '../nats/streams.ts';
+import { SAVED_VERSION, toSaved } from '../supervisor/saved-state.ts';
 import { aLab, aLink, aNode, command, host, lab } from '../tests/support/lab-builders.ts';
+import { eventually } from '../tests/support/eventually.ts';
 import { startNats } from '../tests/support/nats-server.ts';
 import { startSimulatedHost } from '../tests/support/simulated-host.ts';
 import { SimulatedLab } from '../tests/support/simulated-lab.ts';
@@ -26,7 +29,7 @@ const tailOf = (index: number): number => (index % 20 === 0 ? TAIL_ENTRIES : 0);
 const H1 = host('h1');
 
 function rename(entry: LogEntry, name: string): LogEntry {
-  return JSON.parse(JSON.stringify(entry).replaceAll('"t"', JSON.stringify(name)).replaceAll('clab-t-', `clab-${name}-`)) as LogEntry;
+  return JSON.parse(JSON.stringify(entry).replaceAll('"t"', JSON.stringify(name)).replaceAll('"t/', `"${name}/`).replaceAll('clab-t-', `clab-${name}-`)) as LogEntry;
 }
 
 function template(): { entries: LogEntry[]; state: LabState } {
@@ -38,20 +41,25 @@ function template(): { entries: LogEntry[]; state: LabState } {
   let { state } = sim;
   const entries = [...sim.entries];
   const ids = Object.keys(state.links) as LinkId[];
-  for (let made = entries.length; made < events / labs; made += EVENTS_AN_ENTRY) {
-    const seen = Array.from({ length: EVENTS_AN_ENTRY }, (_unused, n) => ({
-      host: H1, observation: { type: 'link.carrier' as const, link: ids[n % ids.length] as LinkId, at: made, carrier: { a: Math.floor(n / ids.length) % 2 === 1, b: true } },
-    }));
+  let made = entries.reduce((sum, entry) => sum + entry.events.length, 0);
+  for (let flap = 0; made < events / labs; flap += EVENTS_AN_ENTRY) {
+    const seen = Array.from({ length: Math.min(EVENTS_AN_ENTRY, events / labs - made) }, (_unused, n) => {
+      const round = Math.floor((flap + n) / ids.length);
+      return { host: H1, observation: { type: 'link.carrier' as const, link: ids[(flap + n) % ids.length] as LinkId, at: made, carrier: { a: round % 2 === 1, b: true } } };
+    });
     const admission = admit(state, seen, made);
     if (!admission) break;
     entries.push(admission.entry);
     state = admission.evolution.state;
+    made += admission.entry.events.length;
   }
   return { entries, state };
 }
 
 const nats = await startNats({ roles: [{ role: 'host', hostId: H1 }] });
 try {
+  // As the controller starts it; the supervisor that is going to die left its compiled code there.
+  process.env['NODE_COMPILE_CACHE'] = join(nats.folder, 'code');
   const nc = await nats.connect({ role: 'supervisor' });
   await ensureStreams(nc);
   const log = await openEventLog(nc, LogEntry);
@@ -71,13 +79,16 @@ try {
       for (const event of mine.events) if (event.type === 'LabDeployRequested') Object.assign(event.plan, { labNumber: index + 1 });
       seq = await log.append({ labId: lab(name), expectedSeq: seq, entryId: `${n}`, entry: mine });
       state = evolve(state, mine).state;
-      if (n === entries.length - 1 - tailOf(index)) await snapshots.save(lab(name), { version: STATE_VERSION, seq, state });
+      if (n === entries.length - 1 - tailOf(index)) await snapshots.save(lab(name), { version: SAVED_VERSION, seq, state: toSaved(state) });
     }
   }));
   process.stdout.write(`seeded ${labs} labs, ${labs * perLab} events, ${labs * entries.length} entries in ${((performance.now() - began) / 1000).toFixed(1)} s\n`);
   const ops = createOpsClient(await nats.connect({ role: 'operator' }));
   const simulated = startSimulatedHost(await nats.connect({ role: 'host', hostId: H1 }), H1);
   const rows: string[][] = [];
+  const first = await startSupervisorProcess(nats);
+  await eventually(() => readdir(join(nats.folder, 'code'), { recursive: true }).then((names) => names.length > 100, () => false), { timeoutMs: 60_000, what: 'compiled code' });
+  await first.kill();
   for (const way of ['snapshots + tail', 'snapshots + tail (again)', 'log alone'] as const) {
     if (way === 'log alone') for (let index = 0; index < labs; index += 1) await snapshots.remove(lab(`lab${index}`));
     const start = performance.now();

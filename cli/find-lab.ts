@@ -7,7 +7,8 @@ import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Session, StartWhen } from './open-client.ts';
-import { findTopology, readTopology } from './read-topology.ts';
+import { readTopology } from './read-topology.ts';
+import { findTopology } from './topology-source/find-topology.ts';
 
 /** Opens a session and hands the lab that is meant to `work`. What is wrong with the options is said before a controller is started. */
 export async function withLab(context: Context, options: { start: StartWhen }, work: (session: Session, lab: LabId) => Promise<ExitCode>): Promise<ExitCode> {

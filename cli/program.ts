@@ -5,7 +5,7 @@ import type { CommandSpec, Dispatch } from './command-spec.ts';
 
 /** Options that may stand before or after the verb. */
 export const GLOBAL_OPTIONS: readonly (readonly [flags: string, text: string, env?: string])[] = [
-  ['-t, --topo <path>', 'lab file, folder with one lab file in it, - for standard input, or a URL', 'CLAB_TOPO'],
+  ['-t, --topo <path>', 'lab file, folder with one lab file in it, - for standard input, http(s) URL, or git repository (URL, or owner/name of GitHub)', 'CLAB_TOPO'],
   ['--vars <file>', 'values for the templates of the lab file (YAML or JSON); may be given several times, later ones win', 'CLAB_VARS'],
   ['--name <lab>', 'name of the lab; takes the place of the one in the file', 'CLAB_NAME'],
   ['--timeout <duration>', 'how long to wait, e.g. 90s or 10m', 'CLAB_TIMEOUT'],

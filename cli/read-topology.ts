@@ -1,9 +1,7 @@
 // Finds the lab file that a command means, reads it with all it refers to, and says all that is wrong with it.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { dirname, resolve } from 'node:path';
-import { buffer as readAll } from 'node:stream/consumers';
 import { parse } from 'yaml';
 import type { NodeId } from '../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
@@ -12,9 +10,11 @@ import { readLab } from '../topology/read-lab.ts';
 import type { ReadLabInput } from '../topology/read-lab.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
+import { findTopology } from './topology-source/find-topology.ts';
+import type { TopologySource } from './topology-source/find-topology.ts';
 
 export type TopologyOptions = {
-  /** FILE, FOLDER with one topology in it, `-` for standard input, or an http(s) URL; absent = the one in the working folder. */
+  /** FILE, FOLDER with one topology in it, `-` for standard input, an http(s) URL, or a git repository; absent = the one in the working folder. */
   readonly topo?: string | undefined;
   readonly name?: string | undefined;
   /** Files with values for templates; later ones win, key by key. */
@@ -25,8 +25,6 @@ export type TopologyOptions = {
   /** Where warnings go; `hidden` for commands that only need the lab's name. */
   readonly warnings?: 'shown' | 'hidden';
 };
-
-const PATTERNS = ['.clab.yml', '.clab.yaml'];
 
 /** `text` as it was read, byte for byte; `path` is absent for standard input and URLs. */
 export type ReadTopology = {
@@ -39,7 +37,7 @@ export type ReadTopology = {
 
 /** The resolved lab; warnings go to the log. @throws {CliError} usage: no file, several files, or a file with faults. */
 export async function readTopology(options: TopologyOptions, terminal: Terminal): Promise<ReadTopology> {
-  const { input, file, bytes } = await readInput(options);
+  const { input, file, bytes } = await readInput({ ...options, onProgress: (text) => terminal.log('INFO', text) });
   const result = readLab(input);
   const level = options.warnings === 'hidden' ? 'DEBU' : 'WARN';
   for (const warning of result.warnings) terminal.log(level, renderIssue(warning, file));
@@ -53,13 +51,15 @@ export async function readTopology(options: TopologyOptions, terminal: Terminal)
 }
 
 export type InputOptions = Omit<TopologyOptions, 'warnings'> & {
+  /** Told of what takes long: a repository that is cloned. */
+  readonly onProgress?: ((text: string) => void) | undefined;
   /** Takes the place of the file: a text that is known already. */
   readonly text?: { readonly text: string; readonly path: string | undefined; readonly folder: string };
 };
 
 /** The lab file and all that it needs to be read; `file` is its name for messages. @throws {CliError} usage. */
 export async function readInput(options: InputOptions): Promise<{ input: ReadLabInput; file: string; bytes: Uint8Array }> {
-  const source = options.text === undefined ? await findTopology(options.topo) : textSource(options.text);
+  const source = options.text === undefined ? await findTopology(options.topo, options.onProgress) : textSource(options.text);
   const bytes = await source.read();
   const input: ReadLabInput = {
     text: new TextDecoder().decode(bytes),
@@ -75,7 +75,7 @@ export async function readInput(options: InputOptions): Promise<{ input: ReadLab
   return { input, file: source.path ?? options.topo ?? 'lab file', bytes };
 }
 
-const textSource = ({ text, path, folder }: NonNullable<InputOptions['text']>): Source => ({ ...(path === undefined ? {} : { path }), folder, read: async () => await Promise.resolve(new TextEncoder().encode(text)) });
+const textSource = ({ text, path, folder }: NonNullable<InputOptions['text']>): TopologySource => ({ ...(path === undefined ? {} : { path }), folder, read: async () => await Promise.resolve(new TextEncoder().encode(text)) });
 
 const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? '' : 's'}`;
 
@@ -85,27 +85,6 @@ function readTextFile(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-type Source = { path?: string; folder: string; read(): Promise<Uint8Array> };
-
-/** Where the lab file is. @throws {CliError} usage. */
-export async function findTopology(topo: string | undefined): Promise<Source> {
-  if (topo === '-') return { folder: process.cwd(), read: async () => await readAll(process.stdin) };
-  if (topo !== undefined && /^https?:\/\//.test(topo)) return { folder: process.cwd(), read: async () => await download(topo) };
-  const path = resolve(topo ?? '.');
-  const found = await stat(path).catch(() => null);
-  if (!found) throw new CliError(EXIT.usage, 'topology-not-found', `there is no ${path}: give the lab file or its folder with -t`);
-  const file = found.isDirectory() ? await topologyIn(path) : path;
-  return { path: file, folder: dirname(file), read: async () => await readFile(file) };
-}
-
-async function topologyIn(folder: string): Promise<string> {
-  const files = (await readdir(folder)).filter((file) => PATTERNS.some((pattern) => file.endsWith(pattern))).toSorted();
-  const [only, second] = files;
-  if (only === undefined) throw new CliError(EXIT.usage, 'topology-not-found', `No topology files matching the pattern *.clab.yml or *.clab.yaml found. (in ${folder}; give one with -t)`);
-  if (second !== undefined) throw new CliError(EXIT.usage, 'topology-ambiguous', `more than one topology file in ${folder}: ${files.join(', ')}. Choose one with -t`);
-  return resolve(folder, only);
 }
 
 /** @throws {CliError} usage: a file cannot be read. */
@@ -125,12 +104,4 @@ async function implicitVars(path: string | undefined): Promise<unknown> {
     if (text !== null) return parse(text);
   }
   return undefined;
-}
-
-async function download(url: string): Promise<Uint8Array> {
-  const reply = await fetch(url).catch((cause: unknown) => {
-    throw new CliError(EXIT.usage, 'topology-not-found', `${url} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  });
-  if (!reply.ok) throw new CliError(EXIT.usage, 'topology-not-found', `${url} cannot be read: HTTP ${reply.status}`);
-  return new Uint8Array(await reply.arrayBuffer());
 }

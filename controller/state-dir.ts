@@ -25,6 +25,8 @@ export type StateDir = {
   readonly natsStoreLock: string;
   readonly supervisorDir: string;
   readonly hostActorDir: string;
+  /** Made by Node; may be removed at any time. */
+  readonly compiledCode: string;
 };
 
 /** The state directory of this user: LABWRIGHT_HOME, else /var/lib/labwright for root, else XDG. Absolute. */
@@ -55,6 +57,7 @@ export const stateDir = (home: string): StateDir => ({
   natsStoreLock: join(home, 'nats', 'store.lock'),
   supervisorDir: join(home, 'supervisor'),
   hostActorDir: join(home, 'host-actor'),
+  compiledCode: join(home, 'compiled-code'),
 });
 
 /** Record of one process: pid, start time, restarts, last failure. */

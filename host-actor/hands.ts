@@ -20,6 +20,8 @@ export interface MgmtHands {
   ensure(order: NetworkEnsureOrder, devices: ReadonlyMap<NodeId, string>): Promise<EnsuredNetwork>;
   /** What the network will be; asked before it is made. */
   foresee(order: NetworkEnsureOrder): Promise<ForeseenNetwork>;
+  /** Addresses in the network of that name that are other people's. */
+  foreignAddresses(network: string): Promise<readonly string[]>;
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
   /** Puts back what drifted and says what it was. */
   repair(): Promise<readonly Drift[]>;

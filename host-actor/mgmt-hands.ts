@@ -24,6 +24,7 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   return {
     foresee: (order) => networks.foresee(order.mgmt),
     ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
+    foreignAddresses: (network) => networks.foreignAddresses(network),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),
     watch: ({ signal, whenCalm, onDrift, onError }) => {

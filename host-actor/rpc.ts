@@ -12,6 +12,8 @@ import type { LastingNodeOrder } from './wanted.ts';
 const aboutNode = { lab: LabId, node: NodeId };
 const ExecQuestion = z.object({ ...aboutNode, argv: z.union([z.string().min(1), z.array(z.string()).min(1)]), timeoutMs: z.number().int().positive().default(60_000) });
 const LogsQuestion = z.object({ ...aboutNode, lines: z.number().int().positive().max(10_000).default(100) });
+/** Which management addresses are other people's. */
+const AddressesQuestion = z.object({ network: z.string().min(1) });
 const InspectQuestion = z.object({ lab: LabId });
 
 /** Reply subjects of the supervisor: `_R_` from its account, an inbox on a server without accounts; the server does not check where an answer is sent to. */
@@ -25,6 +27,7 @@ const ANSWERERS: Readonly<Record<string, Answerer>> = {
   exec: answerExec,
   logs: answerLogs,
   inspect: answerInspect,
+  addresses: async (context, question) => ({ addresses: await context.hands.network.foreignAddresses(parseQuestion(AddressesQuestion, question).network) }),
   fingerprint: (context) => context.fingerprint(),
 };
 

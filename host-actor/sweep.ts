@@ -62,7 +62,9 @@ async function makeSureOfWires(context: SweepContext): Promise<void> {
 
 /** Compares the engine's list with the last orders; looks closer only where they differ. */
 export async function sweepNodes(context: SweepContext): Promise<void> {
-  const owned = await context.hands.provider.listOwned({ hostId: context.hands.host });
+  const { provider, host } = context.hands;
+  // What the engine can do is read here, so that no deploy waits for it.
+  const [owned] = await Promise.all([provider.listOwned({ hostId: host }), provider.engineInfo()]);
   const byNode = new Map(owned.map((node) => [nodeKey(node.labId, node.nodeId), node]));
   const suspects = context.wanted.nodes().filter((order) => order.node.runtime === 'container' && isKept(order) && isSuspect(context, order, byNode.get(nodeKey(order.lab, order.node.id))));
   await Promise.all(suspects.map((order) => context.nodes.check(order.lab, order.node.id)));

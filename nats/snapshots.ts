@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import type { KvEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
@@ -11,12 +11,16 @@ import { LabId as LabIdSchema } from '../machines/vocabulary/ids.ts';
 import { openBlobStore } from './blob-store.ts';
 import { bodyText } from './ops-body.ts';
 import { serverFeatures } from './connect.ts';
+import { readStream } from './read-stream.ts';
 import { SNAPSHOT_BUCKET } from './streams.ts';
 import { fromSubjectToken, subjectToken } from './subjects.ts';
 
 const pack = promisify(gzip);
 /** Room that subject and headers take out of a message. */
 const ENVELOPE_BYTES = 4 * 1024;
+/** Where the bucket keeps its values; a value without this header stands, one with it tells of its removal. */
+const KEYS = `$KV.${SNAPSHOT_BUCKET}.`;
+const REMOVAL_HEADER = 'KV-Operation';
 const Reference = z.object({ blob: z.string().length(64) });
 
 export interface SnapshotStore<T> {
@@ -39,9 +43,9 @@ export async function openSnapshots<T>(nc: NatsConnection, schema: z.ZodType<T>)
     else blobOf.set(lab, blob);
     if (previous !== undefined && previous !== blob) await blobs.remove(previous);
   };
-  const read = async (lab: LabId, entry: KvEntry): Promise<T | null> => {
+  const read = async (lab: LabId, bytes: Uint8Array): Promise<T | null> => {
     try {
-      const direct: unknown = JSON.parse(bodyText(entry.value));
+      const direct: unknown = JSON.parse(bodyText(bytes));
       const reference = Reference.safeParse(direct);
       if (reference.success) blobOf.set(lab, reference.data.blob);
       const value: unknown = reference.success ? JSON.parse(bodyText(await blobs.get(reference.data.blob))) : direct;
@@ -64,16 +68,13 @@ export async function openSnapshots<T>(nc: NatsConnection, schema: z.ZodType<T>)
     },
     async load() {
       const labs = new Map<LabId, T>();
-      if ((await bucket.status()).values === 0) return labs;
-      const entries = await bucket.watch();
-      for await (const entry of entries) {
-        const lab = LabIdSchema.parse(fromSubjectToken(entry.key));
-        const snapshot = entry.operation === 'PUT' ? await read(lab, entry) : null;
-        if (snapshot !== null) labs.set(lab, snapshot);
-        // The mark of the last present value; `isUpdate` is already true on it.
-        if (entry.delta === 0) break;
+      // As a stream, not as a watch of its keys: a thousand labs are there in a third of the time.
+      for await (const message of readStream(nc, jetstream(nc), { stream: `KV_${SNAPSHOT_BUCKET}`, subject: `${KEYS}>`, from: 1 })) {
+        const lab = LabIdSchema.parse(fromSubjectToken(message.subject.slice(KEYS.length)));
+        const snapshot = message.headers?.has(REMOVAL_HEADER) === true ? null : await read(lab, message.data);
+        if (snapshot === null) labs.delete(lab);
+        else labs.set(lab, snapshot);
       }
-      entries.stop();
       return labs;
     },
     async remove(lab) {

@@ -84,10 +84,12 @@ export async function ensureStreams(nc: NatsConnection, options: { readonly repl
   const replicas = options.replicas ?? 1;
   try {
     const manager = await jetstreamManager(nc, { timeout: 10_000 });
-    for (const settings of STREAM_SETTINGS) await ensureStream(manager, settings, replicas);
     const kvm = new Kvm(nc);
-    for (const bucket of [SNAPSHOT_BUCKET, HOST_BUCKET]) await kvm.create(bucket, { history: 1, storage: StorageType.File, replicas });
-    await new Objm(nc).create(BLOB_BUCKET, { storage: StorageType.File, replicas, description: 'Labwright: bodies larger than a message, by sha256' });
+    await Promise.all([
+      ...STREAM_SETTINGS.map(async (settings) => await ensureStream(manager, settings, replicas)),
+      ...[SNAPSHOT_BUCKET, HOST_BUCKET].map(async (bucket) => await kvm.create(bucket, { history: 1, storage: StorageType.File, replicas })),
+      new Objm(nc).create(BLOB_BUCKET, { storage: StorageType.File, replicas, description: 'Labwright: bodies larger than a message, by sha256' }),
+    ]);
     await ensureConsumer(manager, OBSERVATION_STREAM, OBSERVATION_CONSUMER, `${SUBJECT_ROOT}.obs.*`);
     return { incarnation: await readIncarnation(manager) };
   } catch (cause) {

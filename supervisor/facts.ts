@@ -8,13 +8,13 @@ import type { Facts } from '../machines/plan/plan-lab.ts';
 const LAB_NUMBERS = 4095;
 
 /** Facts for a decision on `lab`; `others` are the latest states of all labs, entries in flight included. */
-export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<LabState>; hosts: Facts['hosts']; firstNumber: number }): Facts {
+export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<LabState>; hosts: Facts['hosts']; firstNumber: number; foreignAddresses: (network: string) => readonly string[] }): Facts {
   const others = [...parts.labs].filter((state) => state.id !== lab && state.plan && state.lab.value !== 'destroyed' && state.lab.value !== 'absent');
   return {
     now: parts.now,
     hosts: parts.hosts,
     labNumber: freeLabNumber(others, parts.firstNumber),
-    takenAddresses: (network) => new Set(others.filter((state) => state.plan?.mgmt.network === network).flatMap(heldAddresses)),
+    takenAddresses: (network) => new Set([...others.filter((state) => state.plan?.mgmt.network === network).flatMap(heldAddresses), ...parts.foreignAddresses(network)]),
     takenVnis: new Set(others.flatMap(heldVnis)),
     spans: (network) => joinSpans(others.flatMap((state) => (state.plan?.mgmt.network === network && state.plan.span ? [state.plan.span] : []))),
     takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),

@@ -1,4 +1,5 @@
 // The supervisor process: reads its configuration, connects, resumes, serves the ops API, ends on a signal.
+import { flushCompileCache } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ import { opsHandlers } from './ops-handlers.ts';
 import { startSupervisor } from './supervisor.ts';
 
 const LOOP_WINDOW_MS = 60_000;
+/** Compiled code is kept for the next start (where NODE_COMPILE_CACHE is set) once the first rush is over: who is killed writes nothing. */
+const KEEP_CODE_AFTER_MS = 2_000;
 
 const config = readConfig(process.env);
 const logger = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'supervisor', pid: process.pid } });
@@ -39,6 +42,7 @@ const serving = await serveOps(nc, {
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');
+setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 
 async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');

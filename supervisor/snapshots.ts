@@ -2,10 +2,10 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { STATE_VERSION } from '../machines/evolve/lab-state.ts';
-import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import { openSnapshots } from '../nats/snapshots.ts';
+import { fromSaved, SAVED_VERSION, toSaved } from './saved-state.ts';
+import type { SavedState } from './saved-state.ts';
 import type { LabActor } from './lab-actor.ts';
 import type { Folded } from './resume-lab.ts';
 
@@ -13,7 +13,7 @@ import type { Folded } from './resume-lab.ts';
 const SAVE_EVERY_ENTRIES = 500;
 const SAVE_AFTER_MS = 5_000;
 
-const Saved = z.object({ version: z.number(), seq: z.number(), state: z.custom<LabState>((value) => typeof value === 'object' && value !== null) });
+const Saved = z.object({ version: z.number(), seq: z.number(), state: z.custom<SavedState>((value) => typeof value === 'object' && value !== null) });
 
 export type Snapshots = {
   /** All that fit this code; others are left out and folded from the log. */
@@ -34,14 +34,19 @@ export async function createSnapshots(nc: NatsConnection, parts: { logger: Logge
     timers.delete(actor.id);
     const { state, seq } = actor;
     savedAt.set(actor.id, state.n);
-    await store.save(actor.id, { version: STATE_VERSION, seq, state }).catch((error: unknown) => parts.logger.warn({ err: error, labId: actor.id }, 'snapshot could not be saved'));
+    await store.save(actor.id, { version: SAVED_VERSION, seq, state: toSaved(state) }).catch((error: unknown) => parts.logger.warn({ err: error, labId: actor.id }, 'snapshot could not be saved'));
   };
   return {
     async load() {
       const loaded = await store.load();
-      const fitting = [...loaded].filter(([, saved]) => saved.version === STATE_VERSION);
-      for (const [lab, saved] of fitting) savedAt.set(lab, saved.state.n);
-      return new Map(fitting.map(([lab, { state, seq }]) => [lab, { state, seq }]));
+      const labs = new Map<LabId, Folded>();
+      for (const [lab, { version, state, seq }] of loaded) {
+        const whole = version === SAVED_VERSION ? fromSaved(state) : null;
+        if (whole === null) continue;
+        labs.set(lab, { state: whole, seq });
+        savedAt.set(lab, whole.n);
+      }
+      return labs;
     },
     note(actor) {
       if (actor.state.n - (savedAt.get(actor.id) ?? 0) >= SAVE_EVERY_ENTRIES) void save(actor);

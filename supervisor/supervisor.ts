@@ -16,6 +16,7 @@ import { ensureStreams } from '../nats/streams.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDispatcher } from './dispatch.ts';
 import { collectFacts, firstLabNumber } from './facts.ts';
+import { createForeignAddresses } from './foreign-addresses.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry, Patience } from './host-registry.ts';
 import { hostsOfLab, noteHosts } from './host-notes.ts';
@@ -33,6 +34,8 @@ export type Supervisor = {
   readonly startedAt: number;
   /** What a decision on this lab may know beyond its log. */
   facts(lab: LabId): Facts;
+  /** Asks the hosts what a decision on a lab with this management network has to know. */
+  learn(network: string): Promise<void>;
   lab(id: LabId): LabActor;
   labs(): LabActor[];
   /** Removes the log of a lab, and all knowledge of it. */
@@ -53,6 +56,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   const firstNumber = firstLabNumber(incarnation);
   const log = await openEventLog(nc, RecordedEntry);
   const hosts = await watchHosts(nc, parts);
+  const foreign = createForeignAddresses(nc, { logger, hosts: () => hosts.facts() });
   const snapshots = await createSnapshots(nc, parts);
   const dispatcher = createDispatcher({ nc, logger });
   const actors = new Map<LabId, LabActor>();
@@ -67,7 +71,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
     },
   });
   const factsOf = (labId: LabId): Facts =>
-    collectFacts(labId, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts(), firstNumber });
+    collectFacts(labId, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts(), firstNumber, foreignAddresses: (network) => foreign.of(network) });
   const actorParts: LabActorParts = {
     log, logger, now,
     facts: factsOf,
@@ -183,7 +187,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   }
 
   return {
-    id, log, hosts, startedAt: now(), facts: factsOf, lab,
+    id, log, hosts, startedAt: now(), facts: factsOf, lab, learn: async (network) => await foreign.learn(network),
     labs: () => [...actors.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     async forget(labId) {
       actors.get(labId)?.stop();

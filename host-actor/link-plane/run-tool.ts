@@ -50,7 +50,7 @@ export function runTool(call: ToolCall): Promise<ToolRun> {
     child.stdin.on('error', () => undefined);
     child.once('error', (cause) => {
       clearTimeout(timer);
-      reject(new LinkPlaneError('tool-failed', `${call.program} could not be started: ${cause.message}`, { program: call.program }, cause));
+      reject(new LinkPlaneError('tool-failed', `${call.program} could not be started: ${cause.message}`, { program: call.program, ...('code' in cause && cause.code === 'ENOENT' ? { exitCode: 127 } : {}) }, cause));
     });
     child.once('close', (exitCode) => {
       clearTimeout(timer);

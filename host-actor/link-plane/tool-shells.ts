@@ -104,7 +104,7 @@ function settle(shell: Shell, shells: Set<Shell>, next: () => void): void {
     shell.child.stdin.end();
   }, shell.idleMs).unref();
   setRef(shell, 'unref');
-  if (NOT_STARTED.has(exitCode)) job.reject(new LinkPlaneError('tool-failed', `${job.call.program} could not be started: ${run.stderr.trim()}`, { program: job.call.program }));
+  if (NOT_STARTED.has(exitCode)) job.reject(new LinkPlaneError('tool-failed', `${job.call.program} could not be started: ${run.stderr.trim()}`, { program: job.call.program, exitCode }));
   else job.resolve(run);
   next();
 }

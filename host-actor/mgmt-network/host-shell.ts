@@ -1,18 +1,26 @@
 // Runs programs and sets kernel switches in the network namespace that is "the host": the real one, or one named.
 import { readFile, writeFile } from 'node:fs/promises';
-import { execa } from 'execa';
+import { LinkPlaneError } from '../link-plane/link-plane-error.ts';
+import { runTool } from '../link-plane/run-tool.ts';
+import type { RunTool } from '../link-plane/run-tool.ts';
+import { createToolShells } from '../link-plane/tool-shells.ts';
 import { MgmtNetworkError } from './mgmt-network-error.ts';
 
 export interface CommandOutput { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 export interface RunOptions { readonly input?: string | undefined; readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined }
 
+const DEADLINE_MS = 20_000;
+
 /** `netns` names the namespace (`ip netns`) that plays the host; absent = the one this process lives in. */
 export class HostShell {
   readonly netns: string | undefined;
+  /** A making of a network starts some fifteen programs; forking our own big process for each would take longer than they do. */
+  readonly #run: RunTool;
   #iptables: Promise<'nftables' | 'legacy' | 'none'> | undefined;
 
   constructor(netns?: string) {
     this.netns = netns;
+    this.#run = netns === undefined ? createToolShells(undefined) : (call) => runTool({ ...call, program: 'ip', args: ['netns', 'exec', netns, call.program, ...call.args] });
   }
 
   /** Program and arguments as they have to be started to run on that host. */
@@ -20,24 +28,18 @@ export class HostShell {
     return this.netns === undefined ? [file, ...args] : ['ip', 'netns', 'exec', this.netns, file, ...args];
   }
 
-  /** Runs a program to its end; an exit code other than 0 is a value, a program that is not installed has exit code 127. */
-  async try(file: string, args: readonly string[], options: RunOptions = {}): Promise<CommandOutput> {
-    const [program, ...rest] = this.line(file, args);
-    const result = await execa(program, rest, {
-      reject: false,
-      stripFinalNewline: false,
-      maxBuffer: 256 * 1024 * 1024,
-      timeout: options.timeoutMs ?? 20_000,
-      env: { LC_ALL: 'C' },
-      ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-      ...(options.signal ? { cancelSignal: options.signal } : {}),
+  /** Runs a program to its end; an exit code other than 0 is a value, a program that is not installed has exit code 127. The
+   *  programs are brief: one that nobody waits for any more runs to its end, and the caller learns that it was given up. */
+  async try(file: string, args: readonly string[], { input, signal, timeoutMs = DEADLINE_MS }: RunOptions = {}): Promise<CommandOutput> {
+    if (isAborted(signal)) throw givenUp(file, args);
+    const output = await this.#run({ program: file, args, deadlineMs: timeoutMs, ...(input === undefined ? {} : { stdin: input }) }).catch((cause: unknown) => {
+      const exitCode = cause instanceof LinkPlaneError ? cause.details['exitCode'] : undefined;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      if (typeof exitCode === 'number') return { exitCode, stdout: '', stderr: message };
+      throw new MgmtNetworkError({ code: 'command-failed', retryable: true, cause, message });
     });
-    if (result.isCanceled) throw new MgmtNetworkError({ code: 'aborted', retryable: true, message: `${file} ${args.join(' ')} was given up: the caller stopped waiting` });
-    if (result.timedOut) throw new MgmtNetworkError({ code: 'command-failed', retryable: true, message: `${file} ${args.join(' ')} did not end in ${options.timeoutMs ?? 20_000} ms` });
-    if (result.exitCode === undefined && result.code !== 'ENOENT') {
-      throw new MgmtNetworkError({ code: 'command-failed', retryable: true, message: `${file} could not be run: ${result.message}`, cause: result.cause });
-    }
-    return { exitCode: result.exitCode ?? 127, stdout: result.stdout, stderr: result.stderr };
+    if (isAborted(signal)) throw givenUp(file, args);
+    return { ...output, exitCode: output.exitCode ?? 127 };
   }
 
   /** Runs a program that has to succeed. @throws {MgmtNetworkError} `command-failed` with the last lines it printed. */
@@ -83,6 +85,14 @@ export class HostShell {
     if (this.netns === undefined) await writeFile(`/proc/sys/${path}`, value);
     else await this.run('tee', [`/proc/sys/${path}`], { input: value });
   }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function givenUp(file: string, args: readonly string[]): MgmtNetworkError {
+  return new MgmtNetworkError({ code: 'aborted', retryable: true, message: `${file} ${args.join(' ')} was given up: the caller stopped waiting` });
 }
 
 function lastLines(text: string): string {

@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { readEngineNetwork } from './engine-network.ts';
 import type { EngineNetwork } from './engine-network.ts';
 import { ensureAccepts } from './firewall-accepts.ts';
+import { readForeignAddresses } from './foreign-addresses.ts';
 import { HostShell } from './host-shell.ts';
 import { makeNetwork, nameBridge } from './make-network.ts';
 import type { MadeNetwork, NetworkMakers } from './make-network.ts';
@@ -41,8 +42,6 @@ export interface EnsuredNetwork {
   readonly bridge: string;
   readonly engineId: string | undefined;
   readonly subnets: readonly { readonly subnet: string; readonly gateway: string | undefined }[];
-  /** Addresses that containers attached by the engine hold in it: not to be leased. */
-  readonly taken: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -90,7 +89,6 @@ export class MgmtNetworks {
         bridge: made?.net.bridge ?? engine?.bridge ?? '',
         engineId: engine?.id,
         subnets: engine?.subnets ?? [],
-        taken: (engine?.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
         warnings,
       };
     });
@@ -102,6 +100,12 @@ export class MgmtNetworks {
     if (present !== undefined && present.owner !== this.options.owner) return { foreign: true, bridge: present.bridge };
     const known = state.networks.find((net) => net.network === mgmt.network)?.bridge;
     return { foreign: false, bridge: known || present?.bridge || mgmt.bridge || ownBridgeName(this.options.owner, mgmt.network) };
+  }
+
+  /** Addresses that other people's containers hold in a network, whether it is there or not. */
+  async foreignAddresses(network: string): Promise<string[]> {
+    const { engine, owner } = this.options;
+    return engine ? await readForeignAddresses(engine, network, owner) : [];
   }
 
   /**

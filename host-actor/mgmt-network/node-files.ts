@@ -1,5 +1,5 @@
 // The hosts and resolv.conf files of our nodes, which the engine does not write for containers without its network.
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Paths of a node's files on the host, to be bind-mounted over /etc/hosts and /etc/resolv.conf. */
@@ -67,26 +67,26 @@ export function renderResolvConf(wanted: ResolvConf, host: string): string {
   ].join('\n');
 }
 
+/** Not synced: whatever a power cut takes, the process in the node goes too, and its next start writes the files again. */
 async function writeInPlace(path: string, text: string): Promise<void> {
-  if (await readFile(path, 'utf8').catch(() => undefined) === text) return;
+  if (await overwrite(path, text)) return;
   await mkdir(join(path, '..'), { recursive: true });
-  // Opened without truncation first: a reader inside a node must never see an empty file for long.
-  const file = await open(path, 'a+', 0o644);
-  await file.close();
-  await overwrite(path, text);
+  await writeFile(path, text, { mode: 0o644 });
 }
 
-/** Overwrites a file that is there; one that is not stays so. */
-async function overwrite(path: string, text: string): Promise<void> {
+/** Overwrites a file that is there, unless that is its text; returns false where there is none. Never truncated first: a reader
+ *  inside a node must not see an empty file. */
+async function overwrite(path: string, text: string): Promise<boolean> {
   const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (file === undefined) return;
+  if (file === undefined) return false;
   try {
+    if (await file.readFile('utf8') === text) return true;
     await file.write(text, 0, 'utf8');
     await file.truncate(Buffer.byteLength(text));
-    await file.sync();
+    return true;
   } finally {
     await file.close();
   }

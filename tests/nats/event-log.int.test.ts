@@ -134,6 +134,8 @@ describe('event log', () => {
     await log.append({ labId: b, expectedSeq: 0, entryId: 'b1', entry: { n: 1 } });
     await log.append({ labId: a, expectedSeq: a1, entryId: 'a2', entry: { n: 2 } });
     expect((await collect(log.readAll(start))).map((record) => record.entryId)).toEqual(['a1', 'b1', 'a2']);
+    expect((await collect(log.readFew(a, a1, 2))).map((record) => record.entryId)).toEqual(['a1', 'a2']);
+    expect((await collect(log.readFew(a, a1 + 1, 5))).map((record) => record.entryId)).toEqual(['a2']);
     await log.prune(a);
     expect(await log.lastSeq(a)).toBe(0);
     expect(await collect(log.read(b))).toHaveLength(1);

@@ -13,6 +13,7 @@ import { ensureRemoved } from './ensure-removed.ts';
 import { execInNode } from './exec.ts';
 import { readLogTail } from './log-tail.ts';
 import { inspectNode, listOwned } from './owned-containers.ts';
+import { OwnedListing } from './owned-listing.ts';
 import { SandboxLookups } from './sandbox-lookups.ts';
 import { SharedTasks } from './shared-tasks.ts';
 
@@ -44,6 +45,8 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
   const imageContext = { engine, lookups, hostId: settings.hostId };
   const images = new SharedTasks<ImageReady, ImageProgress>();
   const traits = new TraitsCache(engine);
+  const listing = new OwnedListing(engine);
+  let missing: Promise<readonly string[]> | undefined;
 
   return {
     ensureImage: (image, policy, options = {}) =>
@@ -52,12 +55,12 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     loadImage: (archive, image, options) => loadImage(imageContext, archive, image, options),
     removeStrayProbes: (options) => removeStrayProbes(imageContext, options),
     ensureCreated: async (spec, placement, options) => {
-      const missingCapabilities = settings.missingCapabilities ?? (await readMissingCapabilities());
-      return ensureCreated({ engine, lookups, missingCapabilities, traits: await traits.read(options) }, spec, placement, options);
+      const missingCapabilities = settings.missingCapabilities ?? (await (missing ??= readMissingCapabilities()));
+      return ensureCreated({ engine, lookups, listing, missingCapabilities, traits: await traits.read(options) }, spec, placement, options);
     },
     ensureStarted: (runtimeId, sandbox, options) => ensureStarted(engine, lookups, runtimeId, sandbox, options),
     ensureStopped: (runtimeId, options) => ensureStopped(engine, runtimeId, options),
-    ensureRemoved: (key, options) => ensureRemoved(engine, lookups, key, options),
+    ensureRemoved: (key, options) => ensureRemoved({ engine, lookups, listing }, key, options),
     kill: (runtimeId, signal, options) => kill(engine, runtimeId, signal, options),
     inspect: (key, options) => inspectNode(engine, key, options),
     listOwned: (filter, options) => listOwned(engine, filter, options),
@@ -69,9 +72,13 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
   };
 }
 
+/** Longer than the time between two sweeps, which ask anew. */
+const TRAITS_KEPT_MS = 90_000;
+
 /** Settings of the engine change only by its reload or restart; asked again after a while, not for each container. */
 class TraitsCache {
   readonly #engine: EngineClient;
+  #reading: Promise<void> | undefined;
   #kept: { traits: EngineTraits; untilMs: number } | undefined;
 
   constructor(engine: EngineClient) {
@@ -79,14 +86,22 @@ class TraitsCache {
   }
 
   async read(options: VerbOptions = {}): Promise<EngineTraits> {
-    if (this.#kept === undefined || Date.now() > this.#kept.untilMs) this.keep(await readEngineInfo(this.#engine, options));
+    if (this.#kept === undefined || Date.now() > this.#kept.untilMs) await this.#readOnce(options);
     return this.#kept?.traits ?? { joinsNamespaces: false, securityModules: [], sharedDevices: [] };
+  }
+
+  /** The engine starts five programs for its answer, and a lab asks for all of its nodes at once. */
+  async #readOnce(options: VerbOptions): Promise<void> {
+    this.#reading ??= readEngineInfo(this.#engine, options).then((info) => void this.keep(info)).finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
   }
 
   keep(info: EngineInfo): EngineInfo {
     const sharedDevices = existsSync(tunnelDevice) ? [tunnelDevice] : [];
     const traits = { joinsNamespaces: info.joinsNamespaces, securityModules: readSecurityModules(info.securityOptions), sharedDevices };
-    this.#kept = { traits, untilMs: Date.now() + 10_000 };
+    this.#kept = { traits, untilMs: Date.now() + TRAITS_KEPT_MS };
     return info;
   }
 }

@@ -6,12 +6,13 @@ import type { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
 import { ProviderError, isProviderError } from '../provider-error.ts';
 import type { CreatedNode, InspectedNode, NodePlacement, ObservedNode, VerbOptions } from '../provider.ts';
 import { impossibleCapabilities } from './capabilities.ts';
-import type { EngineTraits } from './container-config.ts';
-import { renderCreateRequest } from './container-config.ts';
-import { specDigest } from './container-labels.ts';
+import type { CreateRequest, EngineTraits } from './container-config.ts';
+import { renderCreateRequest, sandboxRuntime } from './container-config.ts';
+import { ownLabel, specDigest } from './container-labels.ts';
 import type { EngineClient } from './engine-client.ts';
 import { defaultDeadlineMs, engineStatus, engineText } from './engine-client.ts';
-import { inspectById, inspectNode, listOwned } from './owned-containers.ts';
+import { inspectNode } from './owned-containers.ts';
+import type { OwnedListing } from './owned-listing.ts';
 import { removeContainer } from './ensure-removed.ts';
 import type { SandboxLookups } from './sandbox-lookups.ts';
 
@@ -20,13 +21,14 @@ export interface CreateContext {
   readonly traits: EngineTraits;
   readonly missingCapabilities: readonly string[];
   readonly lookups: SandboxLookups;
+  readonly listing: OwnedListing;
 }
 
 /** @throws {ProviderError} `name-invalid`, `name-taken`, `newer-generation`, `image-absent`, `bind-source-missing`, `privileged-not-possible`, `capability-not-possible`, `spec-invalid`, and those of the client. */
 export async function ensureCreated(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions = {}): Promise<CreatedNode> {
   checkName(placement);
   checkCapabilities(spec, context.missingCapabilities);
-  await checkBindSources(spec, placement);
+  await checkBindSources(spec);
   try {
     return await reuseOrCreate(context, spec, placement, options);
   } catch (error) {
@@ -37,7 +39,7 @@ export async function ensureCreated(context: CreateContext, spec: NodeSpec, plac
 }
 
 async function reuseOrCreate(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions): Promise<CreatedNode> {
-  const owned = await listOwned(context.engine, placement, options);
+  const owned = await context.listing.nodesOf(placement, options);
   const { keep, outdated } = sortOwned(owned, spec, placement);
   for (const node of outdated) await removeContainer(context.engine, context.lookups, node.runtimeId, options);
   if (keep !== undefined) return { outcome: 'reused', node: await restoreName(context.engine, keep, placement, options) };
@@ -67,9 +69,8 @@ function checkCapabilities(spec: NodeSpec, missing: readonly string[]): void {
 }
 
 /** The engine would make an absent source as an empty folder of root and leave it behind. */
-async function checkBindSources(spec: NodeSpec, placement: NodePlacement): Promise<void> {
-  const named = spec.binds.map((bind) => bind.split(':')[0] ?? '');
-  const sources = [...named, placement.hostsFile ?? '', placement.resolvConf ?? ''].filter(isAbsolute);
+async function checkBindSources(spec: NodeSpec): Promise<void> {
+  const sources = spec.binds.map((bind) => bind.split(':')[0] ?? '').filter(isAbsolute);
   const missing: string[] = [];
   for (const source of new Set(sources)) {
     await access(source).catch(() => missing.push(source));
@@ -104,9 +105,10 @@ async function restoreName(engine: EngineClient, node: ObservedNode, placement: 
 
 async function create(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions): Promise<ObservedNode> {
   if (isCancelled(options)) throw cancelled(placement);
+  const request = renderCreateRequest(spec, placement, context.traits);
   // Cut off half-way the engine goes on and a container is left behind. So the call runs to its end, cancelled or not.
   const call = context.engine.call({ what: `creating container ${placement.containerName}`, deadlineMs: options.deadlineMs ?? defaultDeadlineMs }, (docker, abortSignal) =>
-    docker.createContainer({ ...renderCreateRequest(spec, placement, context.traits), abortSignal }),
+    docker.createContainer({ ...request, abortSignal }),
   );
   const made = await call.catch(async (error: unknown) => {
     throw await explainCreateError(context.engine, error, spec, placement, options);
@@ -115,9 +117,23 @@ async function create(context: CreateContext, spec: NodeSpec, placement: NodePla
     await removeContainer(context.engine, context.lookups, made.id, {});
     throw cancelled(placement);
   }
-  const back = await inspectById(context.engine, made.id, options);
-  if (back.found !== 'ours') throw new ProviderError('container-absent', `container ${placement.containerName} was created and is gone again`, { retryable: true });
-  return back.node;
+  context.listing.notePresent(made.id);
+  return bornNode(spec, placement, { runtimeId: made.id, request });
+}
+
+/** What the engine just made as it was asked to; its start reads it back. */
+function bornNode(spec: NodeSpec, placement: NodePlacement, { runtimeId, request }: { runtimeId: string; request: CreateRequest }): ObservedNode {
+  const { labId, nodeId, hostId, generation, containerName } = placement;
+  return {
+    labId, nodeId, hostId, generation, specDigest: request.Labels?.[ownLabel.spec] ?? '', runtimeId, name: containerName,
+    status: 'created', pid: 0, exitCode: 0, oomKilled: false, error: '', createdAt: Date.now(), startedAt: undefined, finishedAt: undefined,
+    health: spec.healthcheck === undefined ? 'none' : 'starting', image: request.Image ?? '', imageId: '', tty: request.Tty === true, wiring: wiringOf(request), engineNetworks: {},
+  };
+}
+
+function wiringOf(request: CreateRequest): ObservedNode['wiring'] {
+  if (request.HostConfig.Runtime === sandboxRuntime) return 'before-start';
+  return request.NetworkDisabled === true ? 'after-start' : 'engine';
 }
 
 function isCancelled(options: VerbOptions): boolean {

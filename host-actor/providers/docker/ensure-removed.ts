@@ -5,15 +5,21 @@ import type { NodeKey, VerbOptions } from '../provider.ts';
 import { ownershipMark } from './container-labels.ts';
 import type { EngineClient } from './engine-client.ts';
 import { engineStatus } from './engine-client.ts';
-import { inspectContainer, listOwned } from './owned-containers.ts';
+import { inspectContainer } from './owned-containers.ts';
+import type { OwnedListing } from './owned-listing.ts';
 import type { SandboxLookups } from './sandbox-lookups.ts';
 
+export interface RemoveContext { readonly engine: EngineClient; readonly lookups: SandboxLookups; readonly listing: OwnedListing }
+
 /** Removes every container of this node, whatever its name or generation; what only shares the name is left alone. */
-export async function ensureRemoved(engine: EngineClient, lookups: SandboxLookups, key: NodeKey, options: VerbOptions = {}): Promise<{ removed: readonly string[] }> {
-  const owned = await listOwned(engine, key, options);
-  await Promise.all(owned.map((node) => removeContainer(engine, lookups, node.runtimeId, options)));
+export async function ensureRemoved({ engine, lookups, listing }: RemoveContext, key: NodeKey, options: VerbOptions = {}): Promise<{ removed: readonly string[] }> {
+  const removed = await listing.idsOf(key, options);
+  await Promise.all(removed.map(async (runtimeId) => {
+    await removeContainer(engine, lookups, runtimeId, options);
+    listing.noteGone(runtimeId);
+  }));
   await lookups.removeOf(ownershipMark(key));
-  return { removed: owned.map((node) => node.runtimeId) };
+  return { removed };
 }
 
 /** Kills and removes one container by id; returns once it is gone. Absent is success. The caller has checked that it is ours. */

@@ -15,6 +15,16 @@ export interface OwnedFilter {
 
 /** All of ours that match exactly, running or not, in order of lab, node and age. */
 export async function listOwned(engine: EngineClient, filter: OwnedFilter, options: VerbOptions = {}): Promise<readonly ObservedNode[]> {
+  const listed = await listLabels(engine, filter, options);
+  const found = await Promise.all(listed.map(({ runtimeId }) => inspectContainer(engine, runtimeId, options)));
+  return found
+    .flatMap((info) => (info === undefined ? [] : (readObservedNode(info) ?? [])))
+    .filter((node) => matches(node, filter))
+    .toSorted(byIdentity);
+}
+
+/** What bears our labels; whether it is ours says only its mark. */
+export async function listLabels(engine: EngineClient, filter: OwnedFilter, options: VerbOptions = {}): Promise<readonly { readonly runtimeId: string; readonly labels: Readonly<Record<string, string>> }[]> {
   const label = [
     `${ownLabel.host}=${filter.hostId}`,
     ...(filter.labId === undefined ? [] : [`${ownLabel.lab}=${filter.labId}`]),
@@ -23,11 +33,7 @@ export async function listOwned(engine: EngineClient, filter: OwnedFilter, optio
   const listed = await engine.call({ what: `listing containers of host ${filter.hostId}`, ...options, lane: 'read' }, (docker, abortSignal) =>
     docker.listContainers({ all: true, filters: { label }, abortSignal }),
   );
-  const found = await Promise.all(listed.map((entry) => inspectContainer(engine, entry.Id, options)));
-  return found
-    .flatMap((info) => (info === undefined ? [] : (readObservedNode(info) ?? [])))
-    .filter((node) => matches(node, filter))
-    .toSorted(byIdentity);
+  return listed.map((entry) => ({ runtimeId: entry.Id, labels: entry.Labels }));
 }
 
 /** The node's container: ours by mark whatever its name is now; else whether something foreign holds the name. */

@@ -23,9 +23,12 @@ export class SandboxLookups {
     if ((await namespaceInode(netnsPath)) === undefined) {
       throw new ProviderError('sandbox-missing', `container ${runtimeId} cannot start: its network namespace ${netnsPath} does not exist`, { retryable: true, details: { netnsPath } });
     }
-    await mkdir(this.#dir, { recursive: true });
-    const path = join(this.#dir, runtimeId);
-    await replaceFile(path, `${netnsPath}\n${mark}\n`);
+    const [path, text] = [join(this.#dir, runtimeId), `${netnsPath}\n${mark}\n`];
+    await replaceFile(path, text).catch(async (error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      await mkdir(this.#dir, { recursive: true });
+      await replaceFile(path, text);
+    });
     this.#marks.set(runtimeId, mark);
   }
 

@@ -24,6 +24,7 @@ function simulatedNetwork(labs: Set<LabId>): MgmtHands {
       labs.add(order.lab);
       return { foreign: false, network: order.mgmt.network, bridge: order.mgmt.bridge, engineId: undefined, subnets: [], taken: [], warnings: [] };
     },
+    foreignAddresses: async () => [],
     foresee: async (order) => ({ foreign: false, bridge: order.mgmt.bridge }),
     remove: async (lab) => {
       labs.delete(lab);

@@ -45,7 +45,7 @@ describe('engine network', () => {
     const again = await networks.ensure(wanted('a'));
     const detail = await docker.getNetwork('tmgmt-net').inspect();
     expect(again).toEqual(made);
-    expect(made).toMatchObject({ foreign: false, engineId: detail.Id, bridge: detail.Options['com.docker.network.bridge.name'], taken: [] });
+    expect(made).toMatchObject({ foreign: false, engineId: detail.Id, bridge: detail.Options?.['com.docker.network.bridge.name'] });
     expect(await networks.foresee(order('a').mgmt)).toEqual({ foreign: false, bridge: made.bridge });
     expect(detail).toMatchObject({
       Driver: 'bridge',
@@ -84,14 +84,24 @@ describe('engine network', () => {
     await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '10.213.240.2/24', ports: [] }] }));
     const container = await docker.createContainer({ name: 'tmgmt-foreign', Image: IMAGE, Cmd: ['sleep', 'infinity'], HostConfig: { NetworkMode: 'tmgmt-net' } });
     await container.start();
-    const made = await networks.ensure(wanted('a', { nodes: [{ node: 'n1', ipv4: '10.213.240.2/24', ports: [] }] }));
-    expect(made.taken).toEqual(['10.213.240.128', 'fd00:213:240::1:0']);
+    expect(await networks.foreignAddresses('tmgmt-net')).toEqual(['10.213.240.128', 'fd00:213:240::1:0']);
     const removed = await networks.remove('a', { keep: false });
     expect(removed.inUseBy).toEqual(['container tmgmt-foreign']);
     expect(await exists('tmgmt-net')).toBe(true);
     await removeContainer('tmgmt-foreign');
     await networks.repair();
     expect(await exists('tmgmt-net')).toBe(false);
+  });
+
+  it('tells the addresses of stopped containers that asked for them by name, of a network that is not there none, and none of ours', async () => {
+    await networks.ensure(wanted('a'));
+    await docker.createContainer({ name: 'tmgmt-foreign', Image: IMAGE, Cmd: ['sleep', 'infinity'], HostConfig: { NetworkMode: 'tmgmt-net' }, NetworkingConfig: { EndpointsConfig: { 'tmgmt-net': { IPAMConfig: { IPv4Address: '10.213.240.3' } } } } });
+    expect(await networks.foreignAddresses('tmgmt-net')).toEqual(['10.213.240.3']);
+    expect(await networks.foreignAddresses('tmgmt-none')).toEqual([]);
+    const ours = new MgmtNetworks({ statePath: join(stateDir, 'mgmt.json'), owner: 'tmgmt-host', engine: docker });
+    await removeContainer('tmgmt-foreign');
+    await docker.createContainer({ name: 'tmgmt-foreign', Image: IMAGE, Labels: { 'labwright.host': 'tmgmt-host' }, HostConfig: { NetworkMode: 'tmgmt-net' }, NetworkingConfig: { EndpointsConfig: { 'tmgmt-net': { IPAMConfig: { IPv4Address: '10.213.240.3' } } } } });
+    expect(await ours.foreignAddresses('tmgmt-net')).toEqual([]);
   });
 
   it('N09: goes without leaving a network, bridge or rule, five times', async () => {
