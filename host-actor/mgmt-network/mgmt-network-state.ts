@@ -16,6 +16,9 @@ export const MgmtNode = z.object({
 });
 export type MgmtNode = z.infer<typeof MgmtNode>;
 
+export const MgmtTunnel = z.object({ vni: z.number().int(), udpPort: z.number().int(), local: z.string(), remotes: z.array(z.string()) });
+export type MgmtTunnel = z.infer<typeof MgmtTunnel>;
+
 export const MgmtLab = z.object({
   lab: z.string(),
   /** Absent when its nodes are attached by the engine to a network that is not ours. */
@@ -23,6 +26,8 @@ export const MgmtLab = z.object({
   externalAccess: z.boolean(),
   isolated: z.boolean(),
   nodes: z.array(MgmtNode),
+  /** Set when the lab has nodes on other hosts too. */
+  tunnel: MgmtTunnel.optional(),
   /** Bridges of the host that the lab's links are plugged into, and that nobody of ours made. */
   bridges: z.array(z.string()),
 });

@@ -19,6 +19,7 @@ import { readMgmtNetworks } from './read-mgmt-networks.ts';
 import type { MgmtReading } from './read-mgmt-networks.ts';
 import { readDrifts } from './read-drifts.ts';
 import type { Drift } from './read-drifts.ts';
+import { syncTunnels } from './mgmt-tunnel.ts';
 import { removeUnusedNetworks } from './remove-unused-networks.ts';
 import { nftFamilies, renderNftTable } from './render-nft-table.ts';
 
@@ -208,6 +209,7 @@ export class MgmtNetworks {
       this.#applyNft(state, signal),
       ensureAccepts(this.shell, state, this.table, signal),
       this.#relays?.sync(relays.routes),
+      syncTunnels(this.shell, state, this.options.owner, signal),
     ]);
     const unmarked = engineMark === 'missing' && state.networks.length > 0
       ? ['the engine keeps its rules in nftables and has no bridge-accept-fwmark: from outside, nodes answer on published ports of engine containers only'] : [];
@@ -230,7 +232,7 @@ export class MgmtNetworks {
   }
 
   async #drifts(state: MgmtState, signal?: AbortSignal): Promise<Drift[]> {
-    return readDrifts({ shell: this.shell, state, table: this.table, listed: this.#listed, readEngine: (name) => this.#readEngine(name), hasEngine: this.options.engine !== undefined, signal });
+    return readDrifts({ shell: this.shell, owner: this.options.owner, state, table: this.table, listed: this.#listed, readEngine: (name) => this.#readEngine(name), hasEngine: this.options.engine !== undefined, signal });
   }
 
   async #removeUnused(state: MgmtState, ownPorts: ReadonlySet<string>, signal?: AbortSignal, how = { record: true }): Promise<string[]> {

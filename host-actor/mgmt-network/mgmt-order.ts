@@ -1,7 +1,7 @@
 // What a lab wants of its management network on this host, and its translation into the host's record.
 import { createHash } from 'node:crypto';
 import type { PublishedPort } from '../../machines/vocabulary/lab-spec.ts';
-import type { MgmtLab, MgmtNet } from './mgmt-network-state.ts';
+import type { MgmtLab, MgmtNet, MgmtTunnel } from './mgmt-network-state.ts';
 
 /** Fits the `network.ensure` order as it is; what that order does not carry yet is optional. */
 export interface MgmtOrder {
@@ -32,6 +32,8 @@ export interface MgmtOrder {
     /** Name of the node's port on the bridge; needed for isolation of all frames and for plugging in again. */
     readonly device?: string | undefined;
   }[];
+  /** The way to the lab's other hosts. */
+  readonly tunnel?: MgmtTunnel | undefined;
   /** Bridges of kind `bridge` that the lab is plugged into. */
   readonly bridges: readonly string[];
 }
@@ -41,6 +43,7 @@ export function labOf(order: MgmtOrder, onOurs: boolean): MgmtLab {
   return {
     lab: order.lab,
     ...(onOurs ? { network: order.mgmt.network } : {}),
+    ...(onOurs && order.tunnel ? { tunnel: order.tunnel } : {}),
     externalAccess: order.mgmt.externalAccess,
     isolated: order.mgmt.isolated,
     nodes: order.nodes.map((node) => {

@@ -4,12 +4,13 @@ import { missingAccepts } from './firewall-accepts.ts';
 import type { HostShell } from './host-shell.ts';
 import { gatewayAddresses, readBridge } from './mgmt-bridge.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
+import { tunnelFaults } from './mgmt-tunnel.ts';
 import { readNftTable } from './nft-table.ts';
 import { nftFamilies } from './render-nft-table.ts';
 
 /** One difference between what has to be and what is. `labs` = who is affected; `detail` is for people. */
 export interface Drift {
-  readonly what: 'table-removed' | 'rule-removed' | 'bridge-removed' | 'bridge-down' | 'address-removed' | 'docker-network-removed';
+  readonly what: 'tunnel-wrong' | 'table-removed' | 'rule-removed' | 'bridge-removed' | 'bridge-down' | 'address-removed' | 'docker-network-removed';
   readonly network?: string | undefined;
   readonly bridge?: string | undefined;
   readonly labs: readonly string[];
@@ -18,6 +19,7 @@ export interface Drift {
 
 export interface DriftInputs {
   readonly shell: HostShell;
+  readonly owner: string;
   readonly state: MgmtState;
   readonly table: string;
   /** Our tables as listed after they were last applied; undefined before this process applied them. */
@@ -32,9 +34,10 @@ export async function readDrifts(inputs: DriftInputs): Promise<Drift[]> {
   const { state, shell, table, signal } = inputs;
   const used = state.networks.filter((net) => state.labs.some((lab) => lab.network === net.network));
   const labs = state.labs.map((lab) => lab.lab);
-  const [listing, accepts, ...perNetwork] = await Promise.all([
+  const [listing, accepts, tunnels, ...perNetwork] = await Promise.all([
     readNftTable(shell, table, nftFamilies(state), signal),
     missingAccepts(shell, state, table, signal),
+    tunnelFaults(shell, state, inputs.owner, signal),
     ...used.flatMap((net) => [bridgeDrifts(inputs, net), engineDrifts(inputs, net)]),
   ]);
   const rules: Drift[] = [];
@@ -43,7 +46,8 @@ export async function readDrifts(inputs: DriftInputs): Promise<Drift[]> {
   for (const { frontEnd, changes } of accepts) {
     rules.push({ what: 'rule-removed', labs, detail: `${frontEnd}: ${[...changes.insert.map((rule) => `missing ${rule}`), ...changes.remove.map((rule) => `too much ${rule}`)].join('; ')}` });
   }
-  return [...perNetwork.flat(), ...rules];
+  const crossing = tunnels.map(({ network, fault }): Drift => ({ what: 'tunnel-wrong', network, labs: state.labs.filter((lab) => lab.network === network).map((lab) => lab.lab), detail: fault }));
+  return [...perNetwork.flat(), ...crossing, ...rules];
 }
 
 async function bridgeDrifts(inputs: DriftInputs, net: MgmtNet): Promise<Drift[]> {

@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { readEngineNetwork, removeEngineNetwork } from './engine-network.ts';
 import type { HostShell } from './host-shell.ts';
 import { readBridgePorts, removeBridge } from './mgmt-bridge.ts';
+import { isTunnelPort } from './mgmt-tunnel.ts';
 import { withoutNetwork } from './mgmt-network-state.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
 
@@ -36,7 +37,7 @@ async function usersOf({ shell, engine, ownPorts, signal }: UnusedInputs, net: M
   // A bridge that others made stays whoever is plugged in, so its ports do not hold the network.
   if (net.bridge === '' || net.bridgeMadeBy === 'others') return [];
   const ports = await readBridgePorts(shell, net.bridge, signal);
-  return ports.filter((port) => !ownPorts.has(port)).map((port) => `interface ${port}`);
+  return ports.filter((port) => !ownPorts.has(port) && !isTunnelPort(net, port)).map((port) => `interface ${port}`);
 }
 
 async function removed({ shell, engine, owner, signal }: UnusedInputs, net: MgmtNet): Promise<boolean> {

@@ -15,7 +15,7 @@ import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import { leasePorts } from './lease-ports.ts';
 import { planChanges } from './plan-changes.ts';
-import { fitMtu, tunnelLease, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
+import { fitMtu, tunnelLease, tunnelMtu, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
 
 /** All that a deploy needs and the log does not hold; what it took from here goes into the event. */
@@ -66,7 +66,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   if (!addresses.ok) return { rejections: [...rejections, ...leased.rejections, ...addresses.rejections] };
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
-  const mgmt = planMgmt(spec);
+  const mgmt = planMgmt(spec, mgmtMtu(facts, [...new Set(places.hosts.values())]));
   const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, reasonOf: () => 'placement' });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
@@ -104,8 +104,14 @@ function previousAddresses(state: LabState): Record<string, MgmtAddresses> {
     [id, { ipv4: (record.next?.plan ?? record.plan).mgmt?.ipv4, ipv6: (record.next?.plan ?? record.plan).mgmt?.ipv6 }]));
 }
 
-function planMgmt(spec: LabSpec): MgmtPlan {
-  const { bridge = '', mtu = MGMT_MTU, ...rest } = spec.mgmt;
+/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. */
+function mgmtMtu(facts: Facts, hosts: readonly HostId[]): number {
+  if (hosts.length < 2) return MGMT_MTU;
+  return Math.min(MGMT_MTU, ...facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [tunnelMtu(host.underlay)] : [])));
+}
+
+function planMgmt(spec: LabSpec, fitting: number): MgmtPlan {
+  const { bridge = '', mtu = fitting, ...rest } = spec.mgmt;
   const ipv4Gateway = gatewayOf(rest.ipv4Subnet, rest.ipv4Gateway, rest.ipv4Range);
   const ipv6Gateway = gatewayOf(rest.ipv6Subnet, rest.ipv6Gateway, rest.ipv6Range);
   return withoutUndefined({ ...rest, ipv4Gateway, ipv6Gateway, bridge, mtu });

@@ -26,6 +26,9 @@ export function tunnelNumbers(labNumber: number, first: number, taken: ReadonlyS
   };
 }
 
+/** What a tunnel over this underlay carries in one piece. */
+export const tunnelMtu = (underlay: HostUnderlay): number => underlay.mtu - (underlay.address.includes(':') ? OVERHEAD.ipv6 : OVERHEAD.ipv4);
+
 export type Fit = { readonly ok: true; readonly mtu: number; readonly fragmented: boolean } | { readonly ok: false; readonly rejection: Rejection };
 
 /**
@@ -34,7 +37,7 @@ export type Fit = { readonly ok: true; readonly mtu: number; readonly fragmented
  */
 export function fitMtu(link: { id: string; mtu?: number | undefined }, a: HostUnderlay, b: HostUnderlay): Fit {
   const isV6 = a.address.includes(':') || b.address.includes(':');
-  const largest = Math.min(a.mtu, b.mtu) - (isV6 ? OVERHEAD.ipv6 : OVERHEAD.ipv4);
+  const largest = Math.min(tunnelMtu(a), tunnelMtu(b));
   if (link.mtu === undefined || link.mtu <= largest) return { ok: true, mtu: link.mtu ?? largest, fragmented: false };
   if (!isV6) return { ok: true, mtu: link.mtu, fragmented: true };
   const message = `link ${link.id} asks for an MTU of ${link.mtu}; over the IPv6 underlay between its hosts ${largest} is the most that arrives: set mtu to ${largest} or less, or keep both nodes on one host`;

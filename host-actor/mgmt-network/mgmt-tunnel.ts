@@ -1,0 +1,103 @@
+// The way of a management bridge to the other hosts of its labs: one VXLAN device a network, a port of the bridge, flooding to each host.
+import { z } from 'zod';
+import type { HostShell } from './host-shell.ts';
+import type { MgmtNet, MgmtState, MgmtTunnel } from './mgmt-network-state.ts';
+
+/** What one network's tunnel shall be: the labs of a network agree on its number and differ in the hosts they reach. */
+export interface WantedTunnel extends MgmtTunnel { readonly network: string; readonly device: string; readonly bridge: string; readonly mtu: number }
+
+const VxlanLinks = z.array(z.object({
+  ifname: z.string().optional(), ifalias: z.string().optional(), mtu: z.number().optional(), master: z.string().optional(), flags: z.array(z.string()).optional(),
+  linkinfo: z.object({ info_data: z.object({ id: z.number().optional(), local: z.string().optional(), local6: z.string().optional(), port: z.number().optional() }).optional() }).optional(),
+}));
+type VxlanLink = z.infer<typeof VxlanLinks>[number];
+const Fdb = z.array(z.object({ mac: z.string(), dst: z.string().optional() }));
+
+/** The entry that stands for "whoever is not known": frames to it go to every remote. */
+const ANYONE = '00:00:00:00:00:00';
+
+const markPrefix = (owner: string): string => `labwright:${owner}:mgmt-tunnel:`;
+
+/** Device name of a network's tunnel; its number is unique over the installation. */
+export const tunnelDevice = (vni: number): string => `lwm${vni.toString(36)}`;
+
+/** Tunnels that the labs of the record need, sorted by network. */
+export function wantedTunnels(state: MgmtState): WantedTunnel[] {
+  return state.networks.flatMap((net) => {
+    const tunnels = state.labs.flatMap((lab) => (lab.network === net.network && lab.tunnel ? [lab.tunnel] : []));
+    const [first] = tunnels;
+    if (!first || net.bridge === '') return [];
+    const remotes = [...new Set(tunnels.flatMap((tunnel) => tunnel.remotes))].toSorted();
+    return [{ ...first, remotes, network: net.network, device: tunnelDevice(first.vni), bridge: net.bridge, mtu: net.mtu }];
+  });
+}
+
+/** In words, what of a network's tunnel is not as wanted; the tunnels of networks without one that bear our mark count too. */
+export async function tunnelFaults(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<{ network: string; fault: string }[]> {
+  const wanted = wantedTunnels(state);
+  if (wanted.length === 0 && !(await hasOurs(shell, owner, signal))) return [];
+  return (await planTunnels(shell, wanted, owner, signal)).faults;
+}
+
+/** Makes, changes and removes tunnels until they are as the record wants. @throws {MgmtNetworkError} `command-failed`. */
+export async function syncTunnels(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<void> {
+  const wanted = wantedTunnels(state);
+  if (wanted.length === 0 && !(await hasOurs(shell, owner, signal))) return;
+  const { ip, bridge } = await planTunnels(shell, wanted, owner, signal);
+  if (ip.length > 0) await shell.run('ip', ['-batch', '-'], { input: `${ip.join('\n')}\n`, signal });
+  if (bridge.length > 0) await shell.run('bridge', ['-batch', '-'], { input: `${bridge.join('\n')}\n`, signal });
+}
+
+async function hasOurs(shell: HostShell, owner: string, signal?: AbortSignal): Promise<boolean> {
+  return (await readLinks(shell, signal)).some((link) => link.ifalias?.startsWith(markPrefix(owner)));
+}
+
+type Steps = { readonly ip: string[]; readonly bridge: string[]; readonly faults: { network: string; fault: string }[] };
+
+async function planTunnels(shell: HostShell, wanted: readonly WantedTunnel[], owner: string, signal?: AbortSignal): Promise<Steps> {
+  const links = await readLinks(shell, signal);
+  const steps: Steps = { ip: [], bridge: [], faults: [] };
+  for (const link of links) {
+    const isOurs = link.ifalias?.startsWith(markPrefix(owner)) === true;
+    if (!isOurs || link.ifname === undefined || wanted.some((tunnel) => tunnel.device === link.ifname)) continue;
+    steps.ip.push(`link del dev ${link.ifname}`);
+    steps.faults.push({ network: link.ifalias?.slice(markPrefix(owner).length) ?? '', fault: `tunnel ${link.ifname} is not needed` });
+  }
+  for (const tunnel of wanted) await planTunnel(shell, { tunnel, owner, present: links.find((link) => link.ifname === tunnel.device), signal }, steps);
+  return steps;
+}
+
+type One = { tunnel: WantedTunnel; owner: string; present: VxlanLink | undefined; signal: AbortSignal | undefined };
+
+async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: One, steps: Steps): Promise<void> {
+  const { device, network } = tunnel;
+  const data = present?.linkinfo?.info_data;
+  const isRight = present !== undefined && data?.id === tunnel.vni && (data.local ?? data.local6) === tunnel.local && data.port === tunnel.udpPort;
+  if (!isRight) {
+    if (present) steps.ip.push(`link del dev ${device}`);
+    steps.ip.push(`link add ${device} mtu ${tunnel.mtu} type vxlan id ${tunnel.vni} local ${tunnel.local} dstport ${tunnel.udpPort} df unset`);
+    steps.ip.push(`link set dev ${device} alias ${markPrefix(owner)}${network}`);
+    steps.faults.push({ network, fault: `tunnel ${device} of management network ${network} ${present ? 'has another number or address' : 'is gone'}` });
+  }
+  if (!isRight || present.master !== tunnel.bridge || present.flags?.includes('UP') !== true || present.mtu !== tunnel.mtu) {
+    steps.ip.push(`link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up addrgenmode none`);
+    if (isRight) steps.faults.push({ network, fault: `tunnel ${device} is down, has another MTU or is not plugged into ${tunnel.bridge}` });
+  }
+  const known = isRight ? await readRemotes(shell, device, signal) : [];
+  const [missing, extra] = [tunnel.remotes.filter((one) => !known.includes(one)), known.filter((one) => !tunnel.remotes.includes(one))];
+  steps.bridge.push(...missing.map((remote) => `fdb append ${ANYONE} dev ${device} dst ${remote}`), ...extra.map((remote) => `fdb del ${ANYONE} dev ${device} dst ${remote}`));
+  if (isRight && missing.length + extra.length > 0) steps.faults.push({ network, fault: `tunnel ${device} does not lead to ${tunnel.remotes.join(', ')}` });
+}
+
+async function readLinks(shell: HostShell, signal?: AbortSignal): Promise<VxlanLink[]> {
+  const listed = await shell.try('ip', ['-j', '-d', 'link', 'show', 'type', 'vxlan'], { signal });
+  return listed.exitCode === 0 ? VxlanLinks.parse(JSON.parse(listed.stdout || '[]')) : [];
+}
+
+async function readRemotes(shell: HostShell, device: string, signal?: AbortSignal): Promise<string[]> {
+  const listed = await shell.try('bridge', ['-j', 'fdb', 'show', 'dev', device], { signal });
+  return listed.exitCode === 0 ? Fdb.parse(JSON.parse(listed.stdout || '[]')).flatMap(({ mac, dst }) => (mac === ANYONE && dst !== undefined ? [dst] : [])) : [];
+}
+
+/** Whether the bridge port is a tunnel of ours, which is nobody's use of the network. */
+export const isTunnelPort = (net: MgmtNet, port: string): boolean => net.bridge !== '' && /^lwm[0-9a-z]+$/.test(port);
