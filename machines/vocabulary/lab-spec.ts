@@ -1,6 +1,7 @@
 // A resolved lab: what the lab file means after inheritance, variables and defaults; all that machines and hosts work on.
 import { z } from 'zod';
 import { LabId, LinkId, NodeId } from './ids.ts';
+import { PlacementSettings } from './placement.ts';
 
 /** One published port; hostPort 0 = the host picks one (a lease). Source: containerlab `ports`. */
 export const PublishedPort = z.object({
@@ -98,8 +99,8 @@ export const NodeSpec = z.object({
   /** Static management addresses the file asks for, without prefix length. */
   mgmtIpv4: z.string().optional(),
   mgmtIpv6: z.string().optional(),
-  /** Host the file pins the node to. */
-  pin: z.string().optional(),
+  /** Name of the host that the file pins the node to. */
+  host: z.string().optional(),
 });
 export type NodeSpec = z.infer<typeof NodeSpec>;
 
@@ -191,6 +192,8 @@ export const LabSpec = z.object({
   mgmt: MgmtSpec,
   /** Unset where no node asks for a certificate. */
   certificates: CertificateSettings.optional(),
+  /** Unset where the file has no `placement`: the installation's own settings hold. */
+  placement: PlacementSettings.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),
   /** Sorted by id. */
