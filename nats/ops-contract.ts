@@ -6,6 +6,7 @@ import { LogEntry } from '../machines/vocabulary/event.ts';
 import { Change } from '../machines/vocabulary/lab-plan.ts';
 import { Impairment, LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { LabView, NodeView } from '../machines/vocabulary/lab-view.ts';
+import { PlacementView } from '../machines/vocabulary/placement.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 
 /** Made by the caller; the same id sent again has no second effect and gets the same answer. */
@@ -65,7 +66,7 @@ export const OPS = {
   },
   /** Removes the log of a destroyed lab for good. */
   prune: { kind: 'do', scope: 'lab', request: z.object({ commandId }), response: nothing },
-  plan: { kind: 'read', scope: 'lab', request: z.object({ spec: LabSpec, takeOver: z.boolean(), reconfigure: z.boolean() }), response: z.object({ exists: z.boolean(), changes: z.array(Change) }) },
+  plan: { kind: 'read', scope: 'lab', request: z.object({ spec: LabSpec, takeOver: z.boolean(), reconfigure: z.boolean() }), response: z.object({ exists: z.boolean(), changes: z.array(Change), placement: PlacementView.optional() }) },
   inspect: { kind: 'read', scope: 'lab', request: nothing, response: LabView },
   /** What the lab was last deployed from, resolved and (`source`) as written; also of a destroyed lab. */
   spec: { kind: 'read', scope: 'lab', request: nothing, response: z.object({ spec: LabSpec }) },

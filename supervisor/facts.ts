@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { MgmtSpan, NodePlan } from '../machines/vocabulary/lab-plan.ts';
+import { allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
+import type { Ceilings } from '../machines/vocabulary/placement.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 
 const LAB_NUMBERS = 4095;
@@ -15,6 +17,7 @@ export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<La
     hosts: parts.hosts,
     labNumber: freeLabNumber(others, parts.firstNumber),
     takenAddresses: (network) => new Set([...others.filter((state) => state.plan?.mgmt.network === network).flatMap(heldAddresses), ...parts.foreignAddresses(network)]),
+    allocated: (host) => others.map((state) => allocatedBy(state).get(host) ?? NOTHING).reduce(sum, NOTHING),
     takenVnis: new Set(others.flatMap(heldVnis)),
     spans: (network) => joinSpans(others.flatMap((state) => (state.plan?.mgmt.network === network && state.plan.span ? [state.plan.span] : []))),
     takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),
@@ -39,6 +42,8 @@ function freeLabNumber(others: readonly LabState[], first: number): number | nul
 function plansOf(state: LabState): NodePlan[] {
   return Object.values(state.nodes).flatMap((node) => (node.next ? [node.plan, node.next.plan] : [node.plan]));
 }
+
+const sum = (a: Ceilings, b: Ceilings): Ceilings => ({ cpuMillis: a.cpuMillis + b.cpuMillis, memoryMiB: a.memoryMiB + b.memoryMiB, diskMiB: a.diskMiB + b.diskMiB, ports: a.ports + b.ports });
 
 /** Numbers of tunnels between hosts, and of tunnels that a lab file itself names. */
 function heldVnis(state: LabState): number[] {

@@ -28,7 +28,7 @@ export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent
 
 /** Whether the lab's nodes on the host are to go elsewhere now. */
 export function isToLeave(state: LabState, host: KnownHost): boolean {
-  const stands = Object.values(state.nodes).some((node) => node.plan.host === host.id && node.next === null && node.spec.pin !== host.id && node.machine.context.desired !== 'absent');
+  const stands = Object.values(state.nodes).some((node) => node.plan.host === host.id && node.next === null && node.spec.host !== host.id && node.machine.context.desired !== 'absent');
   if (!stands || state.lab.value === 'destroying') return false;
   if (state.lost[host.id] === undefined) return host.state === 'draining';
   return typeof state.spec?.placement?.onLostHost === 'object' && state.deadlines[moveName(host.id)] === undefined;

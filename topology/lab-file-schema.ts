@@ -34,6 +34,12 @@ const authority = z.strictObject({
 const settings = z.looseObject({ 'certificate-authority': authority.optional() });
 export type SettingsFile = z.infer<typeof settings>;
 
+const placement = z.strictObject({
+  policy: z.enum(['pack', 'spread']).meta({ description: 'pack (the default): on few hosts; spread: an equal share on each host. Linked nodes are kept together in both' }).optional(),
+  'on-lost-host': text('wait (the default) for the host to return, or the time after which its nodes are made anew on other hosts, e.g. 10m').optional(),
+});
+export type PlacementFile = z.infer<typeof placement>;
+
 const nodes = z.record(z.string(), nodeFileSchema);
 
 const labName = text('name of the lab');
@@ -44,6 +50,7 @@ const labFile = <N extends z.ZodType, L extends z.ZodType>(name: N, link: L) =>
     prefix: text('start of container names; clab by default').optional(),
     mgmt: mgmt.optional(),
     settings: settings.optional(),
+    placement: placement.meta({ description: 'extension: how the nodes are laid out over the hosts' }).optional(),
     debug: z.boolean().optional(),
     topology: z.strictObject({
       defaults: nodeFileSchema.optional(),

@@ -99,7 +99,7 @@ export const nodeFileSchema = z.strictObject({
   certificate: certificate.meta({ description: 'certificate and key of the node, made at deploy in `.tls` of the lab folder' }).optional(),
   components: z.array(z.unknown()).optional(),
   extras: z.looseObject({}).optional(),
-  pin: text('extension: name of the host that must run the node').optional(),
+  host: text('extension: name of the host that must run the node').optional(),
 });
 
 /** A node definition after its odd types were put right. */

@@ -18,6 +18,7 @@ import type { ResolvedMgmt } from './resolve-mgmt.ts';
 import { checkFixedAddress, resolveMgmt } from './resolve-mgmt.ts';
 import type { ResolvedNode } from './resolve-node.ts';
 import { resolveNode } from './resolve-node.ts';
+import { resolvePlacement } from './resolve-placement.ts';
 
 /** What the caller knows beside the file. */
 export type LabSurroundings = {
@@ -85,6 +86,7 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, tell:
     source: around.source,
     mgmt: mgmt.spec,
     certificates: resolveCertificates(file.settings, nodes, reading),
+    placement: resolvePlacement(file.placement, report),
     nodes: nodes.map((node) => node.spec).toSorted((a, b) => compareText(a.id, b.id)),
     links,
   };

@@ -49,7 +49,7 @@ export function resolveNode(file: LabFile, name: string, nodes: readonly string[
     network,
     ...(container ? containerPart(layers, name, kind, network, reading) : {}),
     ...(kind.runtime === 'ext-container' ? { exec: resolveExec(layers, name, reading) } : {}),
-    pin: pick(layers, 'pin')?.value,
+    host: pick(layers, 'host')?.value.trim(),
   };
   return { spec, kind, layers };
 }

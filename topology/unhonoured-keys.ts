@@ -16,7 +16,6 @@ const withoutEffect: readonly (readonly [NodeKey, string])[] = [
   ['link-apply-mode', 'links are always changed while the node runs'],
   ['credentials', 'nodes of this kind are not logged in to'],
   ['auto-remove', 'a node whose process ended stays until it is started or destroyed, so that its last words can be read'],
-  ['pin', 'there is one host to place nodes on'],
 ];
 
 /** Reports, once a layer value that reaches a node, what will not be carried out. `seen` keeps repeats away. */

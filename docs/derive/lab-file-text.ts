@@ -1,4 +1,5 @@
 // The parts of the document of lab files that no schema tells.
+import { DEFAULT_CPU_OVERCOMMIT, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
 
 /** How a file is read as a whole. */
 export const introduction = (nodeKeys: number): string => `# Lab files
@@ -17,6 +18,7 @@ touched before a file is accepted. A key that is read but cannot be honoured is 
 | \`mgmt\` | the management network, see below |
 | \`topology\` | \`nodes\` and \`links\`; \`defaults\`, \`kinds\` and \`groups\` that nodes inherit from |
 | \`settings\` | \`certificate-authority\`: \`cert\` and \`key\` of one that exists, or \`key-size\` and \`validity-duration\` of the lab's own; anything else has no effect (warning) |
+| \`placement\` | extension: how nodes are laid out over hosts, see below |
 | \`debug\` | no effect |
 
 **Variables.** \`\${VAR}\`, \`\${VAR:-default}\`, \`\${VAR:=default}\` anywhere in the file come from the environment. **Templates.** Go templates
@@ -30,7 +32,29 @@ export const MERGED = `**Inheritance.** \`defaults\` < \`kinds\` < \`groups\` < 
 \`ports\`, \`aliases\` and every other key: the most specific one that is set counts alone. Fixed management addresses are read from
 the node itself only.
 
-**Extension keys**, which containerlab does not have: \`pin\` (node) and \`isolated\` (\`mgmt\`).
+**Extension keys**, which containerlab does not have: \`host\` (node), \`placement\` (file) and \`isolated\` (\`mgmt\`).
+`;
+
+/** Where nodes go when there are several hosts. */
+export const PLACEMENT = `## Placement
+
+\`\`\`yaml
+placement:
+  policy: pack # or spread
+  on-lost-host: wait # or a time, e.g. 10m
+topology:
+  nodes:
+    r1: { kind: linux, image: "alpine:3", host: server2 } # must run there
+\`\`\`
+
+\`pack\` (the default) uses as few hosts as can be, \`spread\` gives each host an equal share; both keep linked nodes together.
+\`host\` pins a node, a group, a kind or (in \`defaults\`) all nodes. Nodes that share a namespace (\`network-mode: container:NODE\`,
+a bridge inside a node) are always on one host. The label \`labwright-near: WORD\` keeps nodes with the same word near each other,
+\`labwright-apart: WORD\` on different hosts where that is possible.
+
+What counts is \`cpu\` and \`memory\` of the nodes, as ceilings: never what is in use at the moment. A container without limits counts
+for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times, memory once. A node that has a place keeps it as long as its host can
+have it. \`on-lost-host\` says whether nodes of a lost host wait for its return or, after that time, are made anew on other hosts.
 `;
 
 /** What holds for links and names. */

@@ -8,7 +8,7 @@ import type { NodeKey } from '../../topology/node-file-schema.ts';
 import { nodeFileSchema } from '../../topology/node-file-schema.ts';
 import { readLab } from '../../topology/read-lab.ts';
 import { kindCatalogue } from '../../vendors/kind-catalogue.ts';
-import { introduction, MERGED, REST } from './lab-file-text.ts';
+import { introduction, MERGED, PLACEMENT, REST } from './lab-file-text.ts';
 import { code, markdownTable } from './markdown-table.ts';
 import { SILENT_KEYS } from './silent-keys.ts';
 
@@ -21,7 +21,7 @@ const NODE_SAMPLES: Record<NodeKey, unknown> = {
   dns: { servers: ['192.0.2.1'] }, aliases: ['router'], healthcheck: { test: ['CMD', 'true'] }, stages: { create: { exec: [{ command: 'true' }] } }, 'network-mode': 'none',
   'mgmt-ipv4': '172.20.20.9', 'mgmt-ipv6': '3fff:172:20:20::9', license: 'a.lic', 'startup-config': 'a.cfg', 'enforce-startup-config': true, 'suppress-startup-config': true,
   runtime: 'podman', 'link-apply-mode': 'restart', credentials: { username: 'admin' }, config: { vars: { a: 1 } }, certificate: { issue: true }, components: [{ slot: 'A' }],
-  extras: { a: 1 }, pin: 'host1',
+  extras: { a: 1 }, host: 'host1',
 };
 
 const MGMT_SAMPLES: Record<string, unknown> = {
@@ -40,6 +40,7 @@ export function renderLabFile(example: string): string {
     `A node, and each entry of \`defaults\`, \`kinds\` and \`groups\`, takes these keys. Kinds that run: ${runnable.join(', ')}; the ${kindCatalogue.length - runnable.length} other kinds of the format are known by name, and a file that uses one is refused with that reason.\n`,
     markdownTable(['key', 'form', 'meaning', 'what becomes of it'], keys.map((key) => row(key, nodeFileSchema.shape[key], fateOfNodeKey(key)))),
     MERGED,
+    PLACEMENT,
     '## Keys of `mgmt`\n',
     markdownTable(['key', 'form', 'meaning', 'what becomes of it'], Object.entries(mgmt.shape).map(([key, schema]) => row(`mgmt.${key}`, schema, fateOfMgmtKey(key)))),
     '## Links\n',

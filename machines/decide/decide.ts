@@ -3,12 +3,13 @@ import type { Command, Rejection } from '../vocabulary/command.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
 import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
+import type { PlacementView } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { planLab } from '../plan/plan-lab.ts';
 import type { Facts } from '../plan/plan-lab.ts';
 
 export type Decision =
-  | { readonly kind: 'events'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[] }
+  | { readonly kind: 'events'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[]; readonly placement?: PlacementView }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
   | { readonly kind: 'nothing' };
 
@@ -52,6 +53,7 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
     kind: 'events',
     events: [{ type: 'LabDeployRequested', spec: command.spec, plan: planned.plan, changes: [...planned.changes] }],
     changes: planned.changes,
+    placement: planned.placement,
   };
 }
 

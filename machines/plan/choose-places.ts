@@ -1,26 +1,84 @@
-// Which host each node of a lab goes to: a pin is kept, what stands stays, the rest goes where its neighbours are.
+// Which host each node of a lab goes to, asked of the planner with what the lab and the hosts say.
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import type { LabSpec } from '../vocabulary/lab-spec.ts';
+import type { Ceilings, PlacementView, UnplacedNodes } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
+import { placeNodes } from '../place/place-nodes.ts';
+import { capacityOfHost, DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defaults.ts';
+import type { PlacementHost, PlaneKind } from '../place/placement-input.ts';
+import { placementOfSpec } from '../place/placement-of-spec.ts';
 import type { PlanHost } from './plan-lab.ts';
 
-export type Places = { readonly ok: true; readonly hosts: ReadonlyMap<NodeId, HostId> } | { readonly ok: false; readonly rejections: Rejection[] };
+export type Places = { readonly ok: true; readonly view: PlacementView; readonly hosts: ReadonlyMap<NodeId, HostId> } | { readonly ok: false; readonly rejections: Rejection[] };
 
-/** `leave`: hosts that keep no node of the lab, whatever stands there. */
-export function choosePlaces(input: { state: LabState; spec: LabSpec; hosts: readonly PlanHost[]; leave: ReadonlySet<HostId> }): Places {
-  const { state, spec, leave } = input;
-  const open = input.hosts.filter((host) => host.state === 'joined' && !leave.has(host.id));
-  const first = open[0];
-  if (!first) return { ok: false, rejections: [{ code: 'no-host', message: 'no host has joined: start one with `labwright up`', details: {} }] };
-  const rejections: Rejection[] = [];
-  const hosts = new Map(spec.nodes.map((node): [NodeId, HostId] => {
-    const standing = state.nodes[node.id]?.next?.plan.host ?? state.nodes[node.id]?.plan.host;
-    // A pin holds also while its host is away: the node waits for it there.
-    if (node.pin !== undefined && node.pin === standing) return [node.id, standing];
-    const pinned = node.pin === undefined ? undefined : open.find((host) => host.id === node.pin);
-    if (node.pin !== undefined && !pinned) rejections.push({ code: 'no-host', message: `node ${node.id} is pinned to host ${node.pin}, which has not joined`, details: { node: node.id, host: node.pin } });
-    return [node.id, pinned?.id ?? (standing !== undefined && !leave.has(standing) ? standing : first.id)];
+export type PlacesInput = {
+  readonly state: LabState;
+  readonly spec: LabSpec;
+  readonly hosts: readonly PlanHost[];
+  /** Ceilings of all other labs on a host. */
+  readonly allocated: (host: HostId) => Ceilings;
+  /** Hosts that keep no node of the lab but pinned ones. */
+  readonly leave: ReadonlySet<HostId>;
+};
+
+/** What a host is taken for that has not told what it has: one of an older version. */
+const UNTOLD = { cpus: 1024, memoryMiB: 1024 * 1024, diskMiB: 1024 * 1024 } as const;
+
+export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInput): Places {
+  if (!hosts.some((host) => host.state === 'joined')) return { ok: false, rejections: [{ code: 'no-host', message: 'no host has joined: start one with `labwright up`', details: {} }] };
+  const places = new Map(spec.nodes.flatMap((node): [NodeId, HostId][] => {
+    const plan = state.nodes[node.id]?.next?.plan ?? state.nodes[node.id]?.plan;
+    return plan ? [[node.id, plan.host]] : [];
   }));
-  return rejections.length > 0 ? { ok: false, rejections } : { ok: true, hosts };
+  const wishes = placementOfSpec(spec, { places, restarts: new Set() });
+  // A pin holds also while its host is away: the node waits for it there.
+  const waiting = new Set(wishes.nodes.filter((node) => node.pin !== undefined && node.pin === node.previous).map((node) => node.id));
+  const view = placeNodes({
+    ...wishes,
+    nodes: wishes.nodes.filter((node) => !waiting.has(node.id)),
+    together: wishes.together.filter((group) => !group.some((node) => waiting.has(node))),
+    links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
+    policy: spec.placement?.policy ?? 'pack',
+    hosts: hosts.map((host) => placementHost(host, allocated(host.id), leave)),
+    cpuOvercommit: DEFAULT_CPU_OVERCOMMIT,
+    lostHosts: 'keep',
+  });
+  if (view.unplaced.length > 0) return { ok: false, rejections: view.unplaced.map(rejectUnplaced) };
+  const chosen = [...view.nodes.map((placed): [NodeId, HostId] => [placed.node, placed.host]), ...[...places].filter(([node]) => waiting.has(node))];
+  return { ok: true, view, hosts: new Map(chosen) };
 }
+
+function placementHost(host: PlanHost, allocated: Ceilings, leave: ReadonlySet<HostId>): PlacementHost {
+  const has = host.capacity ?? UNTOLD;
+  const planes = (host.planes ?? ['tc']).filter((kind): kind is PlaneKind => kind === 'tc' || kind === 'ovs');
+  return {
+    id: host.id,
+    state: leave.has(host.id) ? 'draining' : host.state,
+    cores: has.cpus,
+    capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
+    allocated,
+    offers: host.capacity ? { kvm: host.capacity.devices.includes('/dev/kvm') ? ['kvm'] : [] } : {},
+    planes: planes.map((kind) => (kind === 'ovs' ? { kind, maxPorts: OVS_USERSPACE_MAX_PORTS } : { kind })),
+  };
+}
+
+function rejectUnplaced({ nodes, message, hosts, remedies }: UnplacedNodes): Rejection {
+  const why = hosts.map(({ host, reason }) => `${host}: ${reason}`).join('; ');
+  return { code: 'no-capacity', message: `${message} (${why})${remedies.length > 0 ? `. It would fit with: ${remedies.join(', or ')}` : ''}`, details: { nodes, hosts, remedies } };
+}
+
+/** What a lab holds on each host, as ceilings. */
+export function allocatedBy(state: LabState): Map<HostId, Ceilings> {
+  const held = new Map<HostId, Ceilings>();
+  if (!state.spec) return held;
+  for (const { id, needs } of placementOfSpec(state.spec, { places: new Map(), restarts: new Set() }).nodes) {
+    const host = state.nodes[id]?.plan.host;
+    if (host === undefined) continue;
+    const before = held.get(host) ?? NOTHING;
+    held.set(host, { cpuMillis: before.cpuMillis + needs.cpuMillis, memoryMiB: before.memoryMiB + needs.memoryMiB, diskMiB: before.diskMiB + needs.diskMiB, ports: before.ports + needs.ports });
+  }
+  return held;
+}
+
+export const NOTHING: Ceilings = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 };

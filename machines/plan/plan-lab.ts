@@ -5,6 +5,7 @@ import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../voc
 import type { LabPlan, LinkPlan, MgmtPlan, MgmtSpan, NodePlan, PortLease, TunnelPlan } from '../vocabulary/lab-plan.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import { HostId as HostIdSchema, NodeId as NodeIdSchema } from '../vocabulary/ids.ts';
+import type { Ceilings, PlacementView } from '../vocabulary/placement.ts';
 import { splitMgmtPool } from '../vocabulary/mgmt-pool.ts';
 import { overLogs } from '../evolve/lab-state.ts';
 import type { LabState } from '../evolve/lab-state.ts';
@@ -22,6 +23,8 @@ import type { Change } from '../vocabulary/lab-plan.ts';
 export type Facts = {
   readonly now: number;
   readonly hosts: readonly PlanHost[];
+  /** Ceilings of all other labs on a host. */
+  readonly allocated: (host: HostId) => Ceilings;
   /** Leased by the caller for this lab if it has none yet; null = all are in use. */
   readonly labNumber: number | null;
   /** Management addresses that other labs and foreign containers hold in a network, by its name. */
@@ -38,7 +41,7 @@ export type Facts = {
 
 export type PlanHost = HostFacts & { readonly id: HostId; readonly state: 'joined' | 'suspect' | 'lost' | 'returned' | 'cordoned' | 'draining' };
 
-export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[] } | { readonly rejections: Rejection[] };
+export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 
 const LINK_MTU = 9500;
 const MGMT_MTU = 1500;
@@ -46,7 +49,7 @@ const MGMT_MTU = 1500;
 /** Fixes everything a deploy of `spec` needs, or says why it cannot be. */
 export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; reconfigure: boolean; leave?: ReadonlySet<HostId> }): Planned {
   const { state, spec, facts } = input;
-  const places = choosePlaces({ state, spec, hosts: facts.hosts, leave: input.leave ?? new Set() });
+  const places = choosePlaces({ state, spec, hosts: facts.hosts, allocated: facts.allocated, leave: input.leave ?? new Set() });
   if (!places.ok) return { rejections: places.rejections };
   const placeOf = (node: NodeId): HostId => places.hosts.get(node) ?? HostIdSchema.parse('?');
   const labNumber = state.plan && state.lab.value !== 'destroyed' ? state.plan.labNumber : facts.labNumber;
@@ -67,7 +70,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
   const mgmt = planMgmt(spec, mgmtMtu(facts, [...new Set(places.hosts.values())]));
-  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, reasonOf: () => 'placement' });
+  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
   const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
@@ -78,7 +81,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, leases, across })]));
   const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
   if (across.rejections.length > 0) return { rejections: across.rejections };
-  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes };
+  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, placement: places.view };
 }
 
 export const hasMgmt = (node: NodeSpec): boolean => node.runtime === 'container' && node.network.mode === 'sandbox';

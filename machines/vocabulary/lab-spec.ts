@@ -99,8 +99,8 @@ export const NodeSpec = z.object({
   /** Static management addresses the file asks for, without prefix length. */
   mgmtIpv4: z.string().optional(),
   mgmtIpv6: z.string().optional(),
-  /** Host the file pins the node to. */
-  pin: z.string().optional(),
+  /** Name of the host that the file pins the node to. */
+  host: z.string().optional(),
 });
 export type NodeSpec = z.infer<typeof NodeSpec>;
 
@@ -192,7 +192,7 @@ export const LabSpec = z.object({
   mgmt: MgmtSpec,
   /** Unset where no node asks for a certificate. */
   certificates: CertificateSettings.optional(),
-  /** Unset = packed, and waiting for lost hosts. */
+  /** Unset where the file has no `placement`: the installation's own settings hold. */
   placement: PlacementSettings.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),

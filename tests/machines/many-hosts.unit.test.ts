@@ -12,7 +12,7 @@ import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 const aHost = (name: string, last: number, mtu = 1500): Facts['hosts'][number] => ({ id: host(name), state: 'joined', underlay: { address: `10.200.0.${last}`, device: 'under', mtu } });
 const HOSTS = [aHost('h1', 1), aHost('h2', 2), aHost('h3', 3)];
 const LINK = 'a:eth1--b:eth1';
-const SPEC = aLab([aNode('a', { pin: 'h1' }), aNode('b', { pin: 'h2' })], [aLink('a:eth1', 'b:eth1')]);
+const SPEC = aLab([aNode('a', { host: 'h1' }), aNode('b', { host: 'h2' })], [aLink('a:eth1', 'b:eth1')]);
 const deploy = (spec = SPEC) => ({ type: 'lab.deploy', spec, takeOver: false, reconfigure: false }) as const;
 
 let sim: SimulatedLab;
@@ -136,7 +136,7 @@ describe('a link across hosts', () => {
 
   it('a move of its node gives the link a tunnel number of its own and leaves nothing on the host it left', () => {
     sim.run();
-    expect(sim.command(deploy(aLab([aNode('a', { pin: 'h1' }), aNode('b', { pin: 'h3' })], SPEC.links)), { hosts: HOSTS })).toEqual([]);
+    expect(sim.command(deploy(aLab([aNode('a', { host: 'h1' }), aNode('b', { host: 'h3' })], SPEC.links)), { hosts: HOSTS })).toEqual([]);
     sim.run();
     expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
     expect(link()).toMatchObject({ tunnel: { vni: 4098, b: { host: 'h3', vtep: '10.200.0.3' } } });
@@ -222,7 +222,7 @@ describe('a lost host', () => {
   });
 
   it('P08: nodes that were moved away meanwhile are removed there by their old generation', () => {
-    expect(sim.command(deploy(aLab([aNode('a', { pin: 'h1' }), aNode('b')], SPEC.links)), { hosts: HOSTS })).toEqual([]);
+    expect(sim.command(deploy(aLab([aNode('a', { host: 'h1' }), aNode('b')], SPEC.links)), { hosts: HOSTS })).toEqual([]);
     sim.run();
     expect(labView(sim.state).nodes[1]).toMatchObject({ host: 'h2', state: 'running' });
     lose('h2');

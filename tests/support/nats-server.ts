@@ -61,7 +61,8 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
     return server.pid;
   };
   const start = async (): Promise<void> => {
-    server = spawn(serverBinary(), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // It ends with the test, also when that is killed.
+    server = spawn('setpriv', ['--pdeathsig', 'KILL', serverBinary(), '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     let printed = '';
     server.stderr?.on('data', (chunk: Buffer) => {
       printed = (printed + chunk.toString()).slice(-4_000);

@@ -14,11 +14,14 @@ export type SupervisorProcess = {
   /** Resolves with the signal or code it ended by. */
   readonly ended: Promise<string | number>;
   kill(signal?: NodeJS.Signals): Promise<void>;
+  pause(): void;
+  resume(): void;
 };
 
 /** Starts one; `crashAt` names the moment at which it kills itself (see crash-point.ts). */
 export async function startSupervisorProcess(nats: TestNats, options: { crashAt?: string } = {}): Promise<SupervisorProcess> {
-  const child = spawn(process.execPath, [MAIN], {
+  // It ends with the test, also when that is killed.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, MAIN], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env, LABWRIGHT_NATS_URL: nats.url, LABWRIGHT_NATS_CREDS: await nats.credentials({ role: 'supervisor' }),
@@ -30,6 +33,8 @@ export async function startSupervisorProcess(nats: TestNats, options: { crashAt?
   const ended = once(child, 'exit').then(([code, signal]: (string | number | null)[]) => signal ?? code ?? 'unknown');
   return {
     child, ended, output: () => output,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async kill(signal = 'SIGKILL') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await ended;

@@ -9,28 +9,23 @@ import { readProcessRecord } from '../../controller/process-record.ts';
 import { processRecordPath, stateDir } from '../../controller/state-dir.ts';
 import { ensureController } from '../../controller/up.ts';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
-import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import { connectNats } from '../../nats/connect.ts';
 import { readCredentials } from '../../nats/credentials.ts';
 import { createOpsClient } from '../../nats/ops-client.ts';
 import type { OpsClient } from '../../nats/ops-client.ts';
 import { inboxPrefixOf } from '../../nats/roles.ts';
 import { readLab } from '../../topology/read-lab.ts';
-import { command, lab } from './lab-builders.ts';
+import type { BedHands } from './bed-hands.ts';
+import { bedHands } from './bed-hands.ts';
 import { eventually } from './eventually.ts';
 
-export type TestBed = {
+export type TestBed = BedHands & {
   readonly home: string;
   readonly ops: OpsClient;
   /** Process ids of the controller's children and of its parent, as their records say. */
   pid(name: 'nats-server' | 'supervisor' | 'host-actor' | 'parent'): Promise<number>;
   up(): Promise<void>;
   down(): Promise<void>;
-  deploy(spec: LabSpec, options?: { reconfigure?: boolean }): Promise<void>;
-  destroy(name: string): Promise<void>;
-  view(name: string): Promise<LabView>;
-  /** Waits until the lab's state is one of these. */
-  settled(name: string, states?: readonly LabView['state'][], timeoutMs?: number): Promise<LabView>;
   /** Destroys all labs, ends the controller, removes its home. */
   close(): Promise<void>;
 };
@@ -46,18 +41,7 @@ export async function openTestBed(env: Record<string, string> = {}): Promise<Tes
   const role = { role: 'operator' } as const;
   const nc = await connectNats({ url: endpoint.url, credentials: await readCredentials(await findCredentials(endpoint, role)), inboxPrefix: inboxPrefixOf(role), name: 'test bed' });
   const ops = createOpsClient(nc);
-  let commands = 0;
-  const nextId = () => command(`bed-${process.pid}-${(commands += 1)}-${Date.now()}`);
-  const view = async (name: string) => await ops.request('inspect', {}, { lab: lab(name), timeoutMs: 5_000 });
-  const settled: TestBed['settled'] = async (name, states = ['running', 'degraded'], timeoutMs = 120_000) =>
-    await eventually(async () => {
-      const now = await view(name);
-      return states.includes(now.state) ? now : null;
-    }, { timeoutMs, what: `lab ${name} to be ${states.join(' or ')}`, everyMs: 50 });
-  const destroy = async (name: string) => {
-    await ops.request('destroy', { commandId: nextId(), cleanup: true, keepMgmtNet: false }, { lab: lab(name) });
-    await settled(name, ['destroyed']);
-  };
+  const hands = bedHands(ops);
   const pid: TestBed['pid'] = async (name) => {
     const record = await readProcessRecord(name === 'parent' ? dir.parentRecord : processRecordPath(dir, name));
     const found = record?.identity?.pid;
@@ -66,12 +50,10 @@ export async function openTestBed(env: Record<string, string> = {}): Promise<Tes
   };
   await untilItWatches(async () => await pid('host-actor'));
   return {
-    home, ops, up, view, settled, destroy, pid,
+    ...hands, home, ops, up, pid,
     down: async () => void (await stopController({ home })),
-    deploy: async (spec, options = {}) => void (await ops.request('deploy', { commandId: nextId(), spec, takeOver: false, reconfigure: options.reconfigure ?? false }, { lab: spec.id, timeoutMs: 5_000 })),
     async close() {
-      const { labs } = await ops.request('list', { destroyed: false });
-      await Promise.all(labs.map(async (one) => await destroy(one.lab)));
+      await hands.destroyAll();
       await nc.close();
       await stopController({ home });
       await rm(home, { recursive: true, force: true });

@@ -1,0 +1,98 @@
+// Reads from a resolved lab what its nodes need of a host: the same effective settings that the host carries out.
+import type { HostId, NodeId } from '../vocabulary/ids.ts';
+import { HostId as HostName } from '../vocabulary/ids.ts';
+import type { LabSpec, LinkEnd, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
+import type { Ceilings } from '../vocabulary/placement.ts';
+import { UNLIMITED_CONTAINER } from './placement-defaults.ts';
+import type { PlacementInput, PlacementNode } from './placement-input.ts';
+
+type Wishes = Pick<PlacementInput, 'nodes' | 'links' | 'together'>;
+
+type Standing = {
+  /** Host of each node that is there already. */
+  readonly places: ReadonlyMap<NodeId, HostId>;
+  /** Nodes that the deploy makes anew. */
+  readonly restarts: ReadonlySet<NodeId>;
+  /** Identity of the host that people call so; unset = hosts are called by their identity. */
+  readonly hostNamed?: (name: string) => HostId | undefined;
+  /** What a container without limits counts for. */
+  readonly unlimited?: Omit<Ceilings, 'ports'>;
+};
+
+/** Labels of a node that say where it likes to be. */
+const NEAR = 'labwright-near';
+const APART = 'labwright-apart';
+const MIB = 1024 * 1024;
+
+/** Nodes with their needs, links between nodes, and what must be on one host. */
+export function placementOfSpec(spec: LabSpec, standing: Standing): Wishes {
+  const ends = new Map<NodeId, LinkEnd[]>();
+  for (const link of spec.links) countEnds(link, ends);
+  const byContainer = new Map(spec.nodes.map((node) => [node.containerName, node.id]));
+  return {
+    nodes: spec.nodes.map((node) => placementNode(node, ends.get(node.id) ?? [], standing)),
+    links: spec.links.flatMap((link) => ('node' in link.a && 'node' in link.b && link.a.node !== link.b.node ? [{ a: link.a.node, b: link.b.node }] : [])),
+    together: [
+      ...spec.nodes.flatMap((node) => (node.network.mode === 'node' ? [[node.id, node.network.node]] : [])),
+      ...spec.nodes.flatMap((node) => pidPartner(node, byContainer)),
+      ...spec.links.flatMap((link) => [link.a, link.b]).flatMap((end) => (end.at === 'node-bridge' ? [[end.node, end.inside]] : [])),
+    ],
+  };
+}
+
+// What the far ends of a node's one-ended links are; a link to itself counts as two ports.
+function countEnds({ a, b }: LinkSpec, ends: Map<NodeId, LinkEnd[]>): void {
+  const add = (node: NodeId, far: LinkEnd): void => void ends.set(node, [...(ends.get(node) ?? []), far]);
+  if ('node' in a && 'node' in b) {
+    if (a.node === b.node) for (const end of [a, b]) add(a.node, end);
+  } else if ('node' in a) add(a.node, b);
+  else if ('node' in b) add(b.node, a);
+}
+
+function placementNode(node: NodeSpec, far: readonly LinkEnd[], standing: Standing): PlacementNode {
+  const previous = standing.places.get(node.id);
+  const { [NEAR]: near, [APART]: apart } = node.labels;
+  const cores = node.cpuSet === undefined ? undefined : Math.max(...node.cpuSet.split(/[,-]/).map(Number)) + 1;
+  return {
+    id: node.id,
+    needs: { ...ceilings(node, standing.unlimited ?? UNLIMITED_CONTAINER), ports: portsOf(node, far) },
+    wants: [...new Set([...wantsOfNode(node), ...far.flatMap((end) => (end.at === 'macvlan' ? [`interface:${end.parent}`] : []))])].toSorted(),
+    restarts: standing.restarts.has(node.id),
+    ...(cores === undefined ? {} : { cores }),
+    ...(node.image === undefined ? {} : { image: { name: node.image, mustBePresent: node.imagePullPolicy === 'never' } }),
+    ...(node.host === undefined ? {} : { pin: standing.hostNamed?.(node.host) ?? HostName.parse(node.host) }),
+    ...(near === undefined ? {} : { near }),
+    ...(apart === undefined ? {} : { apart }),
+    ...(previous === undefined ? {} : { previous }),
+  };
+}
+
+// Bridges, the host and other people's containers are there already and take nothing from us.
+function ceilings(node: NodeSpec, unlimited: Omit<Ceilings, 'ports'>): Omit<Ceilings, 'ports'> {
+  if (node.runtime !== 'container') return { cpuMillis: 0, memoryMiB: 0, diskMiB: 0 };
+  return {
+    cpuMillis: node.cpus === undefined ? unlimited.cpuMillis : Math.ceil(node.cpus * 1000),
+    memoryMiB: node.memoryBytes === undefined ? unlimited.memoryMiB : Math.ceil(node.memoryBytes / MIB),
+    diskMiB: unlimited.diskMiB,
+  };
+}
+
+const portsOf = (node: NodeSpec, far: readonly LinkEnd[]): number =>
+  (node.runtime === 'container' && node.network.mode === 'sandbox' ? 1 : 0) + far.filter((end) => end.at !== 'macvlan' && end.at !== 'dummy').length;
+
+function wantsOfNode(node: NodeSpec): string[] {
+  const wants = node.devices.map((device) => device.split(':')[0] ?? device).map((device) => (device === '/dev/kvm' ? 'kvm:kvm' : `device:${device}`));
+  if (node.network.mode === 'container') wants.push(`container:${node.network.container}`);
+  if (node.network.mode === 'engine') wants.push(`network:${node.network.network}`);
+  if (node.runtime === 'ext-container') wants.push(`container:${node.containerName}`);
+  // A bridge inside a node is made there.
+  const inside = node.network.mode === 'node' || node.id.includes('|');
+  if ((node.runtime === 'bridge' || node.runtime === 'ovs-bridge') && !inside) wants.push(`${node.runtime}:${node.containerName}`);
+  return wants;
+}
+
+function pidPartner(node: NodeSpec, byContainer: ReadonlyMap<string, NodeId>): NodeId[][] {
+  const name = node.pidMode?.startsWith('container:') === true ? node.pidMode.slice('container:'.length) : undefined;
+  const partner = name === undefined ? undefined : byContainer.get(name);
+  return partner === undefined ? [] : [[node.id, partner]];
+}
