@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import { HostActorError } from './host-actor-error.ts';
+import type { CapacityWish } from './host-capacity.ts';
 
 const Environment = z.object({
   LABWRIGHT_HOME: z.string().min(1),
@@ -14,9 +15,15 @@ const Environment = z.object({
   LABWRIGHT_HOSTS_FILE: z.string().min(1).default('/etc/hosts'),
   /** Address by which other hosts reach this one; found by the route to NATS where unset. */
   LABWRIGHT_UNDERLAY_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
+  /** What of this host may be given to nodes; all that it has where unset. */
+  LABWRIGHT_CAPACITY_CPUS: z.coerce.number().positive().optional(),
+  LABWRIGHT_CAPACITY_MEMORY_MIB: z.coerce.number().int().positive().optional(),
+  LABWRIGHT_CAPACITY_DISK_MIB: z.coerce.number().int().positive().optional(),
   /** Path of the engine's socket. */
   LABWRIGHT_DOCKER_SOCKET: z.string().startsWith('/').default('/var/run/docker.sock'),
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
+  /** How often the far ends of links across hosts are probed. */
+  LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
@@ -30,8 +37,10 @@ export type HostActorConfig = {
   readonly stateDir: string;
   readonly hostsFile: string;
   readonly underlayAddress: string | undefined;
+  readonly capacity: CapacityWish;
   readonly engineSocket: string;
   readonly sweepEveryMs: number;
+  readonly echoEveryMs: number;
   readonly logLevel: string;
 };
 
@@ -52,8 +61,10 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     stateDir: join(home, 'host'),
     hostsFile: rest.LABWRIGHT_HOSTS_FILE,
     underlayAddress: rest.LABWRIGHT_UNDERLAY_ADDRESS,
+    capacity: { cpus: rest.LABWRIGHT_CAPACITY_CPUS, memoryMiB: rest.LABWRIGHT_CAPACITY_MEMORY_MIB, diskMiB: rest.LABWRIGHT_CAPACITY_DISK_MIB },
     engineSocket: rest.LABWRIGHT_DOCKER_SOCKET,
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
+    echoEveryMs: rest.LABWRIGHT_ECHO_EVERY_MS,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,
   };
 }

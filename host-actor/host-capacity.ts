@@ -8,9 +8,13 @@ const MIB = 1024 * 1024;
 /** Sorted. */
 const DEVICES = ['/dev/kvm', '/dev/net/tun'];
 
+/** Amounts that the operator set, in place of what the machine has. */
+export type CapacityWish = { readonly [amount in 'cpus' | 'memoryMiB' | 'diskMiB']?: number | undefined };
+
 /** Reads it. @param stateDir - a directory on the file system whose size counts; 0 MiB while it does not exist. */
-export async function readCapacity(stateDir: string): Promise<HostCapacity> {
+export async function readCapacity(stateDir: string, wish: CapacityWish = {}): Promise<HostCapacity> {
   const isUsable = await Promise.all(DEVICES.map(async (device) => await access(device, constants.R_OK | constants.W_OK).then(() => true, () => false)));
   const diskMiB = await statfs(stateDir).then(({ blocks, bsize }) => Math.floor((blocks * bsize) / MIB), () => 0);
-  return { cpus: availableParallelism(), memoryMiB: Math.floor(totalmem() / MIB), diskMiB, devices: DEVICES.filter((_device, index) => isUsable[index]) };
+  const amounts = { cpus: wish.cpus ?? availableParallelism(), memoryMiB: wish.memoryMiB ?? Math.floor(totalmem() / MIB), diskMiB: wish.diskMiB ?? diskMiB };
+  return { ...amounts, devices: DEVICES.filter((_device, index) => isUsable[index]) };
 }

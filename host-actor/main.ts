@@ -43,6 +43,7 @@ const actor = new HostActor({
   ledgerDir: config.ledgerDir,
   log,
   sweepEveryMs: config.sweepEveryMs,
+  echoEveryMs: config.echoEveryMs,
   onLedgerBroken: (err) => giveUp(err, 'ledger cannot be written'),
 });
 const ending = new AbortController();
@@ -76,7 +77,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   };
   const readFacts = async () => ({
     underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
-    capacity: await readCapacity(config.stateDir),
+    capacity: await readCapacity(config.stateDir, config.capacity),
     planes: ['tc'],
   });
   const stopBeating = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, log });

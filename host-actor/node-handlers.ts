@@ -112,12 +112,13 @@ function onceIn({ ledger }: HostContext, { lab, id }: OrderOf<'node.exec'>, inde
 
 /** Engine id of the node's container. @throws {HostActorError} `container-missing`. */
 export async function runtimeIdOf(context: HostContext, order: NodeOrder): Promise<string> {
-  const known = context.states.get(order.lab, order.node.id).runtimeId;
-  if (known !== undefined) return known;
   if (order.node.runtime === 'ext-container') {
+    // Its owner may have made it anew, which nobody tells us.
     const other = await context.hands.sight.readContainer(order.node.containerName);
     if (other !== undefined) return other.runtimeId;
   }
+  const known = context.states.get(order.lab, order.node.id).runtimeId;
+  if (known !== undefined) return known;
   const found = await context.hands.provider.inspect(keyOf(order));
   if (found.found === 'ours') return found.node.runtimeId;
   throw new HostActorError('container-missing', { message: `node ${order.node.id} has no container ${order.node.containerName}`, retryable: true });

@@ -2,9 +2,10 @@
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { MgmtState } from './mgmt-network-state.ts';
+import { openUdpRelay } from './udp-relay.ts';
 
-/** One listener of the relay: TCP from `listen` on the host to the node. */
-export interface RelayRoute { readonly listen: string; readonly port: number; readonly target: string; readonly targetPort: number; readonly lab: string; readonly node: string }
+/** One listener of the relay: from `listen` on the host to the node. */
+export interface RelayRoute { readonly protocol: 'tcp' | 'udp'; readonly listen: string; readonly port: number; readonly target: string; readonly targetPort: number; readonly lab: string; readonly node: string }
 
 /** What the relay has to do for the record, and the published ports it cannot help, in words. */
 export function planRelays(state: MgmtState): { routes: RelayRoute[]; warnings: string[] } {
@@ -16,8 +17,10 @@ export function planRelays(state: MgmtState): { routes: RelayRoute[]; warnings: 
       for (const port of node.ports) {
         const listen = listenOn(port.hostIp, node.ipv6 !== undefined);
         if (target === undefined || listen === undefined || port.hostPort === 0) continue;
-        if (port.protocol === 'tcp') routes.push({ listen, port: port.hostPort, target, targetPort: port.containerPort, lab: lab.lab, node: node.node });
-        else warnings.push(`published port ${port.hostPort}/${port.protocol} of node ${node.node} (lab ${lab.lab}) does not answer on [${listen}], only on the host's other addresses`);
+        const { protocol } = port;
+        if (protocol !== 'sctp') routes.push({ protocol, listen, port: port.hostPort, target, targetPort: port.containerPort, lab: lab.lab, node: node.node });
+        // Node.js opens no SCTP sockets.
+        else warnings.push(`published port ${port.hostPort}/sctp of node ${node.node} (lab ${lab.lab}) does not answer on [${listen}], only on the host's other addresses: SCTP is not relayed`);
       }
     }
   }
@@ -30,44 +33,46 @@ function listenOn(hostIp: string | undefined, hasIpv6: boolean): string | undefi
   return hostIp.includes(':') && !hasIpv6 ? hostIp : undefined;
 }
 
-interface Listener { readonly server: Server; readonly sockets: Set<Socket> }
+/** What listens on the host; `close` ends what goes through it too. */
+export interface RelayListener { close(): Promise<void> }
 
 /** Keeps one listener per route. Nothing listens before the first `sync`. */
 export class PortRelays {
-  readonly #listeners = new Map<string, Listener>();
+  readonly #listeners = new Map<string, RelayListener>();
 
   /** Opens what is missing and closes what is no longer wanted, open connections included. Returns ports it could not open. */
   async sync(routes: readonly RelayRoute[]): Promise<string[]> {
     const wanted = new Map(routes.map((route) => [JSON.stringify(route), route]));
     for (const [key, listener] of this.#listeners) {
-      if (!wanted.has(key)) await this.#close(key, listener);
+      if (wanted.has(key)) continue;
+      this.#listeners.delete(key);
+      await listener.close();
     }
     const failed: string[] = [];
     for (const [key, route] of wanted) {
       if (this.#listeners.has(key)) continue;
-      const sockets = new Set<Socket>();
-      const server = createServer({ allowHalfOpen: true }, (socket) => relayConnection(socket, route, sockets));
-      const fault = await listening(server, route);
-      if (fault === undefined) this.#listeners.set(key, { server, sockets });
-      else failed.push(`published port ${route.port}/tcp of node ${route.node} (lab ${route.lab}) does not answer on [${route.listen}]: ${fault}`);
+      const opened = route.protocol === 'udp' ? await openUdpRelay(route) : await openTcpRelay(route);
+      if (!('fault' in opened)) this.#listeners.set(key, opened);
+      else failed.push(`published port ${route.port}/${route.protocol} of node ${route.node} (lab ${route.lab}) does not answer on [${route.listen}]: ${opened.fault}`);
     }
     return failed;
-  }
-
-  /** Whether this very process listens there, so that its own listener is no conflict. */
-  listensOn(port: number): boolean {
-    return [...this.#listeners.keys()].some((key) => key.includes(`"port":${port},`));
   }
 
   async close(): Promise<void> {
     await this.sync([]);
   }
+}
 
-  async #close(key: string, { server, sockets }: Listener): Promise<void> {
-    this.#listeners.delete(key);
-    for (const socket of sockets) socket.destroy();
-    await new Promise<void>((resolve) => { server.close(() => resolve()); });
-  }
+async function openTcpRelay(route: RelayRoute): Promise<RelayListener | { readonly fault: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => relayConnection(socket, route, sockets));
+  const fault = await listening(server, route);
+  return fault === undefined ? { close: async () => await closeTcp(server, sockets) } : { fault };
+}
+
+async function closeTcp(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  for (const socket of sockets) socket.destroy();
+  await new Promise<void>((resolve) => { server.close(() => resolve()); });
 }
 
 function relayConnection(client: Socket, route: RelayRoute, sockets: Set<Socket>): void {

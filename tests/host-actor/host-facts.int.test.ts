@@ -34,6 +34,11 @@ describe('capacity', () => {
     expect(devices).toEqual(devices.toSorted());
   });
 
+  it('is what the operator set, where something is set', async () => {
+    const real = await readCapacity(tmpdir());
+    expect(await readCapacity(tmpdir(), { cpus: 0.5, memoryMiB: 512 })).toEqual({ ...real, cpus: 0.5, memoryMiB: 512 });
+  });
+
   it('has no disk where the state directory is not there', async () => {
     expect((await readCapacity('/nowhere')).diskMiB).toBe(0);
   });

@@ -34,8 +34,8 @@ export type TestHostsOptions = {
   readonly supervisors?: number;
   /** Bytes, 1500 by default. */
   readonly underlayMtu?: number;
-  /** For the host-actors, e.g. LABWRIGHT_SWEEP_SECONDS. */
-  readonly env?: Record<string, string>;
+  /** For the host-actors, e.g. LABWRIGHT_SWEEP_SECONDS; by host number where they differ, e.g. in LABWRIGHT_CAPACITY_CPUS. */
+  readonly env?: Record<string, string> | ((number: number) => Record<string, string>);
 };
 
 export type TestHosts = BedHands & {
@@ -95,7 +95,7 @@ async function open(parts: TestHostsOptions, { dir, images, undo, close }: Groun
   undo.push(async () => await relay.stop());
   const hosts: TestHost[] = [];
   for (const number of numbers) {
-    const env = { ...parts.env, LABWRIGHT_NATS_URL: relay.url, LABWRIGHT_NATS_CREDS: await nats.credentials(hostRole(number)) };
+    const env = { ...(typeof parts.env === 'function' ? parts.env(number) : parts.env), LABWRIGHT_NATS_URL: relay.url, LABWRIGHT_NATS_CREDS: await nats.credentials(hostRole(number)) };
     hosts.push(testHost({ number, dir: join(dir, `h${number}`), images, underlay, cgroupParent: `/${basename(dir)}/h${number}`, withOvs: parts.ovs ?? false, actorEnv: env }));
   }
   undo.push(async () => void (await Promise.all(hosts.map(async (host) => await host.remove()))));

@@ -149,7 +149,8 @@ describe('relay', () => {
   });
 
   it('says what it cannot do', () => {
-    expect(planRelays(stateOf(order('a', { nodes: [{ ...node('n1', 2), ports: [{ ...publish(), protocol: 'udp' }] }] }))).warnings)
-      .toEqual(['published port 8080/udp of node n1 (lab a) does not answer on [::1], only on the host\'s other addresses']);
+    const planned = (protocol: 'udp' | 'sctp') => planRelays(stateOf(order('a', { nodes: [{ ...node('n1', 2), ports: [{ ...publish(), protocol }] }] })));
+    expect(planned('sctp')).toEqual({ routes: [], warnings: ['published port 8080/sctp of node n1 (lab a) does not answer on [::1], only on the host\'s other addresses: SCTP is not relayed'] });
+    expect(planned('udp')).toMatchObject({ routes: [{ protocol: 'udp', listen: '::1' }], warnings: [] });
   });
 });

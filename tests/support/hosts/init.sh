@@ -6,12 +6,12 @@ dir=$1 name=$2 images=$3 up=$4
 hostname "$name"
 ip link set lo up
 
-# Copies of the machine's mounts would keep its namespaces and containers alive after their removal there.
+# Copies of the machine's mounts would keep its namespaces and containers alive after their removal there. Some go while this reads them.
 while read -r _ _ _ _ place _; do
   case $place in
     /run/* | /var/lib/docker*) echo "$place" ;;
   esac
-done </proc/self/mountinfo | sort -r | xargs -r -n1 umount -l
+done </proc/self/mountinfo | sort -r | while read -r place; do umount -l "$place" 2>/dev/null || :; done
 
 # Nothing of this reaches the machine: the mount namespace is private. Its cgroups must be seen below the new /sys, too.
 mount -t tmpfs tmpfs /mnt
