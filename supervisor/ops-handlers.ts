@@ -66,7 +66,8 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
-      return { exists, changes: decision.kind === 'events' ? [...fitFor(asker, decision.changes, state.spec)] : [] };
+      if (decision.kind !== 'events') return { exists, changes: [] };
+      return { exists, changes: [...fitFor(asker, decision.changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {
       const { state } = existing(supervisor, lab);
