@@ -25,6 +25,7 @@ export const SERVICE_CODES: readonly ErrorCode[] = [
   { code: 'other-topology', verbs: PLANNED, retryable: false, meaning: 'a lab of this name runs from another file (`details.rejections[0].details.topologyPath`): use another name, or `takeOver: true`' },
   { code: 'no-host', verbs: ['deploy', 'plan', 'fingerprint'], retryable: false, meaning: 'no host has joined, also not within 15 s' },
   { code: 'no-numbers', verbs: PLANNED, retryable: false, meaning: 'all 4095 lab numbers are in use' },
+  { code: 'no-capacity', verbs: PLANNED, retryable: false, meaning: 'nodes fit on no host; the message says for each host why not and what would make them fit' },
   { code: 'no-underlay', verbs: PLANNED, retryable: false, meaning: 'a host of the lab has told no address at which other hosts reach it, or two hosts have addresses of different families' },
   { code: 'mtu-too-large', verbs: PLANNED, retryable: false, meaning: 'the MTU that the file asks for does not arrive over the IPv6 underlay between two hosts; `details.rejections[0].details.largest` does' },
   { code: 'name-taken', verbs: PLANNED, retryable: false, meaning: 'another lab uses this container name' },
