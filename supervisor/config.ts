@@ -4,10 +4,12 @@ import { z } from 'zod';
 const Environment = z.object({
   LABWRIGHT_NATS_URL: z.string().min(1),
   LABWRIGHT_NATS_CREDS: z.string().min(1),
+  /** Within which hosts have to answer orders before they are asked again. */
+  LABWRIGHT_ANSWER_SECONDS: z.coerce.number().positive().optional(),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
-export type SupervisorConfig = { readonly natsUrl: string; readonly credentialsPath: string; readonly logLevel: string };
+export type SupervisorConfig = { readonly natsUrl: string; readonly credentialsPath: string; readonly logLevel: string; readonly answerWithinMs: number | undefined };
 
 /** Reads the configuration. @throws Error that names every variable that is missing or wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
@@ -16,6 +18,6 @@ export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);
   }
-  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_LOG_LEVEL: logLevel } = parsed.data;
-  return { natsUrl, credentialsPath, logLevel };
+  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_ANSWER_SECONDS: answerSeconds } = parsed.data;
+  return { natsUrl, credentialsPath, logLevel, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000) };
 }

@@ -1,8 +1,9 @@
 // One event -> what it does to the machines of a lab. Wishes here; reports of hosts in apply-observation.ts.
-import type { NodeId } from '../vocabulary/ids.ts';
+import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
 import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
+import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
 import { applyObservation } from './apply-observation.ts';
 import { splitDeadline } from './deadline-names.ts';
@@ -64,6 +65,7 @@ function applyDeadline(draft: Draft, name: string): boolean {
   if (kind === 'retry-node') sendNode(draft, target as NodeId, { type: 'retry' });
   if (kind === 'retry-link') sendLink(draft, target as Parameters<typeof sendLink>[1], { type: 'retry' });
   if (kind === 'retry-network') retryNetwork(draft);
+  if (kind === 'answer') askAgain(draft, target as HostId);
   return true;
 }
 

@@ -3,6 +3,7 @@ import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
+import { overdueWait, silences } from './answers.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
@@ -38,7 +39,7 @@ export function nodeView(state: LabState, id: NodeId): NodeView | null {
     desired: context.desired,
     state: machine.value,
     health: context.health,
-    waitingFor: nodeWait(state, record).wait,
+    waitingFor: nodeWait(state, record).wait || overdueWait(state, id, 'node'),
     ...optional({ ipv4: plan.mgmt?.ipv4, ipv6: plan.mgmt?.ipv6 }),
     ports: plan.ports,
     labels: spec.labels,
@@ -108,16 +109,22 @@ function linkReason(state: LabState, record: LinkRecord): string {
   if (machine.value === 'up') return '';
   if (machine.context.failure) return machine.context.failure.message;
   if (machine.value === 'waiting') return `waits for ${linkWait(state, spec.id).wait || 'its turn'}`;
-  if (machine.value !== 'down') return machine.value;
+  if (machine.value !== 'down') return joinWait(state, record);
   if (machine.context.admin === 'down') return 'set down';
   if (machine.context.held.length > 0) return `node ${machine.context.held.join(' and ')} does not run`;
   const without = [machine.context.carrierA ? '' : endLabel(spec.a), machine.context.carrierB ? '' : endLabel(spec.b)].filter(Boolean);
   return `no carrier at ${without.join(' and ')}`;
 }
 
+function joinWait(state: LabState, { spec, machine }: LinkRecord): string {
+  const wait = overdueWait(state, spec.id, 'link');
+  return wait ? `${machine.value}: waits for ${wait}` : machine.value;
+}
+
 /** Every problem there is, in words; derived from all fields, the same in every view. */
 export function problemsOf(state: LabState): string[] {
   return [
+    ...silences(state),
     ...(state.network.failure ? [`management network: ${state.network.failure.message}`] : []),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
     ...sortedKeys(state.links).flatMap((id) => {

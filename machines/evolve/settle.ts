@@ -3,6 +3,7 @@ import type { LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { NETWORK_RETRY } from '../policy/retry-policy.ts';
 import { retryName, splitDeadline } from './deadline-names.ts';
+import { armAnswers } from './answers.ts';
 import { addEffect, armDeadline, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
@@ -20,6 +21,7 @@ export function settle(draft: Draft): void {
   }
   dropIdleWaits(draft);
   removeNetworkWhenLast(draft);
+  armAnswers(draft);
   sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
 }
 
