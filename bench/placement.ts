@@ -35,7 +35,8 @@ const SHAPES: readonly Shape[] = [
   { name: 'star of one hub', links: () => Array.from({ length: NODES - 1 }, (_unused, n) => [0, n + 1]) },
 ];
 
-function inputOf(shape: Shape, policy: PlacementInput['policy'], tight: boolean): PlacementInput {
+/** `room` = memory of all hosts for that of all nodes. */
+function inputOf(shape: Shape, policy: PlacementInput['policy'], room: number): PlacementInput {
   const random = numbers(7);
   const needs = [{ cpuMillis: 500, memoryMiB: 256 }, { cpuMillis: 1000, memoryMiB: 1024 }, { cpuMillis: 2000, memoryMiB: 4096 }];
   const nodes = Array.from({ length: NODES }, (_unused, n): PlacementNode => {
@@ -43,7 +44,7 @@ function inputOf(shape: Shape, policy: PlacementInput['policy'], tight: boolean)
     return { id: nodeName(n), needs: { ...need, diskMiB: 512, ports: 1 }, wants: need.memoryMiB === 4096 ? ['kvm:kvm'] : [], image: { name: `image${random(5)}`, mustBePresent: false } };
   });
   const memory = nodes.reduce((sum, node) => sum + node.needs.memoryMiB, 0);
-  const size = tight ? (memory / HOSTS) * 1.04 : (memory / HOSTS) * 3;
+  const size = (memory / HOSTS) * room;
   const hosts = Array.from({ length: HOSTS }, (_unused, n): PlacementHost => ({
     id: hostName(n), state: 'joined', cores: 64, capacity: { cpuMillis: 64_000, memoryMiB: Math.floor(size * (0.75 + random(50) / 100)), diskMiB: 1_000_000 },
     allocated: { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 }, offers: { kvm: n % 2 === 0 ? ['kvm'] : [] }, images: new Set([`image${random(5)}`]), planes: [{ kind: n % 4 === 0 ? 'ovs' : 'tc', ...(n % 4 === 0 ? { maxPorts: 512 } : {}) }],
@@ -85,10 +86,11 @@ const add = (name: string, input: PlacementInput): PlacementView => {
 };
 for (const shape of SHAPES) {
   for (const policy of ['pack', 'spread'] as const) {
-    const input = inputOf(shape, policy, false);
+    const input = inputOf(shape, policy, 3);
     const view = add(shape.name, input);
     if (policy === 'pack') add(`${shape.name}: again, one host drained`, replanOf(input, view));
   }
-  add(`${shape.name}, hosts 96 % full`, inputOf(shape, 'pack', true));
+  add(`${shape.name}, hosts 96 % full`, inputOf(shape, 'pack', 1.04));
+  add(`${shape.name}, refused: memory for 70 %`, inputOf(shape, 'pack', 0.7));
 }
 printTable(`Placement of ${NODES} nodes on ${HOSTS} hosts (${ROUNDS} rounds each)`, ['lab', 'policy', 'links', 'ms min', 'median', 'max', 'CPU ms', 'hosts used', 'links across', 'moved', 'unplaced'], rows);

@@ -8,6 +8,7 @@ export type HostActorErrorCode =
   | 'container-missing'
   | 'container-not-running'
   | 'network-not-ready'
+  | 'remote-unreachable'
   | 'not-supported-yet'
   | 'unknown-node'
   | 'rpc-invalid'

@@ -1,6 +1,7 @@
 // The hands of one host: takes orders, makes them true, keeps them true while nobody watches, and tells what it saw.
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { EchoKeeper } from './echo-keeper.ts';
 import type { Hands } from './hands.ts';
 import { Interrupts } from './interrupts.ts';
 import { LinkKeeper } from './link-keeper.ts';
@@ -32,6 +33,8 @@ export type HostActorOptions = {
   readonly onLedgerBroken?: (error: unknown) => void;
   readonly now?: () => number;
   readonly sweepEveryMs?: number;
+  /** How often the far ends of links across hosts are probed; 5 s by default. */
+  readonly echoEveryMs?: number;
 };
 
 export type HostActorStatus = {
@@ -65,7 +68,8 @@ export class HostActor {
     const [states, queue, prepared, recent] = [new NodeStates(), new ObjectQueue(), new PreparedNodes(), new RecentEvents()];
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
-    const links = new LinkKeeper({ ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
+    const echoes = new EchoKeeper({ plane: hands.plane, log, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) });
+    const links = new LinkKeeper({ echoes, ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
     const base = { interrupts: new Interrupts(wanted), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
     this.#intake = new OrderIntake(base);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);

@@ -9,7 +9,7 @@ export async function ensureLink(context: HostContext, order: Extract<Order, { t
   const wired = await context.wires.join(order);
   crashPoint('after-wire-before-answer');
   for (const warning of wired.warnings) context.log.warn({ labId: order.lab, linkId: order.link, warning }, 'link was made, and a line inside a node was refused');
-  return context.links.joined(order, wired.state, 'order');
+  return context.links.joined(order, wired, 'order');
 }
 
 export async function removeLink(context: HostContext, order: Extract<Order, { type: 'link.remove' }>): Promise<Seen> {

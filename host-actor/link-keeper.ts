@@ -3,17 +3,17 @@ import type { Logger } from 'pino';
 import type { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Cause } from '../machines/vocabulary/observation.ts';
 import { failureOf } from './host-actor-error.ts';
+import type { EchoKeeper } from './echo-keeper.ts';
 import type { Seen } from './host-context.ts';
 import type { CarrierEvent, WireDrift } from './link-plane/find-drift.ts';
 import { endsOf, LinkReports } from './link-reports.ts';
-import type { WireState } from './link-plane/wire.ts';
 import type { NodeStates } from './node-states.ts';
 import type { ObjectQueue } from './object-queue.ts';
 import { objectKey } from './order-object.ts';
 import type { OutcomeLedger } from './outcome-ledger.ts';
 import { judgeRepair } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
-import type { WireRoom } from './wire-room.ts';
+import type { Wired, WireRoom } from './wire-room.ts';
 import { nodesOfLink } from './wire-of-order.ts';
 
 export type LinkKeeperContext = {
@@ -22,6 +22,7 @@ export type LinkKeeperContext = {
   readonly states: NodeStates;
   readonly wires: WireRoom;
   readonly queue: ObjectQueue;
+  readonly echoes: EchoKeeper;
   readonly log: Logger;
   readonly now: () => number;
   readonly report: (lab: LabId, seen: Seen) => void;
@@ -37,17 +38,20 @@ export class LinkKeeper {
 
   constructor(context: LinkKeeperContext) {
     this.#context = context;
-    this.#reports = new LinkReports(context);
+    this.#reports = new LinkReports({ ...context, echoOf: (wireId) => context.echoes.seen(wireId) });
+    context.echoes.onChange((order) => this.#reports.tellEcho(order, 'external'));
   }
 
   /** What was read back of a joined link, as it is told to the supervisor; remembered, so that changes are known. */
-  joined(order: LinkEnsureOrder, state: WireState, cause: Cause): Seen {
+  joined(order: LinkEnsureOrder, { state }: Wired, cause: Cause): Seen {
+    this.#context.echoes.begin(order, state);
     return this.#reports.joined(order, state, cause);
   }
 
   forget(lab: LabId, link: LinkId): void {
     const key = objectKey({ lab, kind: 'link', id: link });
     this.#reports.forget(lab, link);
+    this.#context.echoes.forget(key);
     this.#cancel(key);
   }
 
@@ -75,6 +79,11 @@ export class LinkKeeper {
     if (order !== undefined) this.#reports.tellCarrier(order, event);
   }
 
+  /** Probes the far ends that lie behind a device of the host, for it has changed. */
+  onDevice(name: string): void {
+    this.#context.echoes.onDevice(name);
+  }
+
   /** Makes sure of a link at the start of this process, when nothing of it is known; a change is a repair. */
   async makeSure(order: LinkEnsureOrder): Promise<void> {
     const key = objectKey({ lab: order.lab, kind: 'link', id: order.link });
@@ -83,6 +92,9 @@ export class LinkKeeper {
       const startedAt = performance.now();
       try {
         const wired = await this.#context.wires.join(order);
+        this.#context.echoes.begin(order, wired.state);
+        // One report with the answer of the probe, rather than two of which the first takes the link out of `up`.
+        await this.#context.echoes.told(key);
         if (wired.changed) this.#reports.tellRepair(order, wired, { what: 'found broken at the start of the host-actor', startedAt });
         else this.#reports.tellIfNews(order, wired.state, 'external');
       } catch (err) {
@@ -94,6 +106,7 @@ export class LinkKeeper {
 
   stop(): void {
     this.#stopped = true;
+    this.#context.echoes.stop();
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
@@ -104,6 +117,7 @@ export class LinkKeeper {
     const before = this.#reports.lastEnds(order);
     try {
       const wired = await this.#context.wires.join(order);
+      this.#context.echoes.begin(order, wired.state);
       // An end that went at this very moment was mended along with the carrier.
       if (before !== undefined && before !== endsOf(wired.state)) this.#reports.tellRepair(order, wired, { what: 'an end was made again', startedAt });
       else this.#reports.tellIfNews(order, wired.state, cause);
@@ -152,6 +166,7 @@ export class LinkKeeper {
     const startedAt = performance.now();
     try {
       const wired = await wires.join(order);
+      this.#context.echoes.begin(order, wired.state);
       if (!wired.changed) await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
       // Mended already, by the repair of the same fault or along with a change of carrier; only the latter was not told.
       if (!wired.changed && this.#reports.wasRepairedSince(order, drift.detectedAt)) {
@@ -172,6 +187,7 @@ export class LinkKeeper {
   #afterFailure(order: LinkEnsureOrder, error: unknown): void {
     const failure = failureOf(error);
     const key = objectKey({ lab: order.lab, kind: 'link', id: order.link });
+    this.#context.echoes.forget(key);
     // A namespace found by its process comes back with the process; its start joins the link again.
     if (failure.code === 'container-not-running' || this.#stopped) return;
     if (!failure.retryable) {

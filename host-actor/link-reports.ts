@@ -1,9 +1,10 @@
 // What was last read and told of each link, so that only news is told.
 import type { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
-import type { Cause } from '../machines/vocabulary/observation.ts';
+import type { Cause, TunnelSeen } from '../machines/vocabulary/observation.ts';
+import type { EchoSeen } from './echo-keeper.ts';
 import type { Seen } from './host-context.ts';
 import type { CarrierEvent } from './link-plane/find-drift.ts';
-import type { WireState } from './link-plane/wire.ts';
+import type { TunnelRead, WireState } from './link-plane/wire.ts';
 import type { NodeStates } from './node-states.ts';
 import { objectKey } from './order-object.ts';
 import type { LinkEnsureOrder } from './wanted.ts';
@@ -11,17 +12,21 @@ import type { Wired } from './wire-room.ts';
 import { heldNodes, wireIdOfLink } from './wire-of-order.ts';
 
 type Carrier = { readonly a: boolean; readonly b: boolean };
-type Told = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[] };
+type Told = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[]; readonly tunnel?: TunnelSeen };
 
 export type LinkReportsContext = {
   readonly states: NodeStates;
   readonly now: () => number;
+  /** What the probe of a leg says now. */
+  readonly echoOf: (wireId: string) => EchoSeen;
   readonly report: (lab: LabId, seen: Seen) => void;
 };
 
 export class LinkReports {
   readonly #context: LinkReportsContext;
   readonly #told = new Map<string, Told>();
+  /** What the kernel said last of the tunnel of a leg. */
+  readonly #tunnels = new Map<string, TunnelRead>();
   /** Interface indexes of a link's host ends, as last read. */
   readonly #ends = new Map<string, string>();
   /** When the repair of a link was last told. */
@@ -50,11 +55,23 @@ export class LinkReports {
     this.#context.report(order.lab, { type: 'link.repaired', link: order.link, what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...wordsOf(told) });
   }
 
+  /** Tells what the probe of a leg says now; nothing while the leg is not known to be joined. */
+  tellEcho(order: LinkEnsureOrder, cause: Cause): void {
+    const key = wireIdOfLink(order);
+    const before = this.#told.get(key);
+    const read = this.#tunnels.get(key);
+    if (before?.tunnel === undefined || read === undefined || order.leg === undefined) return;
+    const told = { ...before, tunnel: this.#tunnelSeen(order.leg.side, key, read) };
+    if (JSON.stringify(told) === JSON.stringify(before)) return;
+    this.#told.set(key, told);
+    this.#context.report(order.lab, { type: 'link.joined', link: order.link, ...wordsOf(told), mtu: order.plan.mtu, cause });
+  }
+
   tellCarrier(order: LinkEnsureOrder, event: CarrierEvent): void {
     const key = wireIdOfLink(order);
     const before = this.#told.get(key);
     if (before === undefined) return;
-    const carrier = isPair(order) ? { ...before.carrier, [event.side]: event.carrier } : { a: event.carrier, b: event.carrier };
+    const carrier = changedCarrier(order, before.carrier, event);
     if (carrier.a === before.carrier.a && carrier.b === before.carrier.b) return;
     this.#told.set(key, { ...before, carrier });
     this.#context.report(order.lab, { type: 'link.carrier', link: order.link, carrier });
@@ -73,16 +90,25 @@ export class LinkReports {
   forget(lab: LabId, link: LinkId): void {
     const key = objectKey({ lab, kind: 'link', id: link });
     this.#told.delete(key);
+    this.#tunnels.delete(key);
     this.#ends.delete(key);
     this.#repairedAt.delete(key);
   }
 
   #note(order: LinkEnsureOrder, state: WireState): Told {
     const key = wireIdOfLink(order);
-    const told = { carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => this.#context.states.isAway(order.lab, node)) };
+    const read = order.leg === undefined ? undefined : state.ends.find((end) => end.tunnel !== undefined)?.tunnel;
+    const tunnel = read === undefined || order.leg === undefined ? {} : { tunnel: this.#tunnelSeen(order.leg.side, key, read) };
+    if (read !== undefined) this.#tunnels.set(key, read);
+    const told = { ...tunnel, carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => this.#context.states.isAway(order.lab, node)) };
     this.#ends.set(key, endsOf(state));
     this.#told.set(key, told);
     return told;
+  }
+
+  #tunnelSeen(side: 'a' | 'b', key: string, { vni, local, remote }: TunnelRead): TunnelSeen {
+    const { echo, underlayMtu, reason } = this.#context.echoOf(key);
+    return { side, vni, local, remote, underlayMtu, echo, ...(reason === '' ? {} : { reason }) };
   }
 }
 
@@ -92,7 +118,17 @@ export function endsOf(state: WireState): string {
 }
 
 function wordsOf(told: Told) {
-  return { adminUp: told.adminUp, carrier: { ...told.carrier }, held: [...told.held] };
+  return { adminUp: told.adminUp, carrier: { ...told.carrier }, held: [...told.held], ...(told.tunnel === undefined ? {} : { tunnel: told.tunnel }) };
+}
+
+function changedCarrier(order: LinkEnsureOrder, before: Carrier, event: CarrierEvent): Carrier {
+  if (order.leg !== undefined) return ofSide(order.leg.side, event.carrier);
+  return isPair(order) ? { ...before, [event.side]: event.carrier } : { a: event.carrier, b: event.carrier };
+}
+
+/** The other end's carrier is read by its own host. */
+function ofSide(side: 'a' | 'b', carrier: boolean): Carrier {
+  return { a: side === 'a' && carrier, b: side === 'b' && carrier };
 }
 
 /** Whether both ends of the link have a host end of their own. */
@@ -105,6 +141,7 @@ function isPair(order: LinkEnsureOrder): boolean {
 function carrierOf(order: LinkEnsureOrder, state: WireState): Carrier {
   const [first, second] = state.ends;
   if (first === undefined) return { a: true, b: true };
+  if (order.leg !== undefined) return ofSide(order.leg.side, first.carrier);
   if (!isPair(order) || second === undefined) return { a: first.carrier, b: first.carrier };
   const sideA = state.ends.find((end) => end.side === 'a');
   const sideB = state.ends.find((end) => end.side === 'b');

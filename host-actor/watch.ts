@@ -70,6 +70,7 @@ export class Watches {
           const object = objectOfWire(event.wireId);
           if (object?.kind === 'link') this.#context.links.onCarrier(object.lab, object.link, event);
         },
+        onDevice: (name) => this.#context.links.onDevice(name),
       },
       signal,
     );

@@ -4,7 +4,8 @@ import type { NodeId } from '../machines/vocabulary/ids.ts';
 import type { LinkEnd } from '../machines/vocabulary/lab-spec.ts';
 import type { PortLease } from '../machines/vocabulary/lab-plan.ts';
 import { HostActorError } from './host-actor-error.ts';
-import type { CarrierWish, HostEnd, InnerEnd, NetnsRef, Wire } from './link-plane/wire.ts';
+import { isMark } from './link-plane/check-wire.ts';
+import type { CarrierWish, HostEnd, InnerEnd, NetnsRef, VxlanWire, Wire } from './link-plane/wire.ts';
 import { objectKey } from './order-object.ts';
 import { interfaceMark } from './ownership-mark.ts';
 
@@ -15,7 +16,14 @@ export type NodeOrder = Extract<Order, { type: 'node.prepare' | 'node.start' | '
 export type WireSurroundings = {
   netnsOf(attachment: Attachment): NetnsRef;
   isAway(node: NodeId): boolean;
+  /** Where the far end of a tunnel to a foreign device is: its address, and the device of this host that leads there; the name as written by default. */
+  readonly placeOfRemote?: (remote: string) => RemotePlace;
 };
+
+export type RemotePlace = { readonly address: string; readonly parent?: string };
+
+/** The MTU of a link that the file leaves to us; a tunnel device in a node then takes what fits its underlay. */
+const DEFAULT_MTU = 9500;
 
 type Side = { readonly attachment: Attachment; readonly lease: PortLease };
 
@@ -25,6 +33,7 @@ export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
   const a: Side = { attachment: order.a, lease: order.plan.a };
   const b: Side = { attachment: order.b, lease: order.plan.b };
   const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order) };
+  if (order.leg !== undefined) return { ...base, ...legPart(order, order.leg, order.leg.side === 'a' ? a : b, around) };
   if (isInner(order.a.end) && isInner(order.b.end)) {
     return { ...base, kind: 'joined', a: joinedEnd(order, a, b, around), b: joinedEnd(order, b, a, around) };
   }
@@ -98,14 +107,38 @@ function joinedEnd(order: LinkOrder, own: Side, other: Side, around: WireSurroun
   return { inner: innerEnd(own, around), host: hostEnd(order, own, away ? 'down' : adminOf(order)), actionIndex: own.lease.index };
 }
 
+/** The half of a link across hosts that this host makes. Whether the other node is away is known to the far host only. */
+function legPart(order: LinkOrder, leg: NonNullable<LinkOrder['leg']>, own: Side, around: WireSurroundings): Pick<VxlanWire, 'kind' | 'inner' | 'host' | 'actionIndex' | 'tunnel'> {
+  const { end } = own.attachment;
+  const tunnel = order.plan.far?.tunnel;
+  if (tunnel === undefined) throw new HostActorError('not-supported-yet', { message: `link ${order.link} has an end on host ${leg.farHost} and no tunnel to it`, retryable: false });
+  if (!canBeNear(end)) throw new HostActorError('not-supported-yet', { message: `link ${order.link}: an end of kind ${end.at} cannot be joined to another host`, retryable: false });
+  const [near, far] = leg.side === 'a' ? [tunnel.a, tunnel.b] : [tunnel.b, tunnel.a];
+  return {
+    kind: 'vxlan',
+    inner: innerEnd(own, around),
+    host: hostEnd(order, own, leg.farAway === '' ? adminOf(order) : 'down'),
+    actionIndex: own.lease.index,
+    tunnel: {
+      device: near.device, mark: tunnelMark(order, own), vni: tunnel.vni, udpPort: tunnel.udpPort, local: near.vtep, remote: far.vtep, actionIndex: near.index,
+      echo: { role: leg.side === 'a' ? 'first' : 'second', reflectIndex: near.reflect, countIndex: near.count },
+    },
+  };
+}
+
+/** No interface has a slash in its name. */
+function tunnelMark(order: LinkOrder, side: Side): string {
+  return markOf(order, side, '/vxlan');
+}
+
 function hostEnd(order: LinkOrder, side: Side, carrier: CarrierWish, device = side.lease.device): HostEnd {
   return { device, mark: markOf(order, side), carrier };
 }
 
-function markOf(order: LinkOrder, { attachment }: Side): string {
+function markOf(order: LinkOrder, { attachment }: Side, suffix = ''): string {
   const { end } = attachment;
   const owner = 'node' in end ? end.node : attachment.node;
-  return interfaceMark(order, owner ?? 'host', 'interface' in end ? end.interface : end.at);
+  return interfaceMark(order, owner ?? 'host', `${'interface' in end ? end.interface : end.at}${suffix}`);
 }
 
 function innerEnd({ attachment, lease }: Side, around: WireSurroundings): InnerEnd {
@@ -113,7 +146,7 @@ function innerEnd({ attachment, lease }: Side, around: WireSurroundings): InnerE
   const netns = around.netnsOf(attachment);
   switch (end.at) {
     case 'node':
-      return { netns, interface: end.interface, mac: end.mac ?? lease.mac, addresses: [end.ipv4, end.ipv6].flatMap((address) => address ?? []) };
+      return { netns, interface: end.interface, ...(end.altname === undefined ? {} : { altname: end.altname }), mac: end.mac ?? lease.mac, addresses: [end.ipv4, end.ipv6].flatMap((address) => address ?? []) };
     case 'node-bridge':
       return { netns, interface: end.interface, mac: lease.mac, bridge: end.bridge };
     case 'host':
@@ -145,12 +178,31 @@ function farPart(order: LinkOrder, near: Side, far: Side, around: WireSurroundin
     case 'dummy':
       return { kind: 'dummy' as const, inner, mark: markOf(order, near) };
     case 'vxlan':
-      if (end.stitch) throw new HostActorError('not-supported-yet', { message: `link ${order.link}: vxlan-stitch cannot be made yet`, retryable: false });
-      return { kind: 'vxlan' as const, inner, host: hostEnd(order, near, carrier), remote: end.remote, vni: end.vni, udpPort: end.udpPort };
+      return foreignTunnelPart(order, end, { near, far }, around);
     case 'node':
     case 'node-bridge':
       throw new HostActorError('not-supported-yet', { message: `link ${order.link} joins ends that no wire joins`, retryable: false });
   }
+}
+
+/** To a device that is not ours: stitched to a port of ours, or the interface itself is the tunnel. Their second names are those that people's scripts know. */
+function foreignTunnelPart(order: LinkOrder, end: Extract<LinkEnd, { at: 'vxlan' }>, { near, far }: { near: Side; far: Side }, around: WireSurroundings) {
+  const { address, parent } = around.placeOfRemote?.(end.remote) ?? { address: end.remote };
+  const path = { vni: end.vni, udpPort: end.udpPort, remote: address, ...(parent === undefined ? {} : { parent }), ...(end.srcPort === undefined ? {} : { srcPort: end.srcPort }) };
+  const inner = innerEnd(near, around);
+  if (!end.stitch) return { kind: 'inner-vxlan' as const, inner, path, mark: markOf(order, near), fixedMtu: order.plan.mtu !== DEFAULT_MTU };
+  const name = 'node' in near.attachment.end ? `${near.attachment.end.node}_${inner.interface}` : inner.interface;
+  return {
+    kind: 'vxlan' as const,
+    inner,
+    host: { ...hostEnd(order, near, adminOf(order)), ...aliasOf(`ve-${name}`) },
+    actionIndex: near.lease.index,
+    tunnel: { ...path, device: far.lease.device, mark: tunnelMark(order, near), actionIndex: far.lease.index, foreign: true, ...aliasOf(`vx-${name}`) },
+  };
+}
+
+function aliasOf(alias: string): { readonly alias?: string } {
+  return isMark(alias) ? { alias } : {};
 }
 
 function mgmtBridgeOf(order: LinkOrder): string {

@@ -1,4 +1,6 @@
 // The one way to the link plane: single wishes go in, few batches come out.
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { Attachment } from '../machines/vocabulary/effect.ts';
 import type { Outcome } from './batch-collector.ts';
@@ -11,7 +13,7 @@ import type { NodeStates } from './node-states.ts';
 import { namespaceMark } from './ownership-mark.ts';
 import type { Wanted } from './wanted.ts';
 import { wireOfLink, wireOfMgmt } from './wire-of-order.ts';
-import type { LinkOrder, NodeOrder } from './wire-of-order.ts';
+import type { LinkOrder, NodeOrder, RemotePlace } from './wire-of-order.ts';
 
 export type Wired = { readonly state: WireState; readonly changed: boolean; readonly warnings: readonly string[] };
 
@@ -61,8 +63,12 @@ export class WireRoom {
 
   /** The wire of a link as it is wanted at this moment. */
   async wireOf(order: LinkOrder): Promise<Wire> {
-    const places = await this.#placesOf(order);
-    return wireOfLink(order, { netnsOf: (attachment) => places.get(attachment) ?? 'host', isAway: (node) => this.#states.isAway(order.lab, node) });
+    const [places, remotes] = await Promise.all([this.#placesOf(order), this.#remotesOf(order)]);
+    return wireOfLink(order, {
+      netnsOf: (attachment) => places.get(attachment) ?? 'host',
+      isAway: (node) => this.#states.isAway(order.lab, node),
+      placeOfRemote: (remote) => remotes.get(remote) ?? { address: remote },
+    });
   }
 
   /** Wires are ordered away before others are ordered in: a recreated node must not meet its old self. */
@@ -156,7 +162,23 @@ export class WireRoom {
 
   async #placesOf(order: LinkOrder): Promise<ReadonlyMap<Attachment, NetnsRef>> {
     const places = new Map<Attachment, NetnsRef>();
-    for (const attachment of [order.a, order.b]) places.set(attachment, await this.#placeOf(order.lab, attachment));
+    // The far end of a leg is in no namespace of this host.
+    const own = order.leg === undefined ? [order.a, order.b] : [order[order.leg.side]];
+    for (const attachment of own) places.set(attachment, await this.#placeOf(order.lab, attachment));
+    return places;
+  }
+
+  /** Tunnels to foreign devices leave by the way that the host has to them at this moment. @throws {HostActorError} `remote-unreachable`. */
+  async #remotesOf(order: LinkOrder): Promise<ReadonlyMap<string, RemotePlace>> {
+    const places = new Map<string, RemotePlace>();
+    for (const { end } of [order.a, order.b]) {
+      if (end.at !== 'vxlan') continue;
+      const address = isIP(end.remote) === 0 ? await lookup(end.remote).then(({ address: found }) => found, () => undefined) : end.remote;
+      if (address === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: the name ${end.remote} of the far tunnel end has no address`, retryable: true });
+      const underlay = (await this.#hands.plane.readUnderlays([address])).get(address);
+      if (underlay === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: this host has no route to the far tunnel end ${address}`, retryable: true });
+      places.set(end.remote, { address, parent: underlay.device });
+    }
     return places;
   }
 

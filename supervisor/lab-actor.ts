@@ -6,6 +6,7 @@ import { decide } from '../machines/decide/decide.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import type { Evolution } from '../machines/evolve/evolve.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
+import { ANSWER_WITHIN_MS } from '../machines/policy/retry-policy.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
 import type { LabEvent, LogEntry } from '../machines/vocabulary/event.ts';
@@ -25,6 +26,8 @@ export type LabActorParts = {
   readonly log: Pick<EventLog<LogEntry>, 'append'>;
   readonly logger: Logger;
   readonly now: () => number;
+  /** Within which hosts have to answer orders; what the policy says when absent. */
+  readonly answerWithinMs?: number | undefined;
   readonly facts: (lab: LabId) => Facts;
   /** Called once an entry is acknowledged; must not throw. */
   readonly committed: (lab: LabActor, entry: LogEntry, evolution: Evolution) => void;
@@ -98,6 +101,10 @@ export class LabActor {
     for (const input of this.#inbox.splice(0)) input.fail(new SteppedDownError(`lab ${this.id} is not owned here any more`));
   }
 
+  get #answerWithinMs(): number {
+    return this.#parts.answerWithinMs ?? ANSWER_WITHIN_MS;
+  }
+
   #put(input: Input): void {
     if (this.#stopped) {
       input.fail(new SteppedDownError(`lab ${this.id} is not owned here any more`));
@@ -142,7 +149,7 @@ export class LabActor {
       case 'reports': {
         const reports = batch.flatMap((input) => (input.kind === 'reports' ? [input] : []));
         const seen = reports.flatMap((input) => input.seen);
-        await this.#commit(() => admit(this.#state, seen, this.#parts.now()));
+        await this.#commit(() => admit(this.#state, seen, this.#parts.now(), this.#answerWithinMs));
         for (const input of reports) input.done();
       }
     }
@@ -172,7 +179,7 @@ export class LabActor {
   #entryOf(events: LabEvent[], commandId?: CommandId): Made {
     const takeover = events.find((event) => event.type === 'TakenOver');
     const entry: LogEntry = {
-      v: 1, lab: this.id, n: this.#state.n + 1, at: this.#parts.now(), term: takeover ? takeover.term : this.#state.term, events,
+      v: 1, lab: this.id, n: this.#state.n + 1, at: this.#parts.now(), term: takeover ? takeover.term : this.#state.term, answerWithinMs: this.#answerWithinMs, events,
       ...(commandId === undefined ? {} : { commandId }),
     };
     return { entry, evolution: evolve(this.#state, entry) };

@@ -49,7 +49,7 @@ const AGAIN_MS = 1_000;
 const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
 
 /** Resumes all labs and serves them until stopped. @throws {TransportError} when the streams cannot be made. */
-export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number; patience: Patience }): Promise<Supervisor> {
+export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number; patience: Patience; answerWithinMs?: number | undefined }): Promise<Supervisor> {
   const { logger, now } = parts;
   const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
   const { incarnation } = await ensureStreams(nc);
@@ -73,7 +73,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   const factsOf = (labId: LabId): Facts =>
     collectFacts(labId, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts(), firstNumber, foreignAddresses: (network) => foreign.of(network) });
   const actorParts: LabActorParts = {
-    log, logger, now,
+    log, logger, now, answerWithinMs: parts.answerWithinMs,
     facts: factsOf,
     committed: (actor, entry, evolution) => {
       dispatcher.send(actor.state, evolution.effects, 'first');

@@ -3,8 +3,11 @@
 /** The kernel's limit (IFNAMSIZ less the closing zero). */
 export const maxInterfaceName = 15;
 
-/** A device name, and whether it differs from what was asked for. */
-export type DeviceName = { name: string; changed: 'no' | 'characters' | 'shortened' } | { error: string };
+// Longest alternative name of a device (ALTIFNAMSIZ less the closing zero), and characters that every tool takes in one.
+const altnamePattern = /^[A-Za-z0-9_][A-Za-z0-9_.+=~-]{15,126}$/;
+
+/** A device name, and whether it differs from what was asked for. `altname`: the whole name, which a device may bear beside it. */
+export type DeviceName = { name: string; altname?: string; changed: 'no' | 'characters' | 'shortened' } | { error: string };
 
 /**
  * Makes a device name: slashes, colons and blanks become hyphens (as containerlab does), and a name longer than the
@@ -16,7 +19,9 @@ export function toDeviceName(asked: string): DeviceName {
   const clean = trimmed.replace(/[/:\s%]/g, '-');
   if (clean === '.' || clean === '..') return { error: `${JSON.stringify(trimmed)} is no interface name` };
   if (clean === 'lo') return { error: 'lo is the loopback interface, which is always there' };
-  if (clean.length > maxInterfaceName) return { name: `${clean.slice(0, maxInterfaceName - 7)}-${digest(trimmed)}`, changed: 'shortened' };
+  if (clean.length > maxInterfaceName) {
+    return { name: `${clean.slice(0, maxInterfaceName - 7)}-${digest(trimmed)}`, ...(altnamePattern.test(clean) ? { altname: clean } : {}), changed: 'shortened' };
+  }
   return { name: clean, changed: clean === trimmed ? 'no' : 'characters' };
 }
 

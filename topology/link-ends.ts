@@ -30,11 +30,12 @@ export function placeEnd(raw: RawEnd, context: LinkContext): PlacedEnd | undefin
     context.report(fault('node-unknown', raw.path, `this link ends at ${JSON.stringify(raw.node)}, which is no node of this lab`));
     return undefined;
   }
-  const name = deviceName(raw.interface, node.kind, raw, context);
-  if (name === undefined) return undefined;
+  const device = deviceName(raw.interface, { kind: node.kind, keepsLongName: (node.runtime === 'container' && node.network.mode !== 'host') || node.runtime === 'ext-container' }, raw, context);
+  if (device === undefined) return undefined;
+  const { name } = device;
   if (node.runtime === 'bridge' || node.runtime === 'ovs-bridge') return bridgeEnd(node, name, raw, context);
   if (node.runtime === 'host' || node.network.mode === 'host') return onHost({ at: 'host', interface: name, mac: macOf(raw, context) }, `host:${name}`, raw.path);
-  return nodeEnd(node, name, raw, context);
+  return nodeEnd(node, device, raw, context);
 }
 
 /** Resolves the far end of a link with one node end. `owner` is that end, for names and messages. */
@@ -47,7 +48,7 @@ export function placeFarEnd(far: FarEnd, owner: RawEnd, raw: Pick<RawEnd, 'path'
         context.report(fault('missing-key', raw.path, 'a link to the host names its interface there', { expected: 'host-interface' }));
         return undefined;
       }
-      const name = deviceName(asked === '' ? `${owner.node}-${owner.interface}` : asked, undefined, raw, context);
+      const name = deviceName(asked === '' ? `${owner.node}-${owner.interface}` : asked, {}, raw, context)?.name;
       if (name === undefined) return undefined;
       return onHost({ at: far.at, interface: name, mac: macOf(raw, context) }, `${far.at}:${name}`, raw.path);
     }
@@ -78,12 +79,12 @@ function onHost(end: Extract<EndInput, { at: 'host' | 'mgmt-net' }>, id: string,
   return { end, id, path, device: { place: hostPlace, name: end.interface } };
 }
 
-function nodeEnd(node: NodeInput, name: string, raw: RawEnd, context: LinkContext): PlacedEnd | undefined {
+function nodeEnd(node: NodeInput, { name, altname }: { name: string; altname?: string }, raw: RawEnd, context: LinkContext): PlacedEnd | undefined {
   if (name === 'eth0' && (node.network.mode === 'sandbox' || node.network.mode === 'engine') && node.runtime === 'container') {
     context.report(fault('interface-reserved', raw.path, `eth0 of node ${node.id} is its management interface`, { hint: 'use eth1 or another name, or give the node network-mode: none' }));
     return undefined;
   }
-  const end: EndInput = { at: 'node', node: node.id, interface: name, mac: macOf(raw, context), ipv4: raw.ipv4, ipv6: raw.ipv6 };
+  const end: EndInput = { at: 'node', node: node.id, interface: name, altname, mac: macOf(raw, context), ipv4: raw.ipv4, ipv6: raw.ipv6 };
   return { end, id: `${node.id}:${name}`, path: raw.path, device: { place: sharedWith(node, context), name } };
 }
 
@@ -113,7 +114,7 @@ function bridgeEnd(node: NodeInput, name: string, raw: RawEnd, context: LinkCont
   return { end: { at: 'node-bridge', node: node.id, inside, bridge, interface: name }, id: `${node.id}:${name}`, path: raw.path, device: { place, name } };
 }
 
-function deviceName(asked: string, kindName: string | undefined, raw: Pick<RawEnd, 'path'>, context: LinkContext): string | undefined {
+function deviceName(asked: string, { kind: kindName, keepsLongName = false }: { kind?: string; keepsLongName?: boolean }, raw: Pick<RawEnd, 'path'>, context: LinkContext): { name: string; altname?: string } | undefined {
   const kind = kindName === undefined ? undefined : resolveKind(kindName);
   const canonical = kind === undefined ? asked : canonicalInterfaceName(kind, asked.trim());
   if (canonical === undefined) {
@@ -127,9 +128,10 @@ function deviceName(asked: string, kindName: string | undefined, raw: Pick<RawEn
   }
   if (device.changed !== 'no') {
     const why = device.changed === 'shortened' ? 'is longer than the 15 characters that the kernel takes' : 'holds characters that the kernel does not take';
-    context.report(warning('interface-renamed', raw.path, `the interface name ${JSON.stringify(asked)} ${why}; the device is called ${device.name}`));
+    const known = keepsLongName && device.altname !== undefined ? `, and known as ${device.altname} too` : '';
+    context.report(warning('interface-renamed', raw.path, `the interface name ${JSON.stringify(asked)} ${why}; the device is called ${device.name}${known}`));
   }
-  return device.name;
+  return { name: device.name, ...(keepsLongName && device.altname !== undefined ? { altname: device.altname } : {}) };
 }
 
 function macOf(raw: Pick<RawEnd, 'path' | 'mac'>, context: LinkContext): string | undefined {

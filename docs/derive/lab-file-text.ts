@@ -58,7 +58,8 @@ have it. \`on-lost-host\` says whether nodes of a lost host wait for its return 
 `;
 
 /** What holds for links and names. */
-export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning). \`mtu\` is 9500 unless set.
+export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning); inside a container a name that
+was too long is an alternative name of the device, which \`ip\` takes too. \`mtu\` is 9500 unless set.
 A link that is written twice counts once (warning). \`labels\` and \`vars\` of a link are kept and have no effect.
 \`ipv4\` and \`ipv6\` of a link are for configuration templates: a warning says what becomes of them.
 

@@ -83,6 +83,7 @@ function innerIssues(inner: InnerEnd): readonly string[] {
   };
   need(isNetnsRef(inner.netns), 'namespace', inner.netns);
   need(isDeviceName(inner.interface), 'interface name', inner.interface);
+  need(inner.altname === undefined || isMark(inner.altname), 'alternative name', inner.altname);
   need(inner.mac === undefined || MAC.test(inner.mac), 'mac', inner.mac);
   need(inner.bridge === undefined || isDeviceName(inner.bridge), 'bridge name', inner.bridge);
   for (const address of inner.addresses ?? []) need(isCidr(address), 'address', address);

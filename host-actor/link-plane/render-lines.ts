@@ -134,6 +134,7 @@ export function rebindLine(redirect: Redirect): string {
 export function innerSetupLines(inner: InnerEnd): readonly string[] {
   const device = inner.interface;
   return [
+    ...(inner.altname === undefined ? [] : [markLine(device, inner.altname)]),
     ...(innerBridgeLine(inner) === undefined ? [] : [`link set dev ${inner.bridge} up`]),
     ...(inner.bridge === undefined ? [] : [`link set dev ${device} master ${inner.bridge}`]),
     ...(inner.addresses ?? []).map((address) => words(`address replace ${address} dev ${device}`, address.includes(':') && 'nodad')),

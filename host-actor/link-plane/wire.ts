@@ -13,6 +13,8 @@ export type InnerRoute = { readonly to: string; readonly via?: string; readonly 
 export type InnerEnd = {
   readonly netns: NetnsRef;
   readonly interface: string;
+  /** Second name of the device, for people whose name for it is too long. */
+  readonly altname?: string;
   readonly mac?: string;
   /** CIDR, IPv4 or IPv6; set when the end is made. */
   readonly addresses?: readonly string[];

@@ -4,6 +4,7 @@ import type { LabEvent } from '../vocabulary/event.ts';
 import { crossingFault } from '../link/crossing.ts';
 import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
+import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
 import { applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
@@ -77,6 +78,7 @@ function applyDeadline(draft: Draft, name: string): boolean {
   if (kind === 'retry-network') for (const host of networkHosts(draft)) if (target === '' || target === host) retryNetwork(draft, host);
   if (kind === 'crossing') failCrossing(draft, target as LinkId);
   if (kind === 'owed') askOwed(draft, target);
+  if (kind === 'answer') askAgain(draft, target as HostId);
   return true;
 }
 

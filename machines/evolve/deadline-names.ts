@@ -1,4 +1,5 @@
 // Names of the waits of a lab: what kind, and of which object.
+import type { HostId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 
 /** The wait after which a failed order of this object is tried again. */
@@ -6,6 +7,9 @@ export function retryName(effect: Pick<PendingEffect, 'type' | 'target'>): strin
   if (effect.type.startsWith('node.')) return `retry-node/${effect.target}`;
   return effect.type.startsWith('link.') ? `retry-link/${effect.target}` : `retry-network/${effect.target}`;
 }
+
+/** The wait for the next answer of a host. */
+export const answerName = (host: HostId): string => `answer/${host}`;
 
 /** Kind and object of a wait's name. */
 export function splitDeadline(name: string): [string, string] {

@@ -5,6 +5,7 @@ import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { NodeEvent } from '../node/node-machine.ts';
 import type { LinkEvent } from '../link/link-machine.ts';
 import type { LabMachineEvent } from '../lab/lab-machine.ts';
+import { dueIn } from './answers.ts';
 import { farAway, hostOfSide, linkHosts, NOT_CROSSED, SIDES } from '../link/crossing.ts';
 import type { Side } from '../link/crossing.ts';
 import type { LabState, LinkRecord, NetworkRecord, NodeRecord, Owed } from './lab-state.ts';
@@ -25,6 +26,7 @@ export type Draft = {
     passed: Record<string, true>;
   };
   readonly at: EpochMs;
+  readonly answerWithinMs: number | undefined;
   readonly created: Set<EffectId>;
   readonly touchedNodes: Set<NodeId>;
   readonly touchedLinks: Set<LinkId>;
@@ -34,7 +36,7 @@ export type Draft = {
 };
 
 /** Opens entry `n` at time `at`; the state given is not changed. */
-export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term: number }): Draft {
+export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term: number; answerWithinMs?: number | undefined }): Draft {
   return {
     state: {
       ...state, n: entry.n, term: entry.term, born: state.n === 0 ? Math.floor(entry.at / 1000) : state.born,
@@ -42,6 +44,7 @@ export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term
       deadlines: { ...state.deadlines }, passed: { ...state.passed },
     },
     at: entry.at,
+    answerWithinMs: entry.answerWithinMs,
     created: new Set(), touchedNodes: new Set(), touchedLinks: new Set(), gone: [], news: [], effects: 0,
   };
 }
@@ -106,7 +109,7 @@ export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void
   }
   draft.effects += 1;
   const id = EffectIdSchema.parse(`${draft.state.id}/${overLogs(draft.state.born, draft.state.n)}/${draft.effects}`);
-  draft.state.pending[id] = { ...effect, id };
+  draft.state.pending[id] = { ...effect, id, ...dueIn(draft, effect.type) };
   draft.created.add(id);
 }
 

@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
+import { overdueWait, silences } from './answers.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
@@ -39,7 +40,7 @@ export function nodeView(state: LabState, id: NodeId): NodeView | null {
     desired: context.desired,
     state: machine.value,
     health: context.health,
-    waitingFor: nodeWait(state, record).wait,
+    waitingFor: nodeWait(state, record).wait || overdueWait(state, id, 'node'),
     ...optional({ ipv4: plan.mgmt?.ipv4, ipv6: plan.mgmt?.ipv6 }),
     ports: plan.ports,
     labels: spec.labels,
@@ -123,16 +124,22 @@ function linkReason(state: LabState, record: LinkRecord): string {
   if (machine.value === 'waiting') return `waits for ${linkWait(state, spec.id).wait || 'its turn'}`;
   const fault = crossingFault(record, state.lost);
   if (fault !== '') return fault;
-  if (machine.value !== 'down') return machine.value;
+  if (machine.value !== 'down') return joinWait(state, record);
   if (machine.context.admin === 'down') return 'set down';
   if (machine.context.held.length > 0) return `node ${machine.context.held.join(' and ')} does not run`;
   const without = [machine.context.carrierA ? '' : endLabel(spec.a), machine.context.carrierB ? '' : endLabel(spec.b)].filter(Boolean);
   return `no carrier at ${without.join(' and ')}`;
 }
 
+function joinWait(state: LabState, { spec, machine }: LinkRecord): string {
+  const wait = overdueWait(state, spec.id, 'link');
+  return wait ? `${machine.value}: waits for ${wait}` : machine.value;
+}
+
 /** Every problem there is, in words; derived from all fields, the same in every view. */
 export function problemsOf(state: LabState): string[] {
   return [
+    ...silences(state),
     ...sortedKeys(state.lost).map((host) => lostProblem(state, host)),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),

@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { CROSSING_MS } from '../policy/retry-policy.ts';
 import { retryName, splitDeadline } from './deadline-names.ts';
+import { armAnswers } from './answers.ts';
 import { addEffect, armDeadline, orderLeg, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
@@ -21,6 +22,7 @@ export function settle(draft: Draft): void {
   }
   dropIdleWaits(draft);
   for (const host of Object.keys(draft.state.networks) as HostId[]) removeNetworkWhenLast(draft, host);
+  armAnswers(draft);
   sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
 }
 

@@ -66,16 +66,19 @@ function growTier(search: Search, units: readonly Unit[]): void {
     for (const edge of world.neighbours[index] ?? []) if ((search.room.hostOf[edge.unit] ?? -1) >= 0) tier.drawn[index] = (tier.drawn[index] ?? 0) + edge.weight;
     tier.seeds.push(keyOf(search, tier.drawn, index), index);
   }
+  let last = -1;
   for (let seed = tier.seeds.pop(); seed !== undefined; seed = tier.seeds.pop()) {
     const unit = world.units[seed.unit];
     if (unit === undefined || tier.waits[seed.unit] === 0) continue;
-    const host = chooseHost(search, unit, 'near');
+    // What nothing draws elsewhere goes on filling the host at hand.
+    const host = last >= 0 && tier.drawn[seed.unit] === 0 && suits(search, unit, last) ? last : chooseHost(search, unit, 'near');
     if (host < 0) {
       tier.waits[seed.unit] = 0;
       search.failed.push(unit);
     } else {
       search.shares.open(host);
       growHost(search, tier, unit, host);
+      last = host;
     }
   }
 }
@@ -85,17 +88,20 @@ function keyOf({ shares }: Search, pulls: Float64Array, unit: number): number {
   return (pulls[unit] ?? 0) + Math.min(0.5, (shares.sizes[unit] ?? 0) / 2);
 }
 
+function suits({ room, shares }: Search, unit: Unit, host: number): boolean {
+  return unit.requirement.isOpen.has(host) && room.fits(unit, host) && room.conflicts(unit, host) === 0 && (room.world.input.policy === 'pack' || shares.isWithin(unit, host));
+}
+
 function growHost(search: Search, tier: Tier, seed: Unit, host: number): void {
   const { room, shares } = search;
-  const { units, neighbours, input } = room.world;
+  const { units, neighbours } = room.world;
   const here = new Map<number, number>();
   const border = new UnitHeap();
   border.push(0, seed.index);
   for (let next = border.pop(); next !== undefined; next = border.pop()) {
     const unit = units[next.unit];
     if (unit === undefined || tier.waits[next.unit] === 0) continue;
-    const suits = unit === seed || (unit.requirement.isOpen.has(host) && room.fits(unit, host) && room.conflicts(unit, host) === 0 && (input.policy === 'pack' || shares.isWithin(unit, host)));
-    if (!suits) continue;
+    if (unit !== seed && !suits(search, unit, host)) continue;
     tier.waits[next.unit] = 0;
     put(search, unit, host);
     for (const edge of neighbours[unit.index] ?? []) {

@@ -1,5 +1,5 @@
 // When a failed order is tried again, and what a host may repair by itself before it must give up.
-import type { RepairBudget } from '../vocabulary/effect.ts';
+import type { PendingEffect, RepairBudget } from '../vocabulary/effect.ts';
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 30_000;
@@ -12,6 +12,23 @@ const MAX_ATTEMPTS = 5;
 export function retryDelayMs(attempts: number, options: { removing: boolean }): number | null {
   if (attempts >= MAX_ATTEMPTS && !options.removing) return null;
   return Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (Math.max(1, attempts) - 1));
+}
+
+/** Within which an order shall be answered; what may take long has more. */
+export const ANSWER_WITHIN_MS = 60_000;
+
+/** Images are pulled and commands run for as long as they take, so their host is asked later. */
+const LONG_WORK = 10;
+const LAST_ASK_MS = 600_000;
+
+/** Milliseconds from an order to the moment at which its host is asked again, given what an order usually has. */
+export function firstPatienceMs(type: PendingEffect['type'], withinMs: number): number {
+  return type === 'node.prepare' || type === 'node.exec' ? withinMs * LONG_WORK : withinMs;
+}
+
+/** Milliseconds until the next asking after `asked` ones. It never ends: the host may come back. */
+export function askAgainMs(asked: number, withinMs: number): number {
+  return Math.min(Math.max(LAST_ASK_MS, withinMs), withinMs * 2 ** (asked - 1));
 }
 
 /** Process restarts by the host: three in half a minute, then the node has failed. */

@@ -1,6 +1,6 @@
 // Everything a host may be ordered to do. An order is complete in itself and idempotent; the newest of an object wins.
 import { z } from 'zod';
-import { EffectId, HostId, LabId, LinkId, NodeId } from './ids.ts';
+import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
 import { Impairment, LinkEnd, NodeSpec, StageExec } from './lab-spec.ts';
 import { LinkPlan, MgmtPlan, NodePlan } from './lab-plan.ts';
 
@@ -91,5 +91,9 @@ export const PendingEffect = z.object({
   owed: z.literal(true).optional(),
   /** Commands of a node.exec: they belong to a step, not to the object's present state. */
   commands: z.array(StageExec.omit({ phase: true })).optional(),
+  /** When it was sent first, by when it is due, and how often its host was asked; absent in states of older supervisors. */
+  sentAt: EpochMs.optional(),
+  dueAt: EpochMs.optional(),
+  asked: z.number().int().optional(),
 });
 export type PendingEffect = z.infer<typeof PendingEffect>;

@@ -37,6 +37,8 @@ export const LogEntry = z.object({
   at: EpochMs,
   term: z.number().int(),
   commandId: CommandId.optional(),
+  /** Within which an order that this entry causes shall be answered; entries of older supervisors waited without end. */
+  answerWithinMs: z.number().int().positive().optional(),
   events: z.array(LabEvent).min(1),
 });
 export type LogEntry = z.infer<typeof LogEntry>;

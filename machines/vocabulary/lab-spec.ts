@@ -108,7 +108,8 @@ const mac = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
 
 /** Where one end of a link is plugged in. `interface` is the device name at that place (at most 15 characters). */
 export const LinkEnd = z.discriminatedUnion('at', [
-  z.object({ at: z.literal('node'), node: NodeId, interface: z.string(), mac: mac.optional(), ipv4: z.string().optional(), ipv6: z.string().optional() }),
+  /** `altname`: the whole name where the file's is longer than a device name; a second name of the device. */
+  z.object({ at: z.literal('node'), node: NodeId, interface: z.string(), altname: z.string().optional(), mac: mac.optional(), ipv4: z.string().optional(), ipv6: z.string().optional() }),
   /** A port of a bridge in the host's namespace; the bridge must exist. */
   z.object({ at: z.literal('bridge'), node: NodeId, bridge: z.string(), interface: z.string() }),
   /** A port of a bridge that lives in the namespace of another node of the lab (`br|node`); the bridge is made when absent. */

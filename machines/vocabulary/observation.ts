@@ -31,6 +31,8 @@ export const TunnelSeen = z.object({
   remote: z.string(),
   underlayMtu: z.number().int(),
   echo: z.enum(['untold', 'ok', 'lost']),
+  /** Why no frame came back. */
+  reason: z.string().optional(),
 });
 export type TunnelSeen = z.infer<typeof TunnelSeen>;
 

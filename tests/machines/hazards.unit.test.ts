@@ -57,7 +57,10 @@ describe('S06: what the host has not said is not known', () => {
     sim.command({ type: 'node.stop', nodes: [node('a')] });
     sim.run(() => null);
     sim.at += 86_400_000;
-    while (sim.passDeadline() !== null) sim.run(() => null);
+    for (let waits = 0; waits < 10; waits += 1) {
+      sim.passDeadline();
+      sim.run(() => null);
+    }
     expect(labView(sim.state).nodes[0]).toMatchObject({ node: 'a', state: 'stopping', desired: 'stopped' });
     const [owed] = Object.values(sim.state.pending);
     expect(owed).toMatchObject({ type: 'node.stop', target: 'a' });

@@ -21,8 +21,8 @@ export type SimulatedHost = {
   stop(): Promise<void>;
 };
 
-/** Starts the host; an order whose id was carried out before is answered again, not carried out twice. */
-export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answer = idealHost): SimulatedHost {
+/** Starts the host; an order whose id was carried out before is answered again, not carried out twice. One that `forgets` thinks again about what it left unanswered. */
+export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answer = idealHost, options: { forgets?: boolean } = {}): SimulatedHost {
   const orders: Order[] = [];
   const objects = new Set<string>();
   const made = new Map<string, number>();
@@ -38,7 +38,7 @@ export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answe
     if (before !== undefined) return before;
     const seen = answer(order, Date.now());
     if (seen && seen.type !== 'effect.failed') note(order);
-    answered.set(order.id, seen);
+    if (seen !== null || options.forgets !== true) answered.set(order.id, seen);
     return seen;
   };
   const note = (order: Order) => {

@@ -1,4 +1,5 @@
 // A lab without a host: commands go through decide and evolve, orders are answered as an ideal or a faulty host would.
+import { ANSWER_WITHIN_MS } from '../../machines/policy/retry-policy.ts';
 import { decide } from '../../machines/decide/decide.ts';
 import { admit } from '../../machines/decide/admit.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
@@ -31,7 +32,7 @@ export class SimulatedLab {
   }
 
   append(events: LabEvent[]): void {
-    const entry: LogEntry = { v: 1, lab: this.state.id, n: this.state.n + 1, at: this.at, term: this.state.term, events };
+    const entry: LogEntry = { v: 1, lab: this.state.id, n: this.state.n + 1, at: this.at, term: this.state.term, answerWithinMs: ANSWER_WITHIN_MS, events };
     this.#take(entry, evolve(this.state, entry));
   }
 

@@ -112,6 +112,12 @@ topology:
     expect(new Set(names).size).toBe(4);
     expect(warnings.map((issue) => issue.code)).toEqual(['interface-renamed', 'interface-renamed', 'interface-renamed']);
   });
+
+  it('a name that is too long is kept as an alternative name inside a container, not elsewhere', () => {
+    const { lab } = accepted(twoNodes('    - endpoints: ["a1:GigabitEthernet0/0/0/1", "b1:eth1"]\n    - endpoints: ["a1:eth2", "host:a-very-long-interface-name"]'));
+    expect(lab.links.flatMap((link) => [link.a, link.b]).map((end) => ('altname' in end ? end.altname : undefined)).filter(Boolean)).toEqual(['GigabitEthernet0-0-0-1']);
+    expect(lab.links.map((link) => link.id)).toEqual(['a1:GigabitE-yfj85l--b1:eth1', expect.stringMatching(/^a1:eth2--host:a-very-l-/)]);
+  });
 });
 
 describe('interfaces', () => {

@@ -1,0 +1,173 @@
+// Two host-actors that hold the two halves of a link, on the real kernel: what each tells of its half as its far end comes and goes.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HostActor } from '../../host-actor/host-actor.ts';
+import { makeSimulatedHands } from '../../host-actor/providers/simulated/simulated-hands.ts';
+import type { Order } from '../../machines/vocabulary/effect.ts';
+import { HostId } from '../../machines/vocabulary/ids.ts';
+import type { Observation } from '../../machines/vocabulary/observation.ts';
+import { eventually } from '../support/eventually.ts';
+import { openHosts, type HostsWorld } from './link-plane/hosts-world.ts';
+import { TestLab } from './process/test-lab.ts';
+
+const IDS = [HostId.parse('h1'), HostId.parse('h2')] as const;
+const NODES = ['a', 'b'];
+const LINK = 'a:eth1--b:eth1';
+type Side = 0 | 1;
+type Joined = Extract<Observation, { type: 'link.joined' }>;
+
+let world: HostsWorld;
+let folder: string;
+let actors: (HostActor | undefined)[];
+let seen: [Observation[], Observation[]];
+let labs: readonly [TestLab, TestLab];
+let name: string;
+let count = 0;
+
+const start = async (n: Side, echoEveryMs: number): Promise<HostActor> => {
+  const host = world.hosts[n];
+  if (!host) throw new Error('no host');
+  const actor = new HostActor({ hands: { ...makeSimulatedHands(IDS[n]), plane: host.restartedPlane() }, ledgerDir: join(folder, String(n)), log: pino({ level: process.env['LOG'] ?? 'silent' }), echoEveryMs });
+  actors[n] = actor;
+  await actor.open();
+  actor.connect(async (reports) => { for (const report of reports) seen[n].push(...report.observations); });
+  await actor.start();
+  return actor;
+};
+
+beforeEach(async () => {
+  count += 1;
+  name = `leg${process.pid}x${count}`;
+  world = await openHosts(2);
+  folder = await mkdtemp(join(tmpdir(), 'tha-legs-'));
+  actors = [];
+  seen = [[], []];
+  labs = [new TestLab({ name, host: IDS[0], number: 1, nodes: NODES }), new TestLab({ name, host: IDS[1], number: 1, nodes: NODES })];
+});
+afterEach(async () => {
+  for (const actor of actors) await actor?.stop();
+  for (const node of NODES) await world.hosts[0]?.host(`ip netns del clab-${name}-${node} 2>/dev/null || true`);
+  await world.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const tunnelLease = (n: Side) => ({ device: `lwx1.${n}`, index: 7001 + n * 10, reflect: 7002 + n * 10, count: 7003 + n * 10, vtep: world.address(n) });
+function legOrder(n: Side, farAway = ''): Order {
+  labs[n].nextEntry();
+  const tunnel = { vni: 4711, udpPort: 4789, a: tunnelLease(0), b: tunnelLease(1), fragmented: true };
+  const order = labs[n].link('link.ensure', 0, ['a:eth1', 'b:eth1'], { leg: { side: n === 0 ? 'a' : 'b', farHost: IDS[1 - n] ?? IDS[0], farAway } });
+  if (order.type !== 'link.ensure') throw new Error('no link');
+  return { ...order, plan: { ...order.plan, mtu: 1500, host: IDS[0], far: { host: IDS[1], tunnel } } };
+}
+function nodeOrder(n: Side): Order {
+  const order = labs[n].node('node.prepare', NODES[n] ?? '');
+  if (order.type !== 'node.prepare') throw new Error('no node');
+  return { ...order, plan: { host: IDS[n], generation: 1, ports: [] } };
+}
+const deploy = async (n: Side, farAway = ''): Promise<void> => {
+  await actors[n]?.accept([labs[n].network('network.ensure'), nodeOrder(n), legOrder(n, farAway)]);
+};
+const joined = (n: Side): readonly Joined[] => seen[n].filter((one) => one.type === 'link.joined');
+const untilEcho = (n: Side, echo: string, timeoutMs = 10_000): Promise<unknown> => eventually(() => lastEcho(n) === echo, { what: `echo ${echo} at ${IDS[n]}`, timeoutMs });
+const lastEcho = (n: Side): string | undefined => seen[n].flatMap((one) => ('tunnel' in one && one.tunnel ? [one.tunnel.echo] : [])).at(-1);
+
+describe('a link whose halves are on two hosts', () => {
+  it('is told by each host as far as it sees: its own carrier, its tunnel, and that the far end answers', async () => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await deploy(0);
+    await eventually(() => joined(0).length > 0, { what: 'answer of the first host' });
+    expect(joined(0)[0]).toMatchObject({ link: LINK, adminUp: true, carrier: { a: true, b: false }, mtu: 1500, tunnel: { side: 'a', vni: 4711, local: '10.200.0.1', remote: '10.200.0.2', echo: 'untold' } });
+    await untilEcho(0, 'lost');
+    expect(joined(0).at(-1)).toMatchObject({ cause: 'external', tunnel: { echo: 'lost', underlayMtu: 1500, reason: expect.stringContaining('no frame of 1500 bytes came back from 10.200.0.2') } });
+    await deploy(1);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    expect(joined(1).at(-1)).toMatchObject({ carrier: { a: false, b: true }, tunnel: { side: 'b', vni: 4711, local: '10.200.0.2', remote: '10.200.0.1', underlayMtu: 1500, echo: 'ok' } });
+    expect(joined(1).at(-1)?.tunnel).not.toHaveProperty('reason');
+  });
+
+  it('X09: leaves the answer of the far end within the pace when that host has gone, and takes it back with it', async () => {
+    await start(0, 300);
+    await start(1, 300);
+    await Promise.all([deploy(0), deploy(1)]);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    await world.underlay("tc qdisc add dev u1 clsact && tc filter add dev u1 ingress protocol all pref 1 bpf da bytecode '1,6 0 0 2,'");
+    await Promise.all([untilEcho(0, 'lost'), untilEcho(1, 'lost')]);
+    await world.underlay('tc qdisc del dev u1 clsact');
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    expect(seen.flat().map(({ type }) => type)).not.toContain('link.lost');
+  });
+
+  it('is probed at once when the underlay interface changes, long before its turn', async () => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await Promise.all([deploy(0), deploy(1)]);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    await world.hosts[0]?.host('ip link set dev under down');
+    await untilEcho(0, 'lost');
+    await world.hosts[0]?.host('ip link set dev under up');
+    await untilEcho(0, 'ok');
+    expect(lastEcho(1)).toBe('ok');
+  });
+
+  it('X02: mends a tunnel that somebody deleted, and says so with what the far end answers', async () => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await Promise.all([deploy(0), deploy(1)]);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    await world.hosts[1]?.host('ip link del lwx1.1');
+    await eventually(() => seen[1].some(({ type }) => type === 'link.repaired'), { what: 'repair told' });
+    expect(seen[1].find(({ type }) => type === 'link.lost')).toMatchObject({ what: expect.stringMatching(/^end-(down|deleted) at end b/) });
+    expect(seen[1].find(({ type }) => type === 'link.repaired')).toMatchObject({ carrier: { a: false, b: true }, tunnel: { side: 'b', echo: 'untold' } });
+    await untilEcho(1, 'ok');
+  });
+
+  it('takes the carrier from its node while the far end is away, and gives it back', async () => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await deploy(1);
+    await deploy(0, 'node b does not run');
+    await untilEcho(0, 'ok');
+    expect(joined(0).at(-1)).toMatchObject({ adminUp: true, carrier: { a: false, b: false } });
+    await actors[0]?.accept([legOrder(0)]);
+    await eventually(() => joined(0).at(-1)?.carrier.a, { what: 'carrier given back' });
+    // The tunnel is the same: what was known of it holds.
+    expect(joined(0).filter(({ tunnel }) => tunnel?.echo === 'untold').length).toBeLessThanOrEqual(1);
+  });
+
+  it('X08: tells nothing but the truth after a kill and a start of the host-actor, without a moment of doubt where all is well', async () => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await Promise.all([deploy(0), deploy(1)]);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    await actors[0]?.stop();
+    seen[0].length = 0;
+    await start(0, 60_000);
+    await untilEcho(0, 'ok');
+    expect(joined(0).map(({ tunnel }) => tunnel?.echo)).toEqual(['ok']);
+    await actors[0]?.stop();
+    await world.hosts[1]?.host('ip link set dev under down');
+    seen[0].length = 0;
+    await start(0, 60_000);
+    await untilEcho(0, 'lost');
+  });
+
+  it('fails with the reason of the kernel where the tunnel cannot be opened, and removes its half without a trace', async () => {
+    await start(0, 60_000);
+    await world.hosts[0]?.host('ip link add other type vxlan id 4711 remote 10.200.0.9 dstport 4789');
+    await deploy(0);
+    await eventually(() => seen[0].some(({ type }) => type === 'effect.failed'), { what: 'failure' });
+    expect(seen[0].find(({ type }) => type === 'effect.failed')).toMatchObject({ code: 'vni-taken', retryable: true, message: expect.stringContaining('A VXLAN device with the specified VNI already exists') });
+    await world.hosts[0]?.host('ip link del other');
+    await actors[0]?.accept([legOrder(0)]);
+    await eventually(() => joined(0).length > 0, { what: 'joined' });
+    labs[0].nextEntry();
+    const order = legOrder(0);
+    await actors[0]?.accept([{ ...labs[0].nextEntry().link('link.remove', 0, ['a:eth1', 'b:eth1']), ...(order.type === 'link.ensure' ? { plan: order.plan, leg: order.leg } : {}) } as Order]);
+    await eventually(() => seen[0].some(({ type }) => type === 'link.removed'), { what: 'removed' });
+    expect(await world.hosts[0]?.host('ip -o link')).not.toMatch(/lwx1|tha1/);
+  });
+});
