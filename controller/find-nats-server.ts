@@ -21,7 +21,7 @@ export const findNatsServer = async (env: SearchEnv): Promise<NatsServerProgram>
     if (isAtLeast(version, MINIMUM_SERVER_VERSION)) return { file, version };
     found.push({ file, version });
   }
-  const remedy = 'Run ./setup/setup.sh, which brings a current one, or set LABWRIGHT_NATS_SERVER to its path.';
+  const remedy = 'Run labwright-setup as root (in a clone: setup/setup.sh), which brings a current one, or set LABWRIGHT_NATS_SERVER to its path.';
   const old = found[0];
   if (old === undefined) {
     throw new ControllerError('nats-server-missing', `No nats-server program was found (looked at ${candidates(env).join(', ')}). ${remedy}`);

@@ -85,7 +85,7 @@ async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, ind
   try {
     const { exitCode, stdout, stderr } = target === 'host' || order.node.runtime === 'host'
       ? await context.hands.sight.runCommand(command, { cwd: folderOf(order), timeoutMs: EXEC_TIMEOUT_MS, signal })
-      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS, once: onceIn(context, order, index), signal });
+      : await context.hands.provider.exec(await runtimeIdOf(context, order), command, { timeoutMs: EXEC_TIMEOUT_MS, once: onceIn(context, order, index), signal, foreign: order.node.runtime === 'ext-container' });
     return { ...about, exitCode, stdout: capped(stdout), stderr: capped(stderr) };
   } catch (error) {
     if (signal.aborted) return { ...about, exitCode: -1, stdout: '', stderr: 'ended: a newer order for the node came' };

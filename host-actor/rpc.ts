@@ -65,7 +65,7 @@ async function answerExec(context: RpcContext, question: unknown): Promise<ExecR
     const { exitCode, stdout, stderr } = await context.hands.sight.runCommand(command, { cwd: order.context.labDir, timeoutMs });
     return { command, target: 'host', exitCode, stdout, stderr };
   }
-  const { exitCode, stdout, stderr } = await context.hands.provider.exec(await runtimeIdOf(context.context, order), argv, { timeoutMs });
+  const { exitCode, stdout, stderr } = await context.hands.provider.exec(await runtimeIdOf(context.context, order), argv, { timeoutMs, foreign: order.node.runtime === 'ext-container' });
   return { command, target: 'container', exitCode, stdout, stderr };
 }
 

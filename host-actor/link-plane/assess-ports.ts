@@ -1,7 +1,7 @@
 // Judges what was read against what is wanted: the faults of each host end, and the state of a wire.
 import { isIPv6, SocketAddress } from 'node:net';
 import type { DeviceRead, KernelState } from './kernel-state.ts';
-import { hostBridgesOf, redirectsOf, type HostPort, type Redirect } from './host-ports.ts';
+import { hostBridgesOf, isSwitched, redirectsOf, type HostPort, type Redirect } from './host-ports.ts';
 import { SHAPING_KINDS } from './impairment-qdisc.ts';
 import type { EndState, TunnelEnd, TunnelRead, WireFault, WireFaultKind, WireState } from './wire.ts';
 
@@ -11,7 +11,11 @@ export const HALF_MADE_GROUP = '1819738112';
 /** Faults after which the device must be removed and made again. */
 export const REMAKE: ReadonlySet<WireFaultKind> = new Set(['end-half-made', 'end-stale', 'wrong-vni', 'wrong-udp-port']);
 /** Faults that nobody but a person can mend. */
-export const REFUSALS: ReadonlySet<WireFaultKind> = new Set(['name-taken', 'bridge-missing', 'index-taken']);
+export const REFUSALS: ReadonlySet<WireFaultKind> = new Set(['name-taken', 'bridge-missing', 'index-taken', 'switch-away', 'port-taken', 'vlan-taken', 'plane-full']);
+/** Faults on the switch, which joining the wire's ports again mends. */
+export const REJOIN: ReadonlySet<WireFaultKind> = new Set(['unplugged', 'unbound', 'wrong-vlan', 'flow-missing', 'flow-wrong']);
+/** Master of the ports of a kernel datapath; those of a userspace datapath have none. */
+const SWITCH_MASTER = 'ovs-system';
 
 /** The device that bears the mark of a port exactly, under whatever name. */
 export function deviceOf(port: HostPort, state: KernelState): DeviceRead | undefined {
@@ -25,13 +29,13 @@ export function portFaults(port: HostPort, state: KernelState): readonly WireFau
   const refusals = refusalsOf(port, state).map(([kind, detail]) => fault(kind, detail));
   if (!device) {
     const named = state.devices.get(port.device);
-    if (!named) return [...refusals, fault('end-missing')];
+    if (!named) return [...refusals, ...switchFaults(port, undefined, state), fault('end-missing')];
     return [...refusals, isHalfMade(named) ? fault('end-half-made') : fault('name-taken', `a device ${port.device} exists without our mark`)];
   }
   const kinds: [WireFaultKind, boolean, string?][] = [
     ['end-stale', isStale(port, device, state)],
     ['end-renamed', device.name !== port.device, device.name],
-    ['wrong-master', device.master !== port.bridge || (port.bridge !== undefined && device.isolated !== port.isolated), device.master ?? 'none'],
+    ['wrong-master', !hasMaster(port, device.master) || (port.bridge !== undefined && device.isolated !== port.isolated), device.master ?? 'none'],
     ['wrong-mtu', port.mtu !== undefined && device.mtu !== port.mtu, String(device.mtu)],
     ['talks-ipv6', port.silent && device.addrGenMode !== undefined && device.addrGenMode !== 'none'],
     ['wrong-impairment', port.qdisc === undefined ? SHAPING_KINDS.has(device.qdisc) : device.qdisc !== port.qdisc.kind, device.qdisc],
@@ -41,7 +45,17 @@ export function portFaults(port: HostPort, state: KernelState): readonly WireFau
   const own = kinds.filter(([, differs]) => differs).map(([kind, , detail]) => fault(kind, detail));
   const tunnel = port.tunnel && device.tunnel && tunnelFault(port.tunnel, device.tunnel);
   const redirects = new Set(redirectsOf(port).flatMap((redirect) => redirectFault(redirect, state) ?? []));
-  return [...refusals, ...own, ...(tunnel ? [fault(tunnel.kind, tunnel.detail)] : []), ...[...redirects].map((kind) => fault(kind))];
+  return [...refusals, ...own, ...(tunnel ? [fault(tunnel.kind, tunnel.detail)] : []), ...[...redirects].map((kind) => fault(kind)), ...switchFaults(port, device, state)];
+}
+
+function switchFaults(port: HostPort, device: DeviceRead | undefined, { switched }: KernelState): readonly WireFault[] {
+  if (!isSwitched(port)) return [];
+  return switched?.faultsOf(port, device?.ifindex) ?? [{ side: port.side, kind: 'switch-away', detail: 'this host-actor was told of no Open vSwitch' }];
+}
+
+/** Whether a device is a port of what it should be a port of. */
+export function hasMaster(port: HostPort, master: string | undefined): boolean {
+  return master === port.bridge || (port.switchPort !== undefined && master === SWITCH_MASTER);
 }
 
 /** What differs between a wanted tunnel and what a read or an event says of it. */

@@ -11,7 +11,9 @@ const MAX_UDP_BYTES = 65_507;
 /** Bit 3 of the first byte: the VNI is valid. */
 const VNI_VALID = 0x08;
 /** Locally administered; no node has it, and no filter looks at it. */
-const [TO, FROM] = [Buffer.from('026c77656302', 'hex'), Buffer.from('026c77656301', 'hex')];
+const TO = Buffer.from('026c77656302', 'hex');
+/** A switch, which sees no further than addresses, knows a probe by it. */
+export const ECHO_SOURCE = '026c77656301';
 
 /** The UDP payload of a probe as large as the largest frame of a link with this MTU, as far as UDP carries it. */
 export function echoPacket(probe: { readonly vni: number; readonly mtu: number; readonly role: keyof typeof ECHO_ETHER_TYPE }): Buffer {
@@ -19,7 +21,7 @@ export function echoPacket(probe: { readonly vni: number; readonly mtu: number; 
   packet.writeUInt8(VNI_VALID, 0);
   packet.writeUIntBE(probe.vni, 4, 3);
   TO.copy(packet, VXLAN_BYTES);
-  FROM.copy(packet, VXLAN_BYTES + 6);
+  packet.write(ECHO_SOURCE, VXLAN_BYTES + 6, 'hex');
   packet.writeUInt16BE(ECHO_ETHER_TYPE[probe.role], VXLAN_BYTES + 12);
   packet.writeUInt32BE(ECHO_MAGIC, VXLAN_BYTES + ETHERNET_BYTES);
   packet.writeUInt32BE(probe.vni, VXLAN_BYTES + ETHERNET_BYTES + 4);

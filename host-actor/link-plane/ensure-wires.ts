@@ -1,12 +1,13 @@
 // Makes wires as ordered: reads, plans the difference, runs it in a few batches for all wires at once, reads back.
 import { absentNamespaces } from './absent-namespaces.ts';
+import type { CrossConnect } from './cross-connect.ts';
+import type { LinkPlaneError } from './link-plane-error.ts';
 import { wireState } from './assess-ports.ts';
 import { hostPortsOf, innerEndsOf, type HostPort, type Redirect } from './host-ports.ts';
 import { runInnerBatches, type InnerBatch } from './inner-batches.ts';
 import type { KernelState } from './kernel-state.ts';
 import type { InnerStore } from './inner-store.ts';
 import { isEmptyPlan, planWire, type InnerWork, type WirePlan } from './plan-wires.ts';
-import { readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { netnsWord, unmarkLine } from './render-lines.ts';
 import { runBatch, type BatchLine, type LineFailure } from './run-batch.ts';
@@ -22,6 +23,10 @@ export type EnsureInput = {
   readonly inner: Pick<InnerStore, 'bornWith' | 'restoreLinesFor'>;
   /** Redirects that an event said are gone, whatever the read shows. */
   readonly isRedirectLost: (port: HostPort, redirect: Redirect) => boolean;
+  /** Reads what the wires need to be judged. */
+  readonly read: (wires: readonly Wire[]) => Promise<KernelState>;
+  /** Joins ports on a switch, where no redirect does. */
+  readonly join?: CrossConnect['join'] | undefined;
   /** Words of the shaping last set, by mark. */
   readonly shapedAs: ReadonlyMap<string, string>;
 };
@@ -36,7 +41,7 @@ export type EnsureResult = {
   readonly linesRun: number;
 };
 
-type Progress = { linesRun: number; aborted: string | undefined; changed: Set<string>; errors: Map<string, LineFailure>; warnings: Map<string, string[]> };
+type Progress = { linesRun: number; aborted: string | undefined; changed: Set<string>; errors: Map<string, LineFailure>; unjoined: Map<string, LinkPlaneError>; warnings: Map<string, string[]> };
 
 /** What reads back wrong gets another round: a line that cannot be parsed (a namespace or bridge that vanished this moment) ends a
  *  batch, and the action of a device just removed may live on for a moment under the index that its successor uses. */
@@ -46,18 +51,18 @@ const VANISHED = /Cannot find device|does not exist|No such device/;
 
 /** Brings all wires about; idempotent. Callers hold the wires' locks and have checked every word. */
 export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<EnsureResult> {
-  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(), errors: new Map(), warnings: new Map() };
+  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(), errors: new Map(), unjoined: new Map(), warnings: new Map() };
   const missing = new Map<string, string>();
   const refused = new Map<string, WirePlan>();
   let readAt = Date.now();
-  let state = await readKernelState(run, input.wires);
+  let state = await input.read(input.wires);
   let extra = input.extraInner ?? [];
   let isRedirectLost = input.isRedirectLost;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const plans: WirePlan[] = [];
     const absent = await absentNamespaces(input.wires);
     for (const wire of input.wires) {
-      if (progress.errors.has(wire.id)) continue;
+      if (progress.errors.has(wire.id) || progress.unjoined.has(wire.id)) continue;
       const gone = innerEndsOf(wire).map(({ inner }) => netnsWord(inner.netns)).find((word) => word !== undefined && absent.has(word));
       if (gone !== undefined) missing.set(wire.id, gone);
       const plan = planWire(wire, state, { bornWith: input.inner.bornWith, isRedirectLost, shapedAs: (port) => (round === 0 ? input.shapedAs.get(port.mark) : port.qdisc?.words) });
@@ -71,14 +76,14 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
     isRedirectLost = () => false;
     if (plans.length === 0) break;
     readAt = Date.now();
-    state = await readKernelState(run, input.wires);
+    state = await input.read(input.wires);
   }
   const outcomes = new Map(input.wires.map((wire): [string, WireOutcome] => [wire.id, outcomeOf(wire, state, progress, missing.get(wire.id), refused.get(wire.id))]));
   return { outcomes, kernel: state, readAt, linesRun: progress.linesRun };
 }
 
 async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, state: KernelState, progress: Progress): Promise<void> {
-  const going = (pick: (plan: WirePlan) => readonly BatchLine[]): readonly BatchLine[] => plans.filter((plan) => !progress.errors.has(plan.wireId)).flatMap(pick);
+  const going = (pick: (plan: WirePlan) => readonly BatchLine[]): readonly BatchLine[] => plans.filter((plan) => !progress.errors.has(plan.wireId) && !progress.unjoined.has(plan.wireId)).flatMap(pick);
   const batch = async (tool: 'ip' | 'tc', lines: readonly BatchLine[]): Promise<void> => {
     const result = await runBatch(run, tool, lines);
     progress.linesRun += lines.length;
@@ -92,10 +97,17 @@ async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureI
   const make = going((plan) => plan.make);
   await batch('ip', make);
   await undoForeignMarks(run, make, progress);
-  await Promise.all([batch('tc', going((plan) => plan.redirect)), runInner(run, plans, input, progress)]);
+  await Promise.all([batch('tc', going((plan) => plan.redirect)).then(() => joinOnSwitch(plans, input, progress)), runInner(run, plans, input, progress)]);
   await batch('ip', going((plan) => plan.open));
   await batch('ip', going((plan) => plan.raise));
   await batch('tc', going((plan) => plan.shape));
+}
+
+async function joinOnSwitch(plans: readonly WirePlan[], { join }: EnsureInput, progress: Progress): Promise<void> {
+  const wires = plans.filter((plan) => plan.join.length > 0 && !progress.errors.has(plan.wireId)).map((plan) => ({ wireId: plan.wireId, ports: plan.join }));
+  if (wires.length === 0 || !join) return;
+  progress.linesRun += wires.length;
+  for (const [wireId, error] of await join(wires)) progress.unjoined.set(wireId, error);
 }
 
 async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, progress: Progress): Promise<void> {
@@ -136,6 +148,8 @@ async function undoForeignMarks(run: RunTool, make: readonly BatchLine[], progre
 function outcomeOf(wire: Wire, kernel: KernelState, progress: Progress, missing: string | undefined, refused: WirePlan | undefined): WireOutcome {
   const state = wireState(hostPortsOf(wire), kernel, wire.id);
   const failure = progress.errors.get(wire.id);
+  const unjoined = progress.unjoined.get(wire.id);
+  if (unjoined) return { ok: false, error: unjoined, state };
   if (state.joined && !failure) return { ok: true, state, changed: progress.changed.has(wire.id), warnings: progress.warnings.get(wire.id) ?? [] };
   if (refused?.refusal) return { ok: false, error: refusalError(wire, refused.refusal), state };
   if (missing !== undefined) return { ok: false, error: namespaceMissingError(wire, missing), state };

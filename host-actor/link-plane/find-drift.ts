@@ -1,11 +1,12 @@
 // Decides what an event of the kernel means for the wires: something to mend, a carrier that changed, or nothing.
-import { tunnelFault } from './assess-ports.ts';
-import type { HostPort } from './host-ports.ts';
+import { hasMaster, tunnelFault } from './assess-ports.ts';
+import type { SwitchDrift } from './cross-connect.ts';
+import { redirectsOf, type HostPort } from './host-ports.ts';
 import type { LinkEvent, TcEvent } from './monitor-line.ts';
 import type { WireFaultKind, WireSide } from './wire.ts';
 import type { WireRegistry } from './wire-registry.ts';
 
-export type DriftKind = 'end-deleted' | 'clsact-lost' | 'redirect-lost' | WireFaultKind;
+export type DriftKind = 'end-deleted' | 'clsact-lost' | 'redirect-lost' | 'switch-returned' | WireFaultKind;
 
 /** A wire is not as ordered. `found: 'sweep'` = no event told, a full read did. */
 export type WireDrift = {
@@ -54,9 +55,15 @@ export function findInnerCarrier(registry: WireRegistry, port: HostPort, event: 
 /** What an event of tc means. */
 export function findTcDrift(registry: WireRegistry, event: TcEvent): Finding | undefined {
   const port = registry.portOfDevice(event.device);
-  if (!port?.redirect || registry.seen(port) === undefined) return undefined;
+  if (!port || redirectsOf(port).length === 0 || registry.seen(port) === undefined) return undefined;
   registry.noteRedirectLost(port, event.pref);
   return { port, drift: event.kind === 'clsact-deleted' ? 'clsact-lost' : 'redirect-lost' };
+}
+
+/** What an event of the switch means. */
+export function findSwitchDrift(registry: WireRegistry, device: string, drift: SwitchDrift): Finding | undefined {
+  const port = registry.portOfDevice(device);
+  return port?.switchPort === undefined ? undefined : { port, drift };
 }
 
 function attributeDrift(port: HostPort, event: LinkEvent, wasUp: boolean): DriftKind | undefined {
@@ -65,7 +72,7 @@ function attributeDrift(port: HostPort, event: LinkEvent, wasUp: boolean): Drift
     if (port.carrier === 'up' && !event.adminUp) return 'end-down';
     if (port.carrier === 'down' && event.adminUp) return 'end-up';
   }
-  if (event.master !== port.bridge) return 'wrong-master';
+  if (!hasMaster(port, event.master)) return 'wrong-master';
   if (port.mtu !== undefined && event.mtu !== port.mtu) return 'wrong-mtu';
   return port.tunnel && event.tunnel && tunnelFault(port.tunnel, event.tunnel)?.kind;
 }

@@ -1,7 +1,9 @@
 // Flattens a wire into its host ends, so that reading, judging and making work on one shape for all kinds.
 import { createHash } from 'node:crypto';
+import type { PortOnSwitch, SwitchPort } from './cross-connect.ts';
+import { ECHO_SOURCE } from './echo-frame.ts';
 import { impairmentQdisc, type Qdisc } from './impairment-qdisc.ts';
-import type { CarrierWish, HostEnd, InnerEnd, TunnelEnd, VxlanWire, Wire, WireSide } from './wire.ts';
+import type { CarrierWish, EchoPart, HostEnd, InnerEnd, PlaneName, TunnelEnd, VxlanWire, Wire, WireSide } from './wire.ts';
 
 /** A redirect of what comes in at a device: everything, or with `echo` only the probes of that ethertype and VNI. */
 export type Redirect = { readonly index: number; readonly cookie: string; readonly to: string; /** The smaller one is tried first. */ readonly pref: number; readonly echo?: { readonly etherType: number; readonly vni: number } };
@@ -21,6 +23,8 @@ export type HostPort = {
   /** Of a VXLAN device. */
   readonly tunnel?: TunnelEnd;
   readonly redirect?: Redirect;
+  /** In place of a redirect, on plane ovs. */
+  readonly switchPort?: SwitchPort;
   /** Redirects of the echo probe: what comes back is counted, what the far end asks is sent back. */
   readonly probes?: readonly Redirect[];
   readonly bridge?: string;
@@ -42,6 +46,13 @@ export type VethPort = HostPort & { readonly inner: InnerEnd; readonly mtu: numb
 
 export function isVethPort(port: HostPort): port is VethPort {
   return port.inner !== undefined && port.mtu !== undefined;
+}
+
+/** A port that a switch joins to its opposite. */
+export type SwitchedPort = HostPort & PortOnSwitch;
+
+export function isSwitched(port: HostPort): port is SwitchedPort {
+  return port.switchPort !== undefined;
 }
 
 /** All redirects of a port. */
@@ -73,15 +84,15 @@ function flatten(wire: Wire): readonly HostPort[] {
   switch (wire.kind) {
     case 'joined':
       return [
-        { ...portBase(wire, 'a', wire.a.host, wire.a.inner), redirect: redirectTo(wire.a.actionIndex, wire.a.host, wire.b.host) },
-        { ...portBase(wire, 'b', wire.b.host, wire.b.inner), redirect: redirectTo(wire.b.actionIndex, wire.b.host, wire.a.host) },
+        { ...portBase(wire, 'a', wire.a.host, wire.a.inner), ...joinedTo(wire, wire.a.actionIndex, wire.a.host, wire.b.host) },
+        { ...portBase(wire, 'b', wire.b.host, wire.b.inner), ...joinedTo(wire, wire.b.actionIndex, wire.b.host, wire.a.host) },
       ];
     case 'bridge':
       return [{ ...portBase(wire, 'a', wire.host, wire.inner), bridge: wire.bridge, isolated: wire.isolated ?? false, ...macOf(wire) }];
     case 'host':
       return [{ ...portBase(wire, 'a', wire.host, wire.inner), silent: false, ...macOf(wire) }];
     case 'vxlan':
-      return [{ ...portBase(wire, 'a', wire.host, wire.inner), redirect: redirectTo(wire.actionIndex, wire.host, wire.tunnel) }, tunnelPort(wire)];
+      return [{ ...portBase(wire, 'a', wire.host, wire.inner), ...joinedTo(wire, wire.actionIndex, wire.host, wire.tunnel) }, tunnelPort(wire)];
     case 'macvlan':
     case 'dummy':
     case 'inner-vxlan':
@@ -102,20 +113,20 @@ function tunnelPort(wire: VxlanWire): HostPort {
     isolated: false,
     silent: true,
     tunnel,
-    redirect: redirectTo(tunnel.actionIndex, tunnel, wire.host),
-    probes: echoRedirects(tunnel),
+    ...joinedTo(wire, tunnel.actionIndex, tunnel, wire.host, tunnel.echo),
+    probes: echoRedirects(tunnel, wire.plane),
     ...(tunnel.alias === undefined ? {} : { alias: tunnel.alias }),
     ...(qdisc === undefined ? {} : { qdisc }),
   };
 }
 
-function echoRedirects({ echo, vni, device, mark }: TunnelEnd): readonly Redirect[] {
+function echoRedirects({ echo, vni, device, mark }: TunnelEnd, plane: PlaneName | undefined): readonly Redirect[] {
   if (!echo) return [];
   const [asked, answered] = [ECHO_ETHER_TYPE[OTHER_ROLE[echo.role]], ECHO_ETHER_TYPE[echo.role]];
-  return [
-    { index: echo.reflectIndex, cookie: redirectCookie(`${mark} reflect`), to: device, pref: REFLECT_PREF, echo: { etherType: asked, vni } },
-    { index: echo.countIndex, cookie: redirectCookie(`${mark} count`), to: 'lo', pref: COUNT_PREF, echo: { etherType: answered, vni } },
-  ];
+  const reflect = { index: echo.reflectIndex, cookie: redirectCookie(`${mark} reflect`), to: device, pref: REFLECT_PREF, echo: { etherType: asked, vni } };
+  const count = { index: echo.countIndex, cookie: redirectCookie(`${mark} count`), to: 'lo', pref: COUNT_PREF, echo: { etherType: answered, vni } };
+  // On plane ovs the switch itself sends back, which proves that it lives.
+  return plane === 'ovs' ? [count] : [reflect, count];
 }
 
 /** Bridges of the host that a port or its inner end is plugged into; they must exist. */
@@ -137,6 +148,18 @@ function portBase(wire: Wire, side: WireSide, host: HostEnd, inner: InnerEnd): H
   const qdisc = impairmentQdisc(wire.impairment, wire.mtu);
   const base = { wireId: wire.id, side, device: host.device, mark: host.mark, mtu: wire.mtu, carrier: host.carrier ?? 'up', inner, isolated: false, silent: true, ...(host.alias === undefined ? {} : { alias: host.alias }) } as const;
   return qdisc === undefined ? base : { ...base, qdisc };
+}
+
+/** What joins one end to the other: a redirect, or the switch. */
+function joinedTo(wire: Wire, index: number, from: Pick<HostEnd, 'mark'>, to: Pick<HostEnd, 'device'>, echo?: EchoPart): Pick<HostPort, 'redirect' | 'switchPort'> {
+  if (wire.plane !== 'ovs') return { redirect: redirectTo(index, from, to) };
+  return {
+    switchPort: {
+      to: to.device,
+      ...(wire.vlan === undefined ? {} : { vlan: wire.vlan }),
+      ...(echo === undefined ? {} : { echo: { source: ECHO_SOURCE, asked: ECHO_ETHER_TYPE[OTHER_ROLE[echo.role]], answered: ECHO_ETHER_TYPE[echo.role] } }),
+    },
+  };
 }
 
 function redirectTo(index: number, from: Pick<HostEnd, 'mark'>, to: Pick<HostEnd, 'device'>): Redirect {

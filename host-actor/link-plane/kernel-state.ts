@@ -1,4 +1,5 @@
 // What ip and tc print about devices, redirects and namespace ids, as data with lookups by name, mark and index.
+import type { SwitchRead } from './cross-connect.ts';
 import type { TunnelRead } from './wire.ts';
 
 export type DeviceRead = {
@@ -31,6 +32,8 @@ export type KernelState = {
   readonly redirects: ReadonlyMap<number, RedirectRead>;
   /** All names under /run/netns of a namespace, by its id here. */
   readonly netnsNames: ReadonlyMap<number, ReadonlySet<string>>;
+  /** The switch, where ports on it were asked for. */
+  readonly switched?: SwitchRead;
 };
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -17,12 +17,16 @@ export type LinkPlaneErrorCode =
   | 'not-supported-yet'
   | 'not-joined'
   | 'unknown-wire'
+  | 'switch-away'
+  | 'switch-refused'
+  | 'vlan-taken'
+  | 'plane-full'
   | 'tool-failed'
   | 'deadline';
 
 export type LinkPlaneErrorDetails = Readonly<Record<string, string | number | boolean>>;
 
-const RETRYABLE: ReadonlySet<LinkPlaneErrorCode> = new Set(['namespace-missing', 'not-joined', 'tool-failed', 'deadline', 'vni-taken', 'udp-port-taken']);
+const RETRYABLE: ReadonlySet<LinkPlaneErrorCode> = new Set(['namespace-missing', 'switch-away', 'not-joined', 'tool-failed', 'deadline', 'vni-taken', 'udp-port-taken']);
 
 /** An accident or refusal of the link plane; `retryable` says whether the same order may succeed later with nothing changed by hand. */
 export class LinkPlaneError extends Error {

@@ -1,6 +1,6 @@
 // Turns the difference between wanted wires and the kernel into the batch lines that close it, in the order that keeps carrier honest.
-import { deviceOf, portFaults, redirectFault, REFUSALS, REMAKE } from './assess-ports.ts';
-import { hostPortsOf, isVethPort, redirectsOf, type HostPort, type Redirect, type VethPort } from './host-ports.ts';
+import { deviceOf, portFaults, redirectFault, REFUSALS, REJOIN, REMAKE } from './assess-ports.ts';
+import { hostPortsOf, isSwitched, isVethPort, redirectsOf, type HostPort, type Redirect, type SwitchedPort, type VethPort } from './host-ports.ts';
 import type { KernelState } from './kernel-state.ts';
 import { addPortLine, addTunnelLine, finishPortLine, innerBridgeLine, innerSetupLines, isolateLine, markLine, openTunnelLine, rebindLine, redirectLine, repointLine, shapeLine, silenceLine, type BornWith } from './render-lines.ts';
 import type { BatchLine } from './run-batch.ts';
@@ -8,7 +8,7 @@ import type { Wire, WireFault, WireFaultKind, WireSide } from './wire.ts';
 
 export type InnerWork = { readonly wireId: string; readonly side: WireSide; readonly port: VethPort; readonly remade: boolean; readonly lines: readonly BatchLine[] };
 
-/** What one wire needs. Phases run one after another over all wires: removals, `make`, then `redirect` beside `inner`, then `open`, then `raise`. */
+/** What one wire needs. Phases run one after another over all wires: removals, `make`, then `redirect` and `join` beside `inner`, then `open`, then `raise`. */
 export type WirePlan = {
   readonly wireId: string;
   readonly refusal?: WireFault;
@@ -16,6 +16,8 @@ export type WirePlan = {
   readonly remove: readonly string[];
   readonly make: readonly BatchLine[];
   readonly redirect: readonly BatchLine[];
+  /** Ports to join on the switch; none where they are joined. */
+  readonly join: readonly SwitchedPort[];
   readonly inner: readonly InnerWork[];
   /** Tunnels up. Before any port is: a node whose tunnel cannot be opened sees no carrier. */
   readonly open: readonly BatchLine[];
@@ -44,18 +46,20 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
   const ports = hostPortsOf(wire);
   const faults = ports.flatMap((port) => [...portFaults(port, state), ...hintedFaults(port, hints)]);
   const refusal = faults.find((fault) => REFUSALS.has(fault.kind));
-  const empty = { wireId: wire.id, remove: [], make: [], redirect: [], inner: [], open: [], raise: [], shape: [] };
+  const empty = { wireId: wire.id, remove: [], make: [], redirect: [], join: [], inner: [], open: [], raise: [], shape: [] };
   if (refusal) return { ...empty, refusal };
   if (faults.length === 0) return empty;
   const cases = ports.map((port) => portCase(port, faults, state, hints));
   const anyRemade = cases.some((one) => one.remade);
-  const interrupted = cases.some((one) => one.remade || one.reopened);
+  const rejoin = faults.some(({ kind }) => REJOIN.has(kind)) || (anyRemade && ports.some(isSwitched));
+  const interrupted = rejoin || cases.some((one) => one.remade || one.reopened);
   const own = (text: string): BatchLine => ({ owner: wire.id, text });
   return {
     wireId: wire.id,
     remove: cases.flatMap(({ port, kinds, current }) => ([...kinds].some((kind) => REMAKE.has(kind)) ? [current ?? port.device] : [])),
     make: cases.flatMap((one) => [...makeLines(one, interrupted, hints.bornWith).map(own), ...aliasLines(one, wire.id)]),
     redirect: cases.flatMap((one) => redirectLines(one, anyRemade).map(own)),
+    join: rejoin ? ports.filter(isSwitched) : [],
     inner: cases.flatMap((one) => innerWork(one, wire.id)),
     open: cases.flatMap(({ port, remade, reopened }) => (port.tunnel && (remade || reopened) ? [own(openTunnelLine(port))] : [])),
     raise: cases.flatMap((one) => raiseLines(one, interrupted).map(own)),
@@ -65,7 +69,7 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
 
 /** Whether a plan changes anything. */
 export function isEmptyPlan(plan: WirePlan): boolean {
-  return plan.remove.length + plan.make.length + plan.redirect.length + plan.inner.length + plan.open.length + plan.raise.length + plan.shape.length === 0;
+  return plan.remove.length + plan.make.length + plan.redirect.length + plan.join.length + plan.inner.length + plan.open.length + plan.raise.length + plan.shape.length === 0;
 }
 
 function hintedFaults(port: HostPort, hints: PlanHints): readonly WireFault[] {

@@ -98,7 +98,8 @@ export function finishPortLine(port: HostPort): string {
     `link set dev ${port.device} ${port.carrier}`,
     port.silent && 'addrgenmode none',
     'group default',
-    port.bridge === undefined ? 'nomaster' : `master ${port.bridge}`,
+    // A switch takes its ports and gives them up by itself.
+    port.bridge === undefined ? port.switchPort === undefined && 'nomaster' : `master ${port.bridge}`,
   );
 }
 

@@ -3,11 +3,13 @@ import type { Logger } from 'pino';
 import { wireState, deviceOf } from './assess-ports.ts';
 import { wireIssues } from './check-wire.ts';
 import { ensureJoined } from './ensure-wires.ts';
-import { hostPortsOf, type HostPort, type Redirect } from './host-ports.ts';
+import { hostPortsOf, isSwitched, type HostPort, type Redirect } from './host-ports.ts';
 import { ensureInnerDevices, isInnerDeviceWire, readInnerDeviceStates, removeInnerDevices } from './inner-devices.ts';
 import { impairmentQdisc } from './impairment-qdisc.ts';
 import { createKeyedLock } from './keyed-lock.ts';
-import type { DeviceRead } from './kernel-state.ts';
+import { choosePlane } from './choose-plane.ts';
+import type { CrossConnect } from './cross-connect.ts';
+import type { DeviceRead, KernelState } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import type { CarrierChange, EnsureReport, LinkPlane } from './link-plane.ts';
 import { readDevices, readKernelState } from './read-kernel-state.ts';
@@ -20,7 +22,7 @@ import { readUnderlays } from './read-underlay.ts';
 import { createInnerStore, wiresByNetns } from './inner-store.ts';
 import { watchWires, type Watch } from './watch-wires.ts';
 import { createWireRegistry } from './wire-registry.ts';
-import type { CarrierWish, Wire, WireSide, WireState } from './wire.ts';
+import type { CarrierWish, PlaneName, Wire, WireSide, WireState } from './wire.ts';
 import type { WireOutcome } from './wire-outcome.ts';
 import { createNamespaces, type NamespaceOrder } from './namespaces.ts';
 import { namespaceMarksIn } from './namespace-marks.ts';
@@ -31,13 +33,18 @@ export type TcLinkPlaneOptions = {
   /** Folder for what must survive a restart of ours: marks of namespaces, last read inner ends. */
   readonly stateDir: string;
   readonly log: Logger;
+  /** Joins the wires of plane ovs; without it they are refused. */
+  readonly crossConnect?: CrossConnect;
+  /** Plane of wires that name none; tc by default. */
+  readonly defaultPlane?: PlaneName;
 };
 
 export type TcLinkPlane = LinkPlane;
 
 /** A plane that has done nothing yet. */
 export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
-  const { log } = options;
+  const { log, crossConnect } = options;
+  const choose = choosePlane(options.defaultPlane ?? 'tc');
   const run = createToolShells(options.hostNetns);
   const sendProbes = createProbeSender(options.hostNetns);
   const lock = createKeyedLock();
@@ -46,6 +53,13 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
   const changedAt = new Map<string, number>();
   const inner = createInnerStore(run, `${options.stateDir}/inner`);
   const namespaces = createNamespaces(run, namespaceMarksIn(`${options.stateDir}/netns`));
+
+  const read = async (wires: readonly Wire[]): Promise<KernelState> => {
+    const switched = wires.flatMap(hostPortsOf).filter(isSwitched);
+    if (switched.length === 0 || !crossConnect) return readKernelState(run, wires);
+    const [kernel, onSwitch] = await Promise.all([readKernelState(run, wires), crossConnect.read(switched)]);
+    return { ...kernel, switched: onSwitch };
+  };
 
   const changing = new Set<string>();
   const watches = new Set<Watch>();
@@ -74,12 +88,14 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       else registry.put(wire);
     }
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
+    // What was on the switch and is no more would be joined twice.
+    await crossConnect?.part(wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark])));
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
     const lost = new Set(wires.flatMap(hostPortsOf).flatMap((port) => registry.takeLostRedirects(port).map(({ pref }) => `${port.mark} ${pref}`)));
     const isRedirectLost = (port: HostPort, { pref }: Redirect): boolean => lost.has(`${port.mark} ${pref}`);
     const innerDevices = await ensureInnerDevices(run, wires.filter(isInnerDeviceWire));
-    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, isRedirectLost, shapedAs });
+    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, isRedirectLost, shapedAs, read, join: crossConnect?.join });
     await namespaces.noteLoopbacksUp(ensured.loopbackDown);
     registry.noteRead(wires, result.kernel);
     for (const port of wires.filter(({ id }) => result.outcomes.get(id)?.ok).flatMap(hostPortsOf)) {
@@ -91,7 +107,8 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     return { outcomes: new Map([...rivals, ...result.outcomes, ...innerDevices.outcomes]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
   };
 
-  const ensureWires: TcLinkPlane['ensureWires'] = async (wires, namespaceOrders = []) => {
+  const ensureWires: TcLinkPlane['ensureWires'] = async (given, namespaceOrders = []) => {
+    const wires = given.map(choose);
     const refused = new Map<string, WireOutcome>();
     for (const wire of wires) {
       const error = refuse(wire);
@@ -108,8 +125,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         registry.drop(wire.id);
         changedAt.delete(wire.id);
       }
-      const state = await readDevices(run);
       const ports = wires.flatMap(hostPortsOf);
+      // Before the devices: a switch must not join what comes next under their names.
+      await crossConnect?.part(ports.map(({ mark }) => mark));
+      const state = await readDevices(run);
       await removeDevices(run, ports.flatMap((port) => deviceOf(port, state) ?? []), state.devices.values());
       await removeInnerDevices(run, wires.filter(isInnerDeviceWire));
       await inner.forget(wires);
@@ -129,15 +148,17 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     removeWires: (wireIds) => removeWiresAsGiven(wireIds.flatMap((id) => known.get(id) ?? [])),
     readWires: async () => {
       const wires = [...known.values()].filter((wire) => !isInnerDeviceWire(wire));
-      const [state, innerDevices] = await Promise.all([readKernelState(run, wires), readInnerDeviceStates(run, [...known.values()].filter(isInnerDeviceWire))]);
+      const [state, innerDevices] = await Promise.all([read(wires), readInnerDeviceStates(run, [...known.values()].filter(isInnerDeviceWire))]);
       return new Map([...wires.map((wire): [string, WireState] => [wire.id, wireState(hostPortsOf(wire), state, wire.id)]), ...innerDevices]);
     },
     readOrphans: async (markPrefix) => {
-      const state = await readDevices(run);
+      const [state, ports] = await Promise.all([readDevices(run), crossConnect?.readPorts().catch(() => []) ?? []]);
       const claimed = new Set([...known.values()].flatMap((wire) => hostPortsOf(wire).map((port) => port.mark)));
-      return [...state.byMark].flatMap(([mark, device]) => (mark.startsWith(markPrefix) && !claimed.has(mark) ? [{ device: device.name, mark, ifindex: device.ifindex }] : []));
+      const marked = new Map([...ports.map(({ mark, device }) => [mark, { device, ifindex: 0 }] as const), ...[...state.byMark].map(([mark, { name, ifindex }]) => [mark, { device: name, ifindex }] as const)]);
+      return [...marked].flatMap(([mark, end]) => (mark.startsWith(markPrefix) && !claimed.has(mark) ? [{ ...end, mark }] : []));
     },
     removeOrphans: async (marks) => {
+      await crossConnect?.part(marks);
       const state = await readDevices(run);
       const devices = marks.flatMap((mark): DeviceRead[] => {
         const device = state.byMark.get(mark);
@@ -162,7 +183,8 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         signal,
         registry,
         inHost: (program, args) => commandIn(options.hostNetns, program, args),
-        read: (wires) => readKernelState(run, wires),
+        read,
+        watchSwitch: crossConnect?.watch,
         isBusy: (wireId) => changing.has(wireId),
         lastChange: (wireId) => changedAt.get(wireId) ?? 0,
         onInner: (wireIds) => void snapshotInner(wireIds).catch((err: unknown) => log.warn({ err }, 'inner ends could not be read')),

@@ -1,6 +1,7 @@
 // Watches the kernel for whatever happens to our wires and says so at once; a full read follows whenever events may have been lost.
 import { wireState } from './assess-ports.ts';
-import { findInnerCarrier, findLinkDrift, findTcDrift, type CarrierEvent, type DriftKind, type Finding, type WireDrift } from './find-drift.ts';
+import type { CrossConnect } from './cross-connect.ts';
+import { findInnerCarrier, findLinkDrift, findSwitchDrift, findTcDrift, type CarrierEvent, type DriftKind, type Finding, type WireDrift } from './find-drift.ts';
 import { hostPortsOf, type HostPort } from './host-ports.ts';
 import type { KernelState } from './kernel-state.ts';
 import { parseIpMonitorLine, parseTcMonitorLine } from './monitor-line.ts';
@@ -25,6 +26,8 @@ export type WatchInput = WatchListeners & {
   readonly isBusy: (wireId: string) => boolean;
   /** When we last changed it (epoch ms); lines about that may still be on their way. */
   readonly lastChange: (wireId: string) => number;
+  /** Watches the switch that joins what no redirect joins. */
+  readonly watchSwitch?: CrossConnect['watch'] | undefined;
   /** Something changed inside the namespace of these wires. */
   readonly onInner: (wireIds: readonly string[]) => void;
   readonly onGap: (why: string) => void;
@@ -74,6 +77,7 @@ export async function watchWires(input: WatchInput): Promise<Watch> {
     { ...input.inHost('ip', ['-rcvbuf', RECEIVE_BUFFER, '-d', '-o', 'monitor', 'all-nsid', 'link', 'address']), onLine: onIpLine },
     { ...input.inHost('tc', ['monitor']), onLine: onTcLine },
   ];
+  input.watchSwitch?.({ onDrift: (device, drift) => report(findSwitchDrift(registry, device, drift)), onGap: gap }, input.signal);
   await Promise.all(monitors.map((monitor) => runMonitor({ ...monitor, onGap: gap, signal: input.signal })));
   await sweep(input, report);
   return { sweep: () => sweep(input, report), settled };
@@ -109,7 +113,7 @@ function createReporter(input: WatchInput): { readonly report: Report; readonly 
     if (carrier !== undefined && !port.tunnel) input.onCarrier?.({ wireId: port.wireId, side: port.side, carrier, detectedAt });
     if (drift === undefined) return;
     // We never take a redirect from a device that stays, so its loss is nobody's echo; and a read would not show it yet.
-    const sure = found === 'sweep' || drift === 'redirect-lost' || drift === 'clsact-lost';
+    const sure = found === 'sweep' || drift === 'switch-returned' || drift === 'redirect-lost' || drift === 'clsact-lost';
     const echo = detectedAt - input.lastChange(port.wireId) < OWN_ECHO_MS || drift === 'end-renamed';
     if (sure || !echo) emit(port, drift, found, detectedAt);
     else look(port, drift, detectedAt);

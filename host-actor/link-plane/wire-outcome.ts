@@ -13,6 +13,10 @@ const REFUSAL_CODES: Readonly<Partial<Record<WireFault['kind'], LinkPlaneErrorCo
   'name-taken': 'name-taken',
   'bridge-missing': 'bridge-missing',
   'index-taken': 'index-taken',
+  'switch-away': 'switch-away',
+  'port-taken': 'name-taken',
+  'vlan-taken': 'vlan-taken',
+  'plane-full': 'plane-full',
 };
 
 /** A fault that only a person can mend. */

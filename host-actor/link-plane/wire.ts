@@ -1,5 +1,6 @@
 // What the link plane is ordered to make (wires) and what it reads back; it knows nothing of labs, nodes or messages.
 import type { Impairment } from '../../machines/vocabulary/lab-spec.ts';
+import type { SwitchFaultKind } from './cross-connect.ts';
 
 /** A network namespace: by its name under /run/netns, by a path such as /proc/PID/ns/net, or the plane's own (`host`). */
 export type NetnsRef = { readonly name: string } | { readonly path: string } | 'host';
@@ -36,7 +37,18 @@ export type HostEnd = {
 export type JoinedEnd = { readonly inner: InnerEnd; readonly host: HostEnd; readonly actionIndex: number };
 
 /** `impairment` of a joined wire works on both directions, of a leg on what comes out of the tunnel (and into it, when the far end is not ours). */
-type WireBase = { readonly id: string; readonly mtu: number; readonly impairment?: Impairment };
+type WireBase = {
+  readonly id: string;
+  readonly mtu: number;
+  readonly impairment?: Impairment;
+  /** What joins the host ends; the host's own choice when absent. */
+  readonly plane?: PlaneName;
+  /** Tells the wire from others on a switch that is shared; leased. */
+  readonly vlan?: number;
+};
+
+/** tc redirects, or Open vSwitch. Wires that end in a bridge or an interface of the host need neither. */
+export type PlaneName = 'tc' | 'ovs';
 
 /** Two inner ends, cross-connected: node to node, also within one node, or node to a bridge inside a node. */
 export type JoinedWire = WireBase & { readonly kind: 'joined'; readonly a: JoinedEnd; readonly b: JoinedEnd };
@@ -145,6 +157,7 @@ export type WireFaultKind =
   | 'redirect-wrong'
   | 'index-taken'
   | 'wrong-impairment'
+  | SwitchFaultKind
   | 'end-down'
   | 'end-up';
 

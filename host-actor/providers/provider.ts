@@ -202,7 +202,8 @@ export interface NodeProvider {
   inspect(key: NodeKey, options?: VerbOptions): Promise<InspectedNode>;
   listOwned(filter: { hostId: HostId; labId?: LabId; nodeId?: NodeId }, options?: VerbOptions): Promise<readonly ObservedNode[]>;
   logTail(runtimeId: string, options: VerbOptions & { lines: number; maxBytes?: number }): Promise<LogTail>;
-  exec(runtimeId: string, command: string | readonly string[], options?: VerbOptions & { timeoutMs?: number; once?: ExecOnce }): Promise<ExecResult>;
+  /** `foreign`: the container may be somebody else's, whom the lab file names. */
+  exec(runtimeId: string, command: string | readonly string[], options?: VerbOptions & { timeoutMs?: number; once?: ExecOnce; foreign?: boolean }): Promise<ExecResult>;
   watchEvents(watch: { hostId: HostId; since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void>;
   readEventsSince(cursor: string, hostId: HostId, options?: VerbOptions): Promise<readonly NodeEvent[]>;
   engineInfo(options?: VerbOptions): Promise<EngineInfo>;

@@ -10,7 +10,7 @@ const DEADLINE_MS = 5_000;
 
 const noEngine = {
   costs: 'No container can run: labs of containers cannot be deployed.',
-  remedy: 'Install docker.io and start dockerd (./setup does both); the user must be root or in group docker.',
+  remedy: 'Install docker.io and start dockerd (labwright-setup, in a clone setup/setup.sh, does both); the user must be root or in group docker.',
 };
 
 export const engineProbe: ProbeSpec = {
@@ -31,7 +31,7 @@ export const engineProbe: ProbeSpec = {
 
 const noRuntime = {
   costs: 'Containers get the engine\'s empty network and are wired after their start: slower, and a `docker restart` breaks links until they are repaired.',
-  remedy: 'Run ./setup/setup.sh, which registers the runtime `labwright` in daemon.json and reloads dockerd without a restart.',
+  remedy: 'Run labwright-setup as root (in a clone: setup/setup.sh), which registers the runtime `labwright` in daemon.json and reloads dockerd without a restart.',
 };
 
 export const runtimeProbe: ProbeSpec = {

@@ -5,7 +5,7 @@ import type { ProbeSpec } from '../probe.ts';
 import { ProgramMissingError, runCommand } from '../run-command.ts';
 
 const SET_UP_PATH = '/usr/local/lib/labwright/bin/nats-server';
-const remedy = 'Run ./setup/setup.sh, which brings a current one; or use an external NATS (LABWRIGHT_NATS_URL, LABWRIGHT_NATS_CREDS).';
+const remedy = 'Run labwright-setup as root (in a clone: setup/setup.sh), which brings a current one; or use an external NATS (LABWRIGHT_NATS_URL, LABWRIGHT_NATS_CREDS).';
 
 export const natsServerProbe: ProbeSpec = {
   id: 'nats-server',

@@ -62,6 +62,15 @@ export async function requireOurs(engine: EngineClient, runtimeId: string, optio
   throw containerAbsent(runtimeId, seen.found === 'foreign' ? 'not ours' : 'gone');
 }
 
+/** Name of a container that may be somebody else's and that must run, if it is ours.
+ *  @throws {ProviderError} `container-absent`, `not-running`. */
+export async function requireAny(engine: EngineClient, runtimeId: string, options: VerbOptions): Promise<{ name: string; status: string }> {
+  const seen = await inspectById(engine, runtimeId, options);
+  if (seen.found === 'absent') throw containerAbsent(runtimeId, 'gone');
+  // Whether somebody else's runs, the engine says at the next call.
+  return seen.found === 'ours' ? seen.node : { name: seen.holder.name, status: 'running' };
+}
+
 function containerAbsent(runtimeId: string, why: string): ProviderError {
   return new ProviderError('container-absent', `container ${runtimeId} is ${why}`, { details: { runtimeId } });
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProviderError, isProviderError } from '../provider-error.ts';
 import type { ExecOnce, ExecResult, VerbOptions } from '../provider.ts';
-import { requireOurs } from './container-life.ts';
+import { requireAny, requireOurs } from './container-life.ts';
 import type { EngineClient } from './engine-client.ts';
 import { engineStatus, engineText } from './engine-client.ts';
 import { splitWords } from './split-words.ts';
@@ -12,7 +12,7 @@ import { readOutput } from './stream-frames.ts';
 const defaultTimeoutMs = 60_000;
 const maxBytes = 1024 * 1024;
 
-type ExecOptions = VerbOptions & { timeoutMs?: number; once?: ExecOnce };
+type ExecOptions = VerbOptions & { timeoutMs?: number; once?: ExecOnce; foreign?: boolean };
 type Exec = { readonly id: string; readonly runtimeId: string; readonly what: string; readonly options: ExecOptions };
 
 const pollMs = 50;
@@ -24,7 +24,7 @@ const outputLost = 'its output is lost: the process that read it died meanwhile\
  *  @throws {ProviderError} `exec-unparsable`, `exec-timeout`, `not-running`, `container-absent`, and those of the client. */
 export async function execInNode(engine: EngineClient, runtimeId: string, command: string | readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
   const words = typeof command === 'string' ? splitWords(command) : command;
-  const node = await requireOurs(engine, runtimeId, options);
+  const node = await (options.foreign === true ? requireAny : requireOurs)(engine, runtimeId, options);
   if (node.status !== 'running') throw new ProviderError('not-running', `cannot run ${words.join(' ')} in ${node.name}: it is ${node.status}`);
   const what = `running ${words.join(' ')} in ${node.name}`;
   const begun = options.once?.begun;
@@ -33,7 +33,10 @@ export async function execInNode(engine: EngineClient, runtimeId: string, comman
   if (begun !== undefined && state === 'not-begun') return await run(engine, { id: begun, runtimeId, what, options });
   const made = await engine.call({ what, ...options }, (docker, abortSignal) =>
     docker.getContainer(runtimeId).exec({ Cmd: [...words], AttachStdout: true, AttachStderr: true, AttachStdin: false, Tty: false, abortSignal }),
-  );
+  ).catch((cause: unknown) => {
+    if (engineStatus(cause) !== 409) throw cause;
+    throw new ProviderError('not-running', `cannot run ${words.join(' ')} in ${node.name}: ${engineText(cause)}`, { cause });
+  });
   await options.once?.note(made.id);
   return await run(engine, { id: made.id, runtimeId, what, options });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pino from 'pino';
-import { createTcLinkPlane, type TcLinkPlane } from '../../../host-actor/link-plane/tc-link-plane.ts';
+import { createTcLinkPlane, type TcLinkPlane, type TcLinkPlaneOptions } from '../../../host-actor/link-plane/tc-link-plane.ts';
 import type { InnerEnd, JoinedWire } from '../../../host-actor/link-plane/wire.ts';
 
 const exec = promisify(execFile);
@@ -28,15 +28,19 @@ export type NetnsWorld = {
   readonly close: () => Promise<void>;
 };
 
+/** What a world has besides the kernel, made in the host's namespace; `planeOptions` is asked anew for each plane. */
+export type WorldExtension = { readonly planeOptions: () => Partial<TcLinkPlaneOptions>; readonly close: () => Promise<void> };
+
 /** Makes the host's namespace and a plane in it. */
-export async function openWorld(): Promise<NetnsWorld> {
+export async function openWorld(extend?: (hostNetns: string) => Promise<WorldExtension>): Promise<NetnsWorld> {
   counter += 1;
   const prefix = `lpt${process.pid}x${counter}`;
   const hostNetns = `${prefix}h`;
   await exec('ip', ['netns', 'add', hostNetns]);
   await exec('ip', ['-n', hostNetns, 'link', 'set', 'dev', 'lo', 'up']);
   const stateDir = await mkdtemp(join(tmpdir(), 'lp-test-'));
-  const newPlane = (): TcLinkPlane => createTcLinkPlane({ hostNetns, stateDir, log: pino({ level: process.env['LOG'] ?? 'silent' }) });
+  const extension = await extend?.(hostNetns);
+  const newPlane = (): TcLinkPlane => createTcLinkPlane({ hostNetns, stateDir, log: pino({ level: process.env['LOG'] ?? 'silent' }), ...extension?.planeOptions() });
   const plane = newPlane();
   const netns = (node: string): string => `${prefix}-${node}`;
   const inNetns = async (name: string, commandLine: string): Promise<string> => (await exec('nsenter', [`--net=/run/netns/${name}`, 'sh', '-c', commandLine], { maxBuffer: 64 << 20 })).stdout;
@@ -57,6 +61,7 @@ export async function openWorld(): Promise<NetnsWorld> {
         () => false,
       ),
     close: async () => {
+      await extension?.close();
       const own = await plane.namespaces.list();
       await plane.namespaces.remove(own.map(({ name }) => name));
       await exec('sh', ['-c', `for n in $(ip netns list | cut -d' ' -f1 | grep '^${prefix}'); do ip netns del $n; done`]);

@@ -67,6 +67,19 @@ describe('exec in a node', () => {
     await eventually(async () => !(await execa('docker', ['top', node.runtimeId])).stdout.includes('sleep 4712'), { what: 'end of the command' });
   });
 
+  it('reaches a container of somebody else only where it is told that it is one', async () => {
+    const name = `${lab.labId}-foreign`;
+    const { stdout: id } = await execa('docker', ['run', '--detach', '--name', name, '--network', 'none', node.image, 'sleep', 'infinity']);
+    try {
+      await expect(provider.exec(id, 'true')).rejects.toMatchObject({ code: 'container-absent' });
+      expect(await provider.exec(id, 'echo here', { foreign: true })).toMatchObject({ exitCode: 0, stdout: 'here\n' });
+      await execa('docker', ['kill', id]);
+      await expect(provider.exec(id, 'true', { foreign: true })).rejects.toMatchObject({ code: 'not-running' });
+    } finally {
+      await execa('docker', ['rm', '--force', id]);
+    }
+  });
+
   it('refuses a node that does not run, and one that is gone', async () => {
     const { node: other, placement } = await lab.run(provider, 'r2');
     await provider.ensureStopped(other.runtimeId, { graceMs: 0 });

@@ -1,0 +1,54 @@
+// What a port needs around it before it may be on a switch: no redirect of another plane, a deaf host, and checksums that are really there.
+import type { PortOnSwitch } from '../link-plane/cross-connect.ts';
+import { LinkPlaneError } from '../link-plane/link-plane-error.ts';
+import { netnsWord } from '../link-plane/render-lines.ts';
+import { runBatch } from '../link-plane/run-batch.ts';
+import type { RunTool } from '../link-plane/run-tool.ts';
+
+/** A userspace switch sees copies of frames, and the host still gets the originals: it would answer ARP for its own addresses
+ *  right into the lab (seen). So they are dropped after the copy is taken. cls_bpf, since not every kernel has the action `drop`. */
+const GUARD_PREF = 20;
+const DROP_ALL = "bpf da bytecode '1,6 0 0 2,'";
+/** Preference of the redirects of plane tc. */
+const REDIRECT_PREF = 10;
+
+/** Ports of a kernel datapath: frames reach the switch after tc, so nothing of tc may take them.
+ *  Ports of a userspace datapath: see above, and their nodes compute checksums, for a copy carries none that is right.
+ *  @throws {LinkPlaneError} `kernel-lacks` where ethtool is missing: without it TCP over the link moves nothing, while ping works */
+export async function preparePorts(run: RunTool, ports: readonly PortOnSwitch[], datapath: 'system' | 'netdev'): Promise<void> {
+  const lines = ports.flatMap(({ device, switchPort }) => (datapath === 'netdev' ? guardLines(device) : [`filter del dev ${device} ingress pref ${REDIRECT_PREF}`, ...(switchPort.echo ? [] : [`filter del dev ${device} ingress pref ${GUARD_PREF}`])]));
+  await Promise.all([
+    runBatch(run, 'tc', lines.map((text) => ({ owner: '', text, mayFail: true }))),
+    datapath === 'netdev' ? computeChecksums(run, ports) : undefined,
+  ]);
+}
+
+function guardLines(device: string): readonly string[] {
+  return [
+    `qdisc replace dev ${device} clsact`,
+    `filter del dev ${device} ingress pref ${REDIRECT_PREF}`,
+    `filter replace dev ${device} ingress protocol all pref ${GUARD_PREF} handle 1 ${DROP_ALL}`,
+  ];
+}
+
+/** One shell for all, one nsenter a namespace. Every word was checked before it came here. */
+async function computeChecksums(run: RunTool, ports: readonly PortOnSwitch[]): Promise<void> {
+  const inner = ports.flatMap(({ inner: end }) => (end ? [end] : []));
+  const byNetns = Map.groupBy(inner, ({ netns }) => netnsWord(netns) ?? '');
+  const sections = [...byNetns].map(([netns, ends]) => {
+    const commands = ends.map((end) => `ethtool -K ${end.interface} tx off`).join('\n');
+    const enter = netns === '' ? 'sh' : `nsenter --net=${netns.startsWith('/') ? netns : `/run/netns/${netns}`} sh`;
+    return `${enter} >/dev/null <<'END_OF_SECTION'\n${commands}\nEND_OF_SECTION\n`;
+  });
+  if (sections.length === 0) return;
+  const { stderr } = await run({ program: 'sh', args: [], stdin: sections.join('') });
+  if (/ethtool: (command )?not found/.test(stderr)) {
+    throw new LinkPlaneError('kernel-lacks', 'links over a userspace switch need ethtool, which is not installed: without it TCP over them moves nothing (apt-get install ethtool)');
+  }
+}
+
+/** Datapath that this host can have: the kernel's where it has one. Asking for it loads its module. */
+export async function findDatapath(run: RunTool): Promise<'system' | 'netdev'> {
+  const { exitCode } = await run({ program: 'ovs-dpctl', args: ['dump-dps'] }).catch(() => ({ exitCode: 127 }));
+  return exitCode === 0 ? 'system' : 'netdev';
+}
