@@ -53,6 +53,9 @@ function applyNode(draft: Draft, seen: NodeSeen): boolean {
       return applyDied(draft, seen);
     case 'node.removed':
       return applyRemoved(draft, id);
+    case 'node.unplugged':
+      draft.news.push(`node ${id}: the host gave up repairing: ${seen.message}`);
+      return sendNode(draft, id, { type: 'unplugged', failure: { code: seen.code, message: seen.message, log: [] } });
     case 'node.health':
       return draft.state.nodes[id]?.machine.context.health !== seen.status && sendNode(draft, id, { type: 'health', status: seen.status });
     case 'node.exec-done':

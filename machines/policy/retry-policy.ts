@@ -37,6 +37,9 @@ export const NODE_BUDGET: RepairBudget = { count: 3, windowMs: 30_000, backoffMs
 /** Repairs of a link's devices by the host. */
 export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
 
+/** Repairs of a node's management interface by the host. */
+export const MGMT_WIRE_BUDGET: RepairBudget = LINK_BUDGET;
+
 /** Time between SIGTERM and SIGKILL of a stopped process. */
 export const STOP_GRACE_MS = 3_000;
 

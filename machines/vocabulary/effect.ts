@@ -59,6 +59,8 @@ const nodeOrder = {
   /** Ends of links in the node, which its first process may wait for; absent in orders of older supervisors. */
   interfaces: z.number().int().optional(),
   budget: RepairBudget,
+  /** Repairs of the management interface; absent in orders of older supervisors, which then count as `budget` does. */
+  mgmtBudget: RepairBudget.optional(),
 };
 
 export const Order = z.discriminatedUnion('type', [

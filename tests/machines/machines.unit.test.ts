@@ -18,7 +18,7 @@ const NODE_EVENTS = [
   { type: 'started', runtimeId: 'r1', pid: 1, at: 1, repaired: false }, { type: 'started', runtimeId: 'r2', pid: 2, at: 2, repaired: true },
   { type: 'step.done' }, { type: 'steps.finished' }, { type: 'executed', results: [] }, { type: 'stopped' }, { type: 'removed' },
   { type: 'died', failure, at: 1 }, { type: 'died', failure, at: 100_000 }, { type: 'left', failure, clean: true }, { type: 'left', failure, clean: false }, { type: 'gave-up', failure },
-  { type: 'failed', failure }, { type: 'health', status: 'healthy' }, { type: 'host.lost', failure }, { type: 'host.returned' }, { type: 'host.moved' },
+  { type: 'failed', failure }, { type: 'unplugged', failure: { code: 'u', message: 'v', log: [] } }, { type: 'health', status: 'healthy' }, { type: 'host.lost', failure }, { type: 'host.returned' }, { type: 'host.moved' },
 ] as const;
 const seen = { carrierA: true, carrierB: true, adminUp: true, held: [] };
 const LINK_EVENTS = [
