@@ -17,7 +17,7 @@ export function applyDeploy(draft: Draft, event: Deploy): void {
   const nodes = new Map(event.spec.nodes.map((node) => [node.id, node]));
   const links = new Map(event.spec.links.map((link) => [link.id, link]));
   if (event.spec.nodes.length > 0) {
-    setNetwork(draft, { state: 'ensuring', mgmt: event.plan.mgmt, failure: null, attempts: 0 });
+    setNetwork(draft, { state: 'ensuring', foreseen: false, mgmt: event.plan.mgmt, failure: null, attempts: 0 });
     addEffect(draft, { type: 'network.ensure', target: '', host: networkHost(draft) });
   }
   for (const change of event.changes) {

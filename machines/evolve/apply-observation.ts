@@ -27,7 +27,7 @@ export function applyObservation(draft: Draft, seen: Observation): boolean {
 
 type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
 type LinkSeen = Extract<Observation, { link: LinkId }>;
-type NetworkSeen = Extract<Observation, { type: 'network.ready' | 'network.removed' | 'network.repaired' }>;
+type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' }>;
 
 function applyNode(draft: Draft, seen: NodeSeen): boolean {
   const id = seen.node;
@@ -130,6 +130,10 @@ function applyLink(draft: Draft, seen: LinkSeen): boolean {
 
 function applyNetwork(draft: Draft, seen: NetworkSeen): boolean {
   switch (seen.type) {
+    case 'network.foreseen':
+      if (draft.state.network.state !== 'ensuring' || draft.state.network.foreseen === true) return false;
+      setNetwork(draft, { foreseen: true, foreign: seen.foreign });
+      return true;
     case 'network.ready':
       if (draft.state.network.state !== 'ensuring') return false;
       setNetwork(draft, { state: 'ready', mgmt: draft.state.network.mgmt && { ...draft.state.network.mgmt, bridge: seen.bridge }, foreign: seen.foreign, failure: null, attempts: 0 });

@@ -99,7 +99,8 @@ const isDead = (record: NodeRecord): boolean => record.machine.value === 'failed
 /** May the link be ordered? Both ends must have a namespace to be put into. */
 export function linkGate(state: Labs, link: LinkRecord): Gate {
   // Whose the network is decides in which namespace a node lives.
-  if (state.network.state !== 'ready') return closed('the management network', state.network.state === 'failed');
+  const { network } = state;
+  if (network.state !== 'ready' && !(network.state === 'ensuring' && network.foreseen === true)) return closed('the management network', state.network.state === 'failed');
   for (const id of linkNodes(link)) {
     const node = state.nodes[id];
     if (!node) continue;
