@@ -16,8 +16,9 @@ export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 
 /** Management networks of the host, and the files of names that go with them. */
 export interface MgmtHands {
-  /** `devices`: names of the nodes' ports on the bridge, where they are known. */
-  ensure(order: NetworkEnsureOrder, devices: ReadonlyMap<NodeId, string>): Promise<EnsuredNetwork>;
+  /** @param made.devices - names of the nodes' ports on the bridge, where they are known
+   *  @param made.onBridge - called once a bridge of ours is there, so that ports can be plugged in while the rest is made */
+  ensure(order: NetworkEnsureOrder, made: { devices: ReadonlyMap<NodeId, string>; onBridge: (bridge: string) => void }): Promise<EnsuredNetwork>;
   /** What the network will be; asked before it is made. */
   foresee(order: NetworkEnsureOrder): Promise<ForeseenNetwork>;
   /** Addresses in the network of that name that are other people's. */

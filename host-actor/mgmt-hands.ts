@@ -23,7 +23,7 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine });
   return {
     foresee: (order) => networks.foresee(order.mgmt),
-    ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
+    ensure: (order, { devices, onBridge }) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }, { onBridge }),
     foreignAddresses: (network) => networks.foreignAddresses(network),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),

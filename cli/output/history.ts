@@ -61,6 +61,8 @@ function causeOf(seen: Observation): Cause {
 
 function whatOf(seen: Observation, news: readonly string[]): string {
   switch (seen.type) {
+    case 'network.foreseen':
+      return `management network will be on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
     case 'network.ready':
       return `management network ready on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
     case 'network.removed':

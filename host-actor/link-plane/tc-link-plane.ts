@@ -138,7 +138,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     const wires = wireIds.flatMap((id) => known.get(id) ?? []);
     // One namespace after another, so that a repair never waits for the reading of a whole host.
     for (const [netns, own] of wiresByNetns(wires)) {
-      await lock.hold(idsOf(own), () => inner.snapshot(own.filter((wire) => known.has(wire.id)), netns));
+      await lock.hold(idsOf(own), async () => {
+        const there = own.filter((wire) => known.has(wire.id));
+        if (there.length > 0) await inner.snapshot(there, netns);
+      });
     }
   };
 

@@ -59,6 +59,8 @@ export class MgmtNetworks {
   readonly table: string;
   readonly #relays: PortRelays | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Networks whose last making failed. */
+  readonly #failed = new Set<string>();
   #rendered: string | undefined;
   #listed: string | undefined;
 
@@ -73,15 +75,20 @@ export class MgmtNetworks {
    * Makes the lab's management network, or joins the lab to the one that is there, and read it back. Idempotent.
    * @throws {MgmtNetworkError} `port-in-use`, `subnet-overlaps`, `engine-refused`, `bridge-missing`, `command-failed`.
    */
-  ensure(order: MgmtOrder, signal?: AbortSignal): Promise<EnsuredNetwork> {
+  ensure(order: MgmtOrder, { signal, onBridge }: { signal?: AbortSignal; onBridge?: (bridge: string) => void } = {}): Promise<EnsuredNetwork> {
     return this.#exclusive(async () => {
       let state = await readMgmtState(this.options.statePath);
       const present = await this.#readEngine(order.mgmt.network);
       const foreign = present !== undefined && present.owner !== this.options.owner;
       if (!foreign) await this.#refuseTakenPorts(order, state, signal);
-      const made = foreign ? undefined : await this.#ensureNetwork(order, state, present, signal);
+      const made = foreign ? undefined : await this.#ensureNetwork({ order, onBridge }, state, present, signal).catch((error: unknown) => {
+        this.#failed.add(order.mgmt.network);
+        throw error;
+      });
       state = withLab(state, labOf(order, !foreign), made?.net);
       await writeMgmtState(this.options.statePath, state);
+      // A bridge that was taken back when it could not be registered may have had ports.
+      if (this.#failed.delete(order.mgmt.network)) await this.#plugIn(state, order.mgmt.network, signal);
       const warnings = await this.#applyRules(state, signal);
       const engine = made ? made.engine : present;
       return {
@@ -121,8 +128,11 @@ export class MgmtNetworks {
       state = withoutLab(state, lab);
       if (net && how.keep) state = withNetwork(state, { ...net, keep: true });
       await writeMgmtState(this.options.statePath, state);
-      await this.#applyRules(state, signal);
-      return { inUseBy: await this.#removeUnused(state, new Set(gone?.nodes.flatMap((node) => node.device ?? [])), signal) };
+      const [inUseBy] = await Promise.all([
+        this.#removeUnused(state, new Set(gone?.nodes.flatMap((node) => node.device ?? [])), signal),
+        this.#applyRules(state, signal),
+      ]);
+      return { inUseBy };
     });
   }
 
@@ -177,9 +187,10 @@ export class MgmtNetworks {
     return turn;
   }
 
-  async #ensureNetwork(order: MgmtOrder, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
+  async #ensureNetwork({ order, onBridge }: { order: MgmtOrder; onBridge: ((bridge: string) => void) | undefined }, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
     const known = state.networks.find((net) => net.network === order.mgmt.network);
     const wanted = networkOf(order);
+    const makers = { ...this.#makers, onBridge };
     const others = state.labs.filter((lab) => lab.network === wanted.network && lab.lab !== order.lab).map((lab) => lab.lab);
     if (known && !sameSubnets(known, wanted)) {
       if (others.length > 0) {
@@ -188,9 +199,9 @@ export class MgmtNetworks {
       }
       const inUseBy = await this.#removeUnused({ ...withoutLab(state, order.lab), networks: [{ ...known, keep: false }] }, new Set(), signal, { record: false });
       if (inUseBy.length > 0) throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, message: `management network ${wanted.network} cannot change its subnets while ${inUseBy.join(', ')} uses it` });
-      return makeNetwork(this.#makers, await nameBridge(this.#makers, wanted, undefined, signal), undefined, signal);
+      return makeNetwork(makers, await nameBridge(makers, wanted, undefined, signal), undefined, signal);
     }
-    return makeNetwork(this.#makers, known ? { ...known, keep: false } : await nameBridge(this.#makers, wanted, present, signal), present, signal);
+    return makeNetwork(makers, known ? { ...known, keep: false } : await nameBridge(makers, wanted, present, signal), present, signal);
   }
 
   /** Ports whose names we know go back into a bridge that was made anew. */

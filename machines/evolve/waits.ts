@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd, Stage, StageName } from '../vocabulary/lab-spec.ts';
 import { bootSteps } from '../node/boot-steps.ts';
 import type { BootStep } from '../node/boot-steps.ts';
+import { NO_NETWORK } from './lab-state.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 
 /** `wait` names what is missing in words; `blocked` is a wait that cannot end by itself. */
@@ -105,8 +106,8 @@ export function linkGate(state: Labs, link: LinkRecord): Gate {
   // Whose the network is decides in which namespace a node lives.
   for (const host of linkHosts(link.plan)) {
     if (state.lost[host] !== undefined) return closed(hostWords(host, state.lost[host]), true);
-    const network = state.networks[host]?.state ?? 'absent';
-    if (network !== 'ready') return closed('the management network', network === 'failed');
+    const network = state.networks[host] ?? NO_NETWORK;
+    if (network.state !== 'ready' && !(network.state === 'ensuring' && network.foreseen === true)) return closed('the management network', network.state === 'failed');
   }
   for (const id of linkNodes(link)) {
     const node = state.nodes[id];

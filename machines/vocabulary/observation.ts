@@ -39,6 +39,8 @@ export type TunnelSeen = z.infer<typeof TunnelSeen>;
 const carrier = z.object({ a: z.boolean(), b: z.boolean() });
 
 export const Observation = z.discriminatedUnion('type', [
+  /** Whose the network will be, known before it is made: links need not wait for the rest. */
+  z.object({ type: z.literal('network.foreseen'), ...about, bridge: z.string(), foreign: z.boolean() }),
   z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean() }),
   z.object({ type: z.literal('network.removed'), ...about }),
   z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),

@@ -1,7 +1,7 @@
 // Tells our OCI runtime which network namespace a container joins: one small file a container, named by its id.
-import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '../../replace-file.ts';
+import { replaceFileIn } from '../../replace-file.ts';
 import { ProviderError } from '../provider-error.ts';
 
 /** Where the runtime looks; it belongs to this boot of the host, as the namespaces do. */
@@ -23,12 +23,7 @@ export class SandboxLookups {
     if ((await namespaceInode(netnsPath)) === undefined) {
       throw new ProviderError('sandbox-missing', `container ${runtimeId} cannot start: its network namespace ${netnsPath} does not exist`, { retryable: true, details: { netnsPath } });
     }
-    const [path, text] = [join(this.#dir, runtimeId), `${netnsPath}\n${mark}\n`];
-    await replaceFile(path, text).catch(async (error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      await mkdir(this.#dir, { recursive: true });
-      await replaceFile(path, text);
-    });
+    await replaceFileIn(this.#dir, runtimeId, `${netnsPath}\n${mark}\n`);
     this.#marks.set(runtimeId, mark);
   }
 
