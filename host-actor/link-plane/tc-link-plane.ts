@@ -200,6 +200,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     },
     probe: (wireIds) => probeLegs(run, sendProbes, wireIds.flatMap((id) => known.get(id) ?? []).filter(isLeg)),
     readUnderlays: (remotes) => readUnderlays(run, remotes),
+    readSwitchPorts: async () => (await crossConnect?.readPorts()) ?? [],
     namespaces,
   };
 }

@@ -17,7 +17,7 @@ type Waiting = { readonly resolve: (bodies: readonly Buffer[]) => void; readonly
 /** The daemon has one thread for all: while it takes in hundreds of ports it answers nothing. */
 const DEADLINE_MS = 30_000;
 const ECHO_EVERY_MS = 1_000;
-const ECHO_DEADLINE_MS = 30_000;
+const ECHO_DEADLINE_MS = 3_000;
 const MORE = 1;
 const MULTIPART_HEADER = 8;
 

@@ -40,10 +40,9 @@ const RUN_DIR = '/var/run/openvswitch';
 const OWN_BRIDGE = 'lw-ovs';
 /** For ovs-vswitchd to carry a transaction out: a base and so much for each port that comes in beside those there. */
 const CARRY_OUT_MS = { base: 5_000, port: 150 } as const;
-const BIND_MS = 3_000;
+const RULES_WITHIN_MS = 3_000;
 /** How long a switch that did not answer is not asked about ports that were not known to be on it. */
 const REST_MS = 10_000;
-const LOOK_AGAIN_MS = 10;
 
 /** Connects when it is first needed. */
 export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
@@ -54,7 +53,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   const lock = createKeyedLock();
   const known = new Map<string, PortOnSwitch>();
   const owed = new Set<string>();
-  const watching = watchSwitch({ known, log: options.log });
+  const watching = watchSwitch({ known, owed, log: options.log });
   const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, watching);
   let found: 'system' | 'netdev' | undefined = options.datapath;
   let restUntil = 0;
@@ -77,30 +76,20 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   };
 
   const plug = async (ports: readonly PortOnSwitch[]): Promise<void> => {
-    const before = await view();
+    const [before, ifindexes] = await Promise.all([view(), readIfindexes(ports)]);
     const datapath = await datapathOf(before);
-    const operations = plugOperations(before, ports, datapath);
+    const operations = plugOperations(before, ports, { datapath, ifindexes });
     const database = await session.database();
-    const unbound = ports.some((port) => portFaults(before, port, undefined).some(({ kind }) => kind === 'unbound'));
-    const carryOut = operations.length > 0 || unbound ? database.carryOut(operations, CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length) : undefined;
+    const carryOut = operations.length > 0 ? database.carryOut(operations, CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length) : undefined;
     await Promise.all([carryOut, preparePorts(run, ports, datapath)]);
-    await bound(ports);
   };
-  /** Waits until the switch has opened the very devices that are there now; it follows a device that was made again by itself. */
-  const bound = async (ports: readonly PortOnSwitch[]): Promise<void> => {
+  const readIfindexes = async (ports: readonly PortOnSwitch[]): Promise<ReadonlyMap<string, number>> => {
     const { stdout } = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: ports.map(({ device }) => `link show dev ${device}\n`).join('') });
-    const ifindexes = new Map(parseIpOutput(stdout).devices.map(({ name, ifindex }) => [name, ifindex]));
-    const giveUpAt = Date.now() + BIND_MS;
-    const { tables } = await session.database();
-    for (;;) {
-      const interfaces = new Map(bridgesOf(tables).flatMap((bridge) => bridge.ports.map((port) => [port.name, port.interface])));
-      const late = ports.filter(({ device }) => ifindexes.has(device) && (interfaces.get(device)?.ifindex !== ifindexes.get(device) || (interfaces.get(device)?.ofport ?? 0) <= 0));
-      if (late.length === 0 || Date.now() > giveUpAt) return;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-    }
+    return new Map(parseIpOutput(stdout).devices.map(({ name, ifindex }) => [name, ifindex]));
   };
   const connectPorts = async (ports: readonly PortOnSwitch[]): Promise<void> => {
-    await (await session.rules())?.changeFlows(joinFlows(await view(), ports));
+    const rules = await session.rules(RULES_WITHIN_MS);
+    await rules?.changeFlows(joinFlows(await view(), ports));
   };
 
   const join = async (wires: readonly SwitchedWire[]): Promise<ReadonlyMap<string, LinkPlaneError>> => {
@@ -160,7 +149,14 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       remember(ports);
       try {
         const seen = await view();
-        return { faultsOf: (port, ifindex) => portFaults(seen, port, ifindex) };
+        // Those that do not fit together are refused before any of their devices is made.
+        const full = overfull(seen, [...Map.groupBy(ports, ({ wireId }) => wireId)].map(([wireId, own]) => ({ wireId, ports: own })));
+        return {
+          faultsOf: (port, ifindex) => {
+            const why = full.get(port.wireId);
+            return why === undefined ? portFaults(seen, port, ifindex) : [{ side: port.side, kind: 'plane-full', detail: why }];
+          },
+        };
       } catch (error) {
         return awayRead(error);
       }

@@ -20,15 +20,14 @@ export type SwitchSession = {
   readonly isConnected: () => boolean;
   /** @throws {LinkPlaneError} `switch-away` */
   readonly database: () => Promise<OvsdbClient>;
-  /** Of the bridge; undefined while there is no bridge. @throws {LinkPlaneError} `switch-away` when it is in the database and its daemon does not answer. */
-  readonly rules: () => Promise<OpenflowClient | undefined>;
+  /** Of the bridge; undefined while there is no bridge. @throws {LinkPlaneError} `switch-away` when it is in the database and its daemon does not answer.
+   *  @param withinMs - a bridge just made takes a moment until it listens */
+  readonly rules: (withinMs?: number) => Promise<OpenflowClient | undefined>;
   readonly close: () => void;
 };
 
 export type SessionPlaces = { readonly runDir: string; readonly databaseSocket: string; readonly bridge: string };
 
-/** A bridge just inserted, or a daemon just started, takes a moment until it listens. */
-const RULES_WITHIN_MS = 3_000;
 const TRY_AGAIN_MS = 20;
 
 /** Connects to nothing yet. */
@@ -58,8 +57,8 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
     bridges = bridgesOf(client.tables);
     return client;
   };
-  const connectRules = async (): Promise<OpenflowClient> => {
-    const giveUpAt = Date.now() + RULES_WITHIN_MS;
+  const connectRules = async (withinMs: number): Promise<OpenflowClient> => {
+    const giveUpAt = Date.now() + withinMs;
     for (;;) {
       try {
         return await connectOpenflow(`${places.runDir}/${places.bridge}.mgmt`, {
@@ -71,7 +70,7 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
           },
         });
       } catch (error) {
-        if (Date.now() > giveUpAt || !hasBridge()) throw error;
+        if (Date.now() >= giveUpAt || !hasBridge()) throw error;
         await delay(TRY_AGAIN_MS);
       }
     }
@@ -90,9 +89,9 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
       });
       return database;
     },
-    rules: async () => {
+    rules: async (withinMs = 0) => {
       if (!hasBridge()) return undefined;
-      rules ??= forgetFailed(connectRules(), () => {
+      rules ??= forgetFailed(connectRules(withinMs), () => {
         rules = undefined;
       });
       return rules;
