@@ -11,8 +11,8 @@ import type { StateDir } from './state-dir.ts';
 
 export const NATS_SERVER = 'nats-server';
 
-/** What the embedded server does with acknowledged entries; shown by status. */
-export const SYNC_INTERVAL = 'always';
+/** What the embedded server does with acknowledged entries. */
+const SYNC_INTERVAL = 'always';
 
 export type NatsServerOptions = {
   readonly dir: StateDir;

@@ -32,6 +32,8 @@ export const Status = z.object({
   hosts: z.array(HostSummary), labs: z.number().int(),
   /** Longest stall of the event loop in the last minute, milliseconds. */
   loopDelayMaxMs: z.number(),
+  /** Its 99th percentile, in the worst two seconds of that minute. */
+  loopDelayP99Ms: z.number().optional(),
 });
 export type Status = z.infer<typeof Status>;
 

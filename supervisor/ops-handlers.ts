@@ -1,7 +1,6 @@
 // What each verb of the ops API does: a command to a lab's actor, a look at folded states, or a question to a host.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
-import type { monitorEventLoopDelay } from 'node:perf_hooks';
 import { decide } from '../machines/decide/decide.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
@@ -17,6 +16,7 @@ import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, O
 import type { Asker } from '../nats/roles.ts';
 import { rpcSubject } from '../nats/subjects.ts';
 import type { LabActor } from './lab-actor.ts';
+import type { LoopWatch } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { entryWithoutEnv, secretsOf, withoutEnv, withoutSecrets } from './secrets.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -27,8 +27,9 @@ export type OpsParts = {
   readonly supervisor: Supervisor;
   readonly nc: NatsConnection;
   readonly version: string;
-  readonly durable: string;
-  readonly loopDelay: ReturnType<typeof monitorEventLoopDelay>;
+  /** What the NATS server in use keeps at a power loss, in words. */
+  readonly durable: () => Promise<string>;
+  readonly loop: Pick<LoopWatch, 'maxMs' | 'p99Ms'>;
   readonly now: () => number;
 };
 
@@ -89,9 +90,9 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     hosts: async () => ({ hosts: hostSummaries(parts) }),
     status: async () => ({
       version: parts.version, supervisor: supervisor.id, pid: process.pid, startedAt: supervisor.startedAt,
-      nats: { version: serverFeatures(parts.nc).version, durable: parts.durable },
+      nats: { version: serverFeatures(parts.nc).version, durable: await parts.durable() },
       hosts: hostSummaries(parts), labs: supervisor.labs().filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
-      loopDelayMaxMs: parts.loopDelay.max / 1e6,
+      loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(),
     }),
     fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
   };
