@@ -12,6 +12,7 @@ export class SandboxLookups {
   readonly #dir: string;
   /** Marks by file name; a container id is never used twice. */
   readonly #marks = new Map<string, string>();
+  #former: Promise<void> | undefined;
 
   constructor(dir: string = defaultSandboxDir) {
     this.#dir = dir;
@@ -35,10 +36,14 @@ export class SandboxLookups {
 
   /** Removes all look-ups of a node, those of containers that a person removed included. */
   async removeOf(mark: string): Promise<void> {
+    await (this.#former ??= this.#readFormer());
+    for (const [name, of] of this.#marks) if (of === mark) await this.remove(name);
+  }
+
+  /** What an earlier process of ours left; later ones are written here. */
+  async #readFormer(): Promise<void> {
     const names = await readdir(this.#dir).catch(() => []);
-    for (const name of names) {
-      if ((await this.#readMark(name)) === mark) await this.remove(name);
-    }
+    await Promise.all(names.map(async (name) => this.#readMark(name)));
   }
 
   async #readMark(name: string): Promise<string> {
