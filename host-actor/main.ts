@@ -21,6 +21,8 @@ import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
 import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
+import { createOvsSwitch } from './ovs-plane/ovs-switch.ts';
+import { readPlanes } from './ovs-plane/read-planes.ts';
 import { makeDockerProvider } from './providers/docker/docker-provider.ts';
 import { serveRpc } from './rpc.ts';
 import { readUnderlay } from './underlay-address.ts';
@@ -32,11 +34,12 @@ const config = await readConfig(process.env);
 const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
+const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge }) });
 const actor = new HostActor({
   hands: {
     host: config.host,
     provider,
-    plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log }),
+    plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log, crossConnect: ovsSwitch, defaultPlane: config.plane }),
     network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket }),
     sight: makeHostSight({ engineSocket }),
   },
@@ -78,7 +81,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const readFacts = async () => ({
     underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
     capacity: await readCapacity(config.stateDir, config.capacity),
-    planes: ['tc'],
+    ...(await readPlanes(ovsSwitch, config.plane)),
   });
   const stopBeating = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));

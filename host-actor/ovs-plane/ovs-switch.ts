@@ -30,6 +30,8 @@ export type OvsSwitchOptions = {
 export type OvsSwitch = CrossConnect & {
   /** VXLAN tunnels that the switch ends by itself, ours or not. @throws {LinkPlaneError} `switch-away` */
   readonly readTunnels: () => Promise<readonly SwitchTunnel[]>;
+  /** Whether this host has a database of Open vSwitch, answering or not. */
+  readonly isInstalled: () => Promise<boolean>;
   readonly close: () => void;
 };
 
@@ -186,6 +188,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     watch: (listeners, signal) => {
       watching.start({ listeners, signal, session, replay });
     },
+    isInstalled: session.isInstalled,
     close: () => session.close(),
   };
 }

@@ -29,5 +29,7 @@ export const HostFacts = z.object({
   capacity: HostCapacity.optional(),
   /** Link planes that can be ordered here. */
   planes: z.array(z.string()).optional(),
+  /** Ports that a plane carries at most, by its name; none = no limit. */
+  planePorts: z.record(z.string(), z.number().int().positive()).optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;

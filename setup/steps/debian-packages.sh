@@ -26,6 +26,8 @@ if [ "$LABWRIGHT_SETUP_FOR" = tests ]; then
   need ping iputils-ping
   need tcpdump tcpdump
   need curl curl
+  need ethtool ethtool
+  need ovs-vswitchd openvswitch-switch
 fi
 
 [ ${#missing[@]} -gt 0 ] || already
@@ -34,4 +36,8 @@ apt-get update || fail 'apt-get update' 'Repair the package sources of this mach
 apt-cache show docker-cli >/dev/null 2>&1 || missing=("${missing[@]/#docker-cli/docker.io}")
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 apt-get install -y --no-install-recommends "${missing[@]}" || fail "apt-get install ${missing[*]}" 'Install these packages by hand, then run this again.'
+if [[ " ${missing[*]} " == *' openvswitch-switch '* ]]; then
+  # Tests start daemons of their own; that the package starts the machine's was nobody's wish.
+  { systemctl disable --now openvswitch-switch.service || service openvswitch-switch stop; } >/dev/null 2>&1 || true
+fi
 done_now "${missing[*]}"
