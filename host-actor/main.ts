@@ -28,6 +28,8 @@ import { serveRpc } from './rpc.ts';
 import { readUnderlay } from './underlay-address.ts';
 
 const CONNECT_AGAIN_MS = 500;
+/** How often it is proved that orders can reach this host. */
+const CONTACT_EVERY_MS = 1_000;
 const END_WITHIN_MS = 5_000;
 
 const config = await readConfig(process.env);
@@ -92,7 +94,9 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   });
   serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint });
   log.info({ ...facts, natsUrl: shownUrl(config.natsUrl) }, 'host-actor takes orders');
+  const contact = setInterval(() => void connection.rtt().then(() => actor.noteContact(), () => undefined), CONTACT_EVERY_MS);
   return async () => {
+    clearInterval(contact);
     stopBeating();
     await consuming.stop();
   };
