@@ -69,6 +69,7 @@ export class Watches {
           if (object?.kind === 'link') this.#context.links.onCarrier(object.lab, object.link, event);
         },
         onDevice: (name) => this.#context.links.onDevice(name),
+        whenCalm: () => this.#untilCalm(),
       },
       signal,
     );

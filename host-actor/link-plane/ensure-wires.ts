@@ -85,22 +85,25 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
 
 async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, state: KernelState, progress: Progress): Promise<void> {
   const going = (pick: (plan: WirePlan) => readonly BatchLine[]): readonly BatchLine[] => plans.filter((plan) => !progress.errors.has(plan.wireId) && !progress.unjoined.has(plan.wireId)).flatMap(pick);
+  /** Wires of whose lines some may not have run: of a leg, the port stays down then. */
+  const unsure = new Set<string>();
   const batch = async (tool: 'ip' | 'tc', lines: readonly BatchLine[]): Promise<void> => {
     const result = await runBatch(run, tool, lines);
     progress.linesRun += lines.length;
+    for (const { owner } of result.aborted === undefined ? result.failures : lines) unsure.add(owner);
     for (const failure of result.failures) if (!progress.errors.has(failure.owner) && !VANISHED.test(failure.reason)) progress.errors.set(failure.owner, failure);
-    progress.aborted ??= result.aborted;
+    if (result.aborted !== undefined) progress.aborted ??= `${tool}: ${result.aborted}`;
   };
   for (const plan of plans) progress.changed.add(plan.wireId);
   const remove = plans.flatMap((plan) => plan.remove).flatMap((name) => state.devices.get(name) ?? []);
   progress.linesRun += remove.length;
   await removeDevices(run, remove, state.devices.values());
-  const make = going((plan) => plan.make);
+  const make = [...going((plan) => plan.make), ...going((plan) => plan.tunnels)];
   await batch('ip', make);
   await undoForeignMarks(run, make, progress);
   await Promise.all([batch('tc', going((plan) => plan.redirect)).then(() => joinOnSwitch(plans, input, progress)), runInner(run, plans, input, progress)]);
   await batch('ip', going((plan) => plan.open));
-  await batch('ip', going((plan) => plan.raise));
+  await batch('ip', going((plan) => (plan.tunnels.length + plan.open.length > 0 && unsure.has(plan.wireId) ? [] : plan.raise)));
   await batch('tc', going((plan) => plan.shape));
 }
 

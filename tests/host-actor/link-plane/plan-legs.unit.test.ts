@@ -28,7 +28,7 @@ const texts = (lines: readonly { readonly text: string }[]): readonly string[] =
 describe('plan of a leg', () => {
   it('makes both devices down, joins them, opens the tunnel, and only then raises the port', () => {
     const plan = planWire(leg, stateOf([], []));
-    expect(texts(plan.make)).toEqual([
+    expect(texts([...plan.make, ...plan.tunnels])).toEqual([
       'link add dev eth1 netns n1 up mtu 1450 type veth peer name v1 mtu 1450 group 1819738112',
       'link property add dev v1 altname lw.v1',
       'link add dev x1 mtu 1450 group 1819738112 type vxlan id 1001 local 10.200.0.1 remote 10.200.0.2 dstport 4789 nolearning df unset',
@@ -49,10 +49,10 @@ describe('plan of a leg', () => {
 
   it('mends in place what can be: one line for another remote, one filter for a lost one', () => {
     const moved = planWire(leg, stateOf([port, { ...tunnel, tunnel: { vni: 1001, udpPort: 4789, remote: '10.200.0.9', local: '10.200.0.1' } }]));
-    expect([texts(moved.make), moved.remove, texts(moved.raise)]).toEqual([['link set dev x1 type vxlan id 1001 remote 10.200.0.2 local 10.200.0.1'], [], []]);
+    expect([texts([...moved.make, ...moved.tunnels]), moved.remove, texts(moved.raise)]).toEqual([['link set dev x1 type vxlan id 1001 remote 10.200.0.2 local 10.200.0.1'], [], []]);
     const lost = planWire(leg, stateOf([port, tunnel]), { bornWith: () => ({}), isRedirectLost: (_port, one) => one.index === 3, shapedAs: () => undefined });
     expect(texts(lost.redirect).map((line) => line.split(' ').slice(0, 7).join(' '))).toEqual(['qdisc replace dev x1 clsact', 'filter add dev x1 ingress protocol 0x88b6', 'actions replace action mirred egress redirect dev']);
-    expect(texts([...lost.make, ...lost.raise])).toEqual([]);
+    expect(texts([...lost.make, ...lost.tunnels, ...lost.raise])).toEqual([]);
   });
 
   it('makes a tunnel of another VNI or port anew, with the port down until it is joined again', () => {
@@ -68,11 +68,11 @@ describe('plan of a leg', () => {
     const { echo: _echo, local: _local, ...rest } = leg.tunnel;
     const foreign: VxlanWire = { ...leg, tunnel: { ...rest, parent: 'under', srcPort: 6000, foreign: true, alias: 'vx-r1_eth1' } };
     const plan = planWire(foreign, stateOf([], []));
-    expect(texts(plan.make).slice(2)).toEqual([
+    expect(texts(plan.tunnels)).toEqual([
       'link add dev x1 group 1819738112 type vxlan id 1001 remote 10.200.0.2 dev under dstport 4789 srcport 6000 6001 df unset',
       'link set dev x1 addrgenmode none', 'link property add dev x1 altname lw.x1', 'link property add dev x1 altname vx-r1_eth1',
     ]);
-    expect(plan.make.at(-1)?.mayFail).toBe(true);
+    expect(plan.tunnels.at(-1)?.mayFail).toBe(true);
     expect(plan.redirect).toHaveLength(4);
     expect(hostPortsOf(foreign)[1]).toMatchObject({ mtu: undefined, probes: [] });
   });
