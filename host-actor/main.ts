@@ -42,7 +42,7 @@ const actor = new HostActor({
     host: config.host,
     provider,
     plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log, crossConnect: ovsSwitch, defaultPlane: config.plane }),
-    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket }),
+    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket, joinsNamespaces: async () => await provider.joinsNamespaces() }),
     sight: makeHostSight({ engineSocket }),
   },
   ledgerDir: config.ledgerDir,
@@ -84,6 +84,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
     capacity: await readCapacity(config.stateDir, config.capacity),
     ...(await readPlanes(ovsSwitch, config.plane)),
+    joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
   });
   const stopBeating = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));

@@ -15,6 +15,7 @@ import { serverFeatures } from '../nats/connect.ts';
 import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
 import { rpcSubject } from '../nats/subjects.ts';
+import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import type { LoopWatch } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
@@ -68,7 +69,8 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
       if (decision.kind !== 'events') return { exists, changes: [] };
-      return { exists, changes: [...fitFor(asker, decision.changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
+      const changes = decision.changes.map((change) => withLimit(change, supervisor.hosts.hosts()));
+      return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {
       const { state } = existing(supervisor, lab);
@@ -147,6 +149,14 @@ async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsReque
   }
   if (request.asker === 'operator') return { entries, last: state.n };
   return { entries: entries.map(({ entry, news }) => withoutSecrets({ entry: entryWithoutEnv(entry), news }, [...secrets])), last: state.n };
+}
+
+/** Where an engine knows no runtime of ours the plan says what that costs. */
+function withLimit(change: Change, hosts: readonly KnownHost[]): Change {
+  const isMade = change.object === 'node' && (change.action === 'add' || change.action === 'recreate');
+  const limited = hosts.filter((host) => host.beat.joinsNamespaces === false).map((host) => host.id);
+  if (!isMade || limited.length === 0) return change;
+  return { ...change, reason: `${change.reason}; on host ${limited.join(', ')} its links do not survive a restart, they are re-made after it: the engine knows no runtime labwright (labwright doctor)` };
 }
 
 /** A view as this asker may see it. */

@@ -36,7 +36,14 @@ export interface MgmtNetworksOptions {
   readonly netns?: string | undefined;
 }
 
-/** `foreign`: a network of that name exists without our mark; nothing was changed, the engine has to attach the nodes. */
+export interface EnsureOptions {
+  readonly signal?: AbortSignal;
+  readonly onBridge?: (bridge: string) => void;
+  /** The engine knows no runtime of ours: it has to attach the nodes, also to a network of our own. */
+  readonly attachedByEngine?: boolean;
+}
+
+/** `foreign`: the engine has to attach the nodes. A network of that name that lacks our mark was not changed. */
 export interface EnsuredNetwork {
   readonly foreign: boolean;
   readonly network: string;
@@ -75,24 +82,26 @@ export class MgmtNetworks {
    * Makes the lab's management network, or joins the lab to the one that is there, and read it back. Idempotent.
    * @throws {MgmtNetworkError} `port-in-use`, `subnet-overlaps`, `engine-refused`, `bridge-missing`, `command-failed`.
    */
-  ensure(order: MgmtOrder, { signal, onBridge }: { signal?: AbortSignal; onBridge?: (bridge: string) => void } = {}): Promise<EnsuredNetwork> {
+  ensure(order: MgmtOrder, { signal, onBridge, attachedByEngine = false }: EnsureOptions = {}): Promise<EnsuredNetwork> {
     return this.#exclusive(async () => {
       let state = await readMgmtState(this.options.statePath);
       const present = await this.#readEngine(order.mgmt.network);
       const foreign = present !== undefined && present.owner !== this.options.owner;
-      if (!foreign) await this.#refuseTakenPorts(order, state, signal);
+      if (!foreign && !attachedByEngine) await this.#refuseTakenPorts(order, state, signal);
       const made = foreign ? undefined : await this.#ensureNetwork({ order, onBridge }, state, present, signal).catch((error: unknown) => {
         this.#failed.add(order.mgmt.network);
         throw error;
       });
-      state = withLab(state, labOf(order, !foreign), made?.net);
+      // Ports of containers that the engine attaches are published by the engine.
+      const ours = attachedByEngine ? { ...order, nodes: order.nodes.map((node) => ({ ...node, ports: [], device: undefined })) } : order;
+      state = withLab(state, labOf(ours, !foreign), made?.net);
       await writeMgmtState(this.options.statePath, state);
       // A bridge that was taken back when it could not be registered may have had ports.
       if (this.#failed.delete(order.mgmt.network)) await this.#plugIn(state, order.mgmt.network, signal);
       const warnings = await this.#applyRules(state, signal);
       const engine = made ? made.engine : present;
       return {
-        foreign,
+        foreign: foreign || attachedByEngine,
         network: order.mgmt.network,
         bridge: made?.net.bridge ?? engine?.bridge ?? '',
         engineId: engine?.id,
