@@ -56,9 +56,10 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   const known = new Map<string, PortOnSwitch>();
   const owed = new Set<string>();
   const watching = watchSwitch({ known, owed, log: options.log });
-  const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, watching);
+  const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, { ...watching, busyMs: () => Math.max(0, busyUntil - Date.now()) });
   let found: 'system' | 'netdev' | undefined = options.datapath;
   let restUntil = 0;
+  let busyUntil = 0;
 
   const remember = (ports: readonly PortOnSwitch[]): void => {
     for (const port of ports) known.set(port.mark, port);
@@ -82,8 +83,12 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     const datapath = await datapathOf(before);
     const operations = plugOperations(before, ports, { datapath, ifindexes });
     const database = await session.database();
+    if (operations.length > 0) expectWork(ports.length);
     const carryOut = operations.length > 0 ? database.carryOut(operations, CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length) : undefined;
     await Promise.all([carryOut, preparePorts(run, ports, datapath)]);
+  };
+  const expectWork = (ports: number): void => {
+    busyUntil = Math.max(busyUntil, Date.now()) + CARRY_OUT_MS.port * ports;
   };
   const readIfindexes = async (ports: readonly PortOnSwitch[]): Promise<ReadonlyMap<string, number>> => {
     const { stdout } = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: ports.map(({ device }) => `link show dev ${device}\n`).join('') });
@@ -120,6 +125,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     const { flows, operations } = partChange(before, new Set(marks));
     if (operations.length === 0) return;
     await (await session.rules())?.changeFlows(flows);
+    expectWork(marks.length);
     await (await session.database()).transact(operations);
   };
   /** Asked for each wire that is made on another plane too, so it must cost nothing where no switch is used. */

@@ -10,6 +10,7 @@ import { bridgesOf, type BridgeRead, type TableUpdates } from './switch-database
 export type SessionListeners = {
   readonly onUpdate: (updates: TableUpdates, before: readonly BridgeRead[]) => void;
   readonly onFlow: (event: FlowEvent) => void;
+  readonly busyMs: () => number;
   /** One of the daemons went, or hangs; `why` names it. */
   readonly onAway: (why: string) => void;
 };
@@ -63,6 +64,7 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
       try {
         return await connectOpenflow(`${places.runDir}/${places.bridge}.mgmt`, {
           onEvent: listeners.onFlow,
+          busyMs: listeners.busyMs,
           onEnd: () => {
             rules = undefined;
             // With the bridge its socket goes; that is no death.
@@ -79,22 +81,34 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
     made.catch(forget);
     return made;
   };
+  const startRules = (withinMs: number): Promise<OpenflowClient> => {
+    rules ??= forgetFailed(connectRules(withinMs), () => {
+      rules = undefined;
+    });
+    return rules;
+  };
   return {
     isInstalled: () => access(places.databaseSocket).then(() => true, () => false),
     isConnected: () => connected !== undefined,
     database: () => {
       if (closed) return Promise.reject(new LinkPlaneError('switch-away', 'the plane has been closed'));
-      database ??= forgetFailed(connectDatabase(), () => {
-        database = undefined;
-      });
+      if (database === undefined) {
+        database = forgetFailed(connectDatabase(), () => {
+          database = undefined;
+        });
+        // Most likely there is a bridge; to know it first would cost the time of the database's answer.
+        void startRules(0).catch(() => undefined);
+      }
       return database;
     },
     rules: async (withinMs = 0) => {
       if (!hasBridge()) return undefined;
-      rules ??= forgetFailed(connectRules(withinMs), () => {
-        rules = undefined;
-      });
-      return rules;
+      try {
+        return await startRules(0);
+      } catch (error) {
+        if (withinMs === 0) throw error;
+      }
+      return startRules(withinMs);
     },
     close: () => {
       closed = true;

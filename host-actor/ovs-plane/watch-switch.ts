@@ -8,7 +8,7 @@ import { readNumber, readText } from './ovsdb-value.ts';
 import { cookieOf } from './switch-marks.ts';
 import type { SessionListeners, SwitchSession } from './switch-session.ts';
 
-export type SwitchWatch = SessionListeners & {
+export type SwitchWatch = Omit<SessionListeners, 'busyMs'> & {
   readonly start: (input: { readonly listeners: SwitchListeners; readonly signal: AbortSignal; readonly session: SwitchSession; readonly replay: () => Promise<void> }) => void;
 };
 
