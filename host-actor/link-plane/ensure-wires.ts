@@ -24,6 +24,8 @@ export type EnsureInput = {
   readonly inner: Pick<InnerStore, 'bornWith' | 'restoreLinesFor'>;
   /** Redirects that an event said are gone, whatever the read shows. */
   readonly isRedirectLost: (port: HostPort, redirect: Redirect) => boolean;
+  /** Wires that were mended just now, by what an event said; the first read here is their read-back. */
+  readonly mended?: ReadonlySet<string>;
   /** Reads what the wires need to be judged. */
   readonly read: (wires: readonly Wire[]) => Promise<KernelState>;
   /** Joins ports on a switch, where no redirect does. */
@@ -52,7 +54,7 @@ const VANISHED = /Cannot find device|does not exist|No such device/;
 
 /** Brings all wires about; idempotent. Callers hold the wires' locks and have checked every word. */
 export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<EnsureResult> {
-  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(), errors: new Map(), unjoined: new Map(), warnings: new Map() };
+  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(input.mended), errors: new Map(), unjoined: new Map(), warnings: new Map() };
   const missing = new Map<string, string>();
   const refused = new Map<string, WirePlan>();
   let readAt = Date.now();
