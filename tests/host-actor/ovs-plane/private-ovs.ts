@@ -24,11 +24,12 @@ export type PrivateOvs = {
   readonly close: () => Promise<void>;
 };
 
-/** Makes a database and starts both daemons in the namespace. */
-export async function openPrivateOvs(netns: string): Promise<PrivateOvs> {
+/** Makes a database and starts both daemons, in the namespace or in our own. */
+export async function openPrivateOvs(netns?: string): Promise<PrivateOvs> {
   const runDir = await mkdtemp(join(tmpdir(), 'lw-ovs-'));
   const env = { ...process.env, OVS_RUNDIR: runDir, OVS_LOGDIR: runDir, OVS_DBDIR: runDir };
-  const run = async (program: string, ...args: string[]): Promise<string> => (await exec('nsenter', [`--net=/run/netns/${netns}`, program, ...args], { env, maxBuffer: 64 << 20 })).stdout;
+  const place = netns === undefined ? '/proc/self/ns/net' : `/run/netns/${netns}`;
+  const run = async (program: string, ...args: string[]): Promise<string> => (await exec('nsenter', [`--net=${place}`, program, ...args], { env, maxBuffer: 64 << 20 })).stdout;
   const socket = `${runDir}/db.sock`;
   const pidOf = async (daemon: string): Promise<number> => Number(await readFile(`${runDir}/${daemon}.pid`, 'utf8'));
   const quiet = (daemon: string): string[] => [`--pidfile=${runDir}/${daemon}.pid`, `--log-file=${runDir}/${daemon}.log`, '-vconsole:off', '--detach', '--no-chdir'];
