@@ -15,6 +15,7 @@ import { ObjectQueue } from './object-queue.ts';
 import type { PublishReports } from './observations-out.ts';
 import { ObservationsOut } from './observations-out.ts';
 import { OrderIntake } from './order-intake.ts';
+import { Orphans } from './orphans.ts';
 import { OutcomeLedger } from './outcome-ledger.ts';
 import { PreparedNodes } from './prepared-nodes.ts';
 import { RecentEvents } from './recent-events.ts';
@@ -79,7 +80,7 @@ export class HostActor {
     this.#intake = new OrderIntake(base);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, fence: this.#fence });
-    this.context = { ...base, nodes, hasOrder, orphans: new Set() };
+    this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
     this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), isBusy: () => this.#intake.isBusy() });
     this.#loops = new LoopHealth(log, now);
     this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;

@@ -43,7 +43,7 @@ const actor = new HostActor({
     provider,
     plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log, crossConnect: ovsSwitch, defaultPlane: config.plane }),
     network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket, joinsNamespaces: async () => await provider.joinsNamespaces() }),
-    sight: makeHostSight({ engineSocket }),
+    sight: makeHostSight({ host: config.host, engineSocket }),
   },
   ledgerDir: config.ledgerDir,
   log,

@@ -30,6 +30,8 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
     },
     ensure: async (order, { devices, onBridge }) => await networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }, { onBridge, attachedByEngine: !(await options.joinsNamespaces()) }),
     foreignAddresses: (network) => networks.foreignAddresses(network),
+    readOrphans: () => networks.readOrphans(),
+    removeOrphan: (orphan) => networks.removeOrphan(orphan),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),
     watch: ({ signal, whenCalm, onDrift, onError }) => {

@@ -19,6 +19,7 @@ import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import type { LoopWatch } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
+import { readOrphans, removeOrphans } from './orphans.ts';
 import { entryWithoutEnv, secretsOf, withoutEnv, withoutSecrets } from './secrets.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -97,6 +98,8 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(),
     }),
     fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
+    orphans: async (_lab, request) => await readOrphans(parts, request),
+    'orphans-remove': async (_lab, request) => await removeOrphans(parts, request),
   };
 }
 

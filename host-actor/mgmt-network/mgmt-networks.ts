@@ -13,6 +13,8 @@ import type { MgmtState } from './mgmt-network-state.ts';
 import { defaultTable, labOf, networkOf, ownBridgeName, sameSubnets } from './mgmt-order.ts';
 import type { MgmtOrder } from './mgmt-order.ts';
 import { applyNftTable, readEngineMark, readNftTable } from './nft-table.ts';
+import { readOrphanNetworks, removeOrphanNetwork } from './orphan-networks.ts';
+import type { OrphanNetwork } from './orphan-networks.ts';
 import { portConflicts, readListeners } from './port-conflicts.ts';
 import { PortRelays, planRelays } from './port-relay.ts';
 import { readMgmtNetworks } from './read-mgmt-networks.ts';
@@ -178,6 +180,20 @@ export class MgmtNetworks {
   /** What the host shows of each network of the record, and what bears our mark without being in it. */
   read(signal?: AbortSignal): Promise<MgmtReading> {
     return this.#exclusive(async () => readMgmtNetworks(this.#makers, await readMgmtState(this.options.statePath), signal));
+  }
+
+  /** What bears our mark and is in no record. */
+  readOrphans(signal?: AbortSignal): Promise<readonly OrphanNetwork[]> {
+    return this.#exclusive(async () => readOrphanNetworks(this.#makers, await readMgmtState(this.options.statePath), signal));
+  }
+
+  /** Removes it unless the record knows it by now; resolves with the reason where it stays. */
+  removeOrphan(orphan: OrphanNetwork, signal?: AbortSignal): Promise<string | undefined> {
+    return this.#exclusive(async () => {
+      const { networks } = await readMgmtState(this.options.statePath);
+      if (networks.some((net) => net.network === orphan.network)) return 'a lab uses it by now';
+      return removeOrphanNetwork(this.#makers, orphan, signal);
+    });
   }
 
   /** Closes the relay's listeners; networks and rules stay. */

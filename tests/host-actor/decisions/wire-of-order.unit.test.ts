@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { heldNodes, wireOfLink, wireOfMgmt } from '../../../host-actor/wire-of-order.ts';
 import type { LinkOrder, NodeOrder } from '../../../host-actor/wire-of-order.ts';
-import { interfaceMark, labTokenOf } from '../../../host-actor/ownership-mark.ts';
+import { interfaceMark, labOfMark } from '../../../host-actor/ownership-mark.ts';
 import { wireIssues } from '../../../host-actor/link-plane/check-wire.ts';
 import type { Attachment } from '../../../machines/vocabulary/effect.ts';
 import { HostId, LabId, NodeId } from '../../../machines/vocabulary/ids.ts';
 import { TestLab } from '../process/test-lab.ts';
 
+const HOST = HostId.parse('h');
 const lab = new TestLab({ name: 'l', host: HostId.parse('h'), number: 1, nodes: ['a', 'b'] });
 const around = (...away: string[]) => ({ netnsOf: ({ netns }: Attachment) => (netns === undefined ? 'host' as const : { name: netns }), isAway: (node: NodeId) => away.includes(node) });
 const link = (more: Partial<LinkOrder> = {}) => ({ ...lab.link('link.ensure', 0, ['a:eth1', 'b:eth1']), ...more }) as LinkOrder;
@@ -99,7 +100,9 @@ describe('mark', () => {
     const long = mark('lab', 'n'.repeat(200), 'eth1');
     expect(long.length).toBeLessThanOrEqual(127);
     expect(long).not.toBe(mark('lab', 'n'.repeat(200), 'eth2'));
-    expect(labTokenOf(long)).toBe('lab');
-    expect(labTokenOf('docker0')).toBeUndefined();
+    expect(labOfMark(HOST, long)).toBe('lab');
+    expect(labOfMark(HOST, mark('l'.repeat(200), 'r1', 'eth1'))).toBeUndefined();
+    expect(labOfMark(HOST, 'docker0')).toBeUndefined();
+    expect(labOfMark(HostId.parse('other'), long)).toBeUndefined();
   });
 });
