@@ -90,7 +90,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
     // What was on the switch and is no more would be joined twice.
-    await crossConnect?.part(wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark])));
+    await crossConnect?.release(wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark])));
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
     const mended = await mendRedirects(run, registry, wires);

@@ -152,6 +152,17 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       if (mode === 'flows') await connectPorts(ports);
     });
 
+  const takeOut = async (marks: readonly string[], onFailure: (error: unknown) => void): Promise<void> => {
+    const ours = marks.filter((mark) => known.delete(mark));
+    try {
+      if (marks.length === 0 || !(await holdsAny(marks, ours.length > 0))) return;
+      await alone(() => part(marks));
+    } catch (error) {
+      restUntil = Date.now() + REST_MS;
+      onFailure(error);
+    }
+  };
+
   return {
     read: async (ports) => {
       remember(ports);
@@ -170,17 +181,12 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       }
     },
     join: (wires) => alone(() => join(wires)),
-    part: async (marks) => {
-      const ours = marks.filter((mark) => known.delete(mark));
-      try {
-        if (marks.length === 0 || !(await holdsAny(marks, ours.length > 0))) return;
-        await alone(() => part(marks));
-      } catch (error) {
-        options.log.warn({ err: error }, 'ports could not be taken out of Open vSwitch, which is done when it answers again');
+    part: (marks) =>
+      takeOut(marks, (err) => {
+        options.log.warn({ err }, 'ports could not be taken out of Open vSwitch, which is done when it answers again');
         for (const mark of marks) owed.add(mark);
-        restUntil = Date.now() + REST_MS;
-      }
-    },
+      }),
+    release: (marks) => takeOut(marks, (err) => options.log.debug({ err }, 'Open vSwitch could not be asked for ports of links that are on another plane')),
     readPorts: async () => {
       if (!session.isConnected() && !(await session.isInstalled())) return [];
       return ownPortsIn(bridgesOf((await session.database()).tables)).map(({ port, mark }): SwitchPortRead => ({ device: port.name, mark, wireId: port.marks.get(MARK.wire) ?? '', ...(port.tag === undefined ? {} : { vlan: port.tag }) }));
