@@ -4,6 +4,7 @@ import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { MgmtSpan, NodePlan } from '../machines/vocabulary/lab-plan.ts';
 import { allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
+import { vlansHeldBy } from '../machines/plan/plan-planes.ts';
 import type { Ceilings } from '../machines/vocabulary/placement.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 
@@ -19,6 +20,7 @@ export function collectFacts(lab: LabId, parts: { now: number; labs: Iterable<La
     takenAddresses: (network) => new Set([...others.filter((state) => state.plan?.mgmt.network === network).flatMap(heldAddresses), ...parts.foreignAddresses(network)]),
     allocated: (host) => others.map((state) => allocatedBy(state).get(host) ?? NOTHING).reduce(sum, NOTHING),
     takenVnis: new Set(others.flatMap(heldVnis)),
+    takenVlans: (host) => new Set(others.flatMap((state) => vlansHeldBy(state).get(host) ?? [])),
     spans: (network) => joinSpans(others.flatMap((state) => (state.plan?.mgmt.network === network && state.plan.span ? [state.plan.span] : []))),
     takenPorts: new Map(others.flatMap((state) => plansOf(state).flatMap((plan) => plan.ports.map((port) => [`${port.protocol}/${port.hostPort}`, state.id] as const)))),
     takenNames: new Map(others.flatMap((state) => Object.values(state.nodes).filter((node) => node.spec.runtime === 'container').map((node) => [node.spec.containerName, state.id] as const))),

@@ -30,6 +30,8 @@ export type OvsSwitchOptions = {
 export type OvsSwitch = CrossConnect & {
   /** VXLAN tunnels that the switch ends by itself, ours or not. @throws {LinkPlaneError} `switch-away` */
   readonly readTunnels: () => Promise<readonly SwitchTunnel[]>;
+  /** VLANs that any port of the bridge has, ours or not. @throws {LinkPlaneError} `switch-away` */
+  readonly readVlans: () => Promise<readonly number[]>;
   /** Whether this host has a database of Open vSwitch, answering or not. */
   readonly isInstalled: () => Promise<boolean>;
   readonly close: () => void;
@@ -197,6 +199,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       return { datapath, maxPorts: options.maxPorts ?? MAX_PORTS[datapath], usedPorts: usedPorts(seen) };
     },
     readTunnels: async () => tunnelsOf(bridgesOf((await session.database()).tables)),
+    readVlans: async () => bridgesOf((await session.database()).tables).filter(({ name }) => name === bridgeName).flatMap(({ ports }) => ports.flatMap(({ tag }) => tag ?? [])),
     watch: (listeners, signal) => {
       watching.start({ listeners, signal, session, replay });
     },
