@@ -7,12 +7,13 @@ import type { OvsSwitch } from './ovs-switch.ts';
 export type PlaneFacts = { readonly planes: PlaneName[]; readonly planePorts?: Record<string, number>; readonly ovs?: HostSwitch };
 
 /** Plane tc is always there; plane ovs where its database answers. @param sharedBridge - of Open vSwitch, where links are on one that others use too */
-export async function readPlanes(ovs: Pick<OvsSwitch, 'capacity' | 'isInstalled' | 'readVlans'>, own: PlaneName, sharedBridge?: string): Promise<PlaneFacts> {
+export async function readPlanes(ovs: Pick<OvsSwitch, 'capacity' | 'isInstalled' | 'readPorts' | 'readVlans'>, own: PlaneName, sharedBridge?: string): Promise<PlaneFacts> {
   const capacity = (await ovs.isInstalled()) ? await ovs.capacity().catch(() => undefined) : undefined;
+  const foreign = capacity === undefined || sharedBridge === undefined ? 0 : capacity.usedPorts - (await ovs.readPorts().catch(() => [])).length;
   const others: PlaneName[] = own === 'ovs' ? ['tc'] : capacity === undefined ? [] : ['ovs'];
   const shared = sharedBridge === undefined ? {} : { sharedBridge, ...(capacity === undefined ? {} : { usedVlans: rangesOf(await ovs.readVlans().catch(() => [])) }) };
   const facts: HostSwitch = { ...shared, ...(capacity === undefined ? {} : { datapath: capacity.datapath }) };
-  return { planes: [own, ...others], ...(capacity === undefined ? {} : { planePorts: { ovs: capacity.maxPorts } }), ...(Object.keys(facts).length === 0 ? {} : { ovs: facts }) };
+  return { planes: [own, ...others], ...(capacity === undefined ? {} : { planePorts: { ovs: Math.max(1, capacity.maxPorts - foreign) } }), ...(Object.keys(facts).length === 0 ? {} : { ovs: facts }) };
 }
 
 /** Thousands of VLANs fit a sign of life as ranges. */

@@ -37,7 +37,7 @@ export function planPlanes(input: Input): PlannedPlanes {
     if (kind === undefined) return undefined;
     if (told.planes?.includes(kind) === false) rejections.set(host, { code: 'no-plane', message: `host ${host} has no link plane ${kind}, which the lab file asks for (placement.plane): it has ${told.planes.join(', ')}`, details: { host, plane: kind } });
     if (kind !== 'ovs' || told.ovs?.sharedBridge === undefined) return { kind };
-    const vlan = vlans.take(host, held?.vlan);
+    const vlan = vlans.take(host, isTaken(input.state, link) ? undefined : held?.vlan);
     if (vlan === undefined) rejections.set(`vlans ${host}`, { code: 'no-numbers', message: `link ${link.id}: all VLANs of bridge ${told.ovs.sharedBridge} on host ${host} are in use: place links elsewhere, or on plane tc`, details: { host, link: link.id } });
     return { kind, ...(vlan === undefined ? {} : { vlan }) };
   };
@@ -93,6 +93,9 @@ function withChecksums(own: LinkPlane | undefined, far: LinkPlane | undefined, f
 }
 
 const planeKey = <K extends 'plane' | 'far'>(key: K, plane: LinkPlane | undefined): { [key in K]?: LinkPlane } => (plane === undefined ? {} : ({ [key]: plane } as { [key in K]?: LinkPlane }));
+
+/** Somebody else came to have the link's VLAN: the next deploy gives it another. */
+const isTaken = ({ links }: LabState, { id }: LinkSpec): boolean => links[id]?.machine.context.failure?.code === 'vlan-taken';
 
 /** Bridges, plain interfaces of the host and devices inside a node need nothing that joins them. */
 function isJoined({ a, b }: LinkSpec): boolean {
