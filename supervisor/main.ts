@@ -29,7 +29,7 @@ const loopDelay = monitorEventLoopDelay({ resolution: 10 });
 loopDelay.enable();
 setInterval(() => loopDelay.reset(), LOOP_WINDOW_MS).unref();
 
-const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs });
+const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs, version });
 const serving = await serveOps(nc, {
   version,
   handlers: opsHandlers({ supervisor, nc, version, durable: 'as the server is configured', loopDelay, now: Date.now }),

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { HostId } from '../../machines/vocabulary/ids.ts';
 import { createOpsClient } from '../../nats/ops-client.ts';
 import type { OpsClient } from '../../nats/ops-client.ts';
-import type { HostSummary } from '../../nats/ops-contract.ts';
+import type { HostSummary } from '../../machines/vocabulary/host-view.ts';
 import type { BedHands } from './bed-hands.ts';
 import { bedHands } from './bed-hands.ts';
 import { eventually } from './eventually.ts';
