@@ -1,12 +1,16 @@
 // What of the controller lives, since when, and what its NATS server keeps at power loss: for status and for waiting.
 import { access } from 'node:fs/promises';
 import { askSupervisor } from './ask-supervisor.ts';
+import type { ControlAnswer } from './ask-supervisor.ts';
 import { readEndpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { PARENT_NAME } from './parent-record.ts';
 import { isAlive, readProcessUse } from './process-identity.ts';
 import { readProcessRecord } from './process-record.ts';
 import type { ProcessFailure, ProcessState } from './process-record.ts';
-import { NATS_SERVER, SYNC_INTERVAL } from './nats-server-spec.ts';
+import { helloOf } from './host-hello.ts';
+import { NATS_SERVER } from './nats-server-spec.ts';
+import { SYNC_INTERVAL } from './nats-users.ts';
 import { processRecordPath } from './state-dir.ts';
 import type { StateDir } from './state-dir.ts';
 import { hasSystemd, UNIT_PATH } from './systemd-unit.ts';
@@ -26,7 +30,8 @@ export type ProcessStatus = {
 };
 
 export type NatsStatus = {
-  readonly kind: 'embedded' | 'external' | 'none';
+  /** `host`: that of the controller which this host has joined. */
+  readonly kind: 'embedded' | 'external' | 'host' | 'none';
   readonly url?: string;
   readonly version?: string;
   readonly fault?: string;
@@ -51,16 +56,17 @@ export type ControllerStatus = {
 const DURABILITY = {
   embedded: `every acknowledged entry is on disk (sync_interval: ${SYNC_INTERVAL}); a power loss loses nothing that was acknowledged`,
   external: 'decided by the external server: unless its sync_interval is set, a power loss may cost the last two minutes',
+  host: 'decided by the controller that this host has joined',
   none: 'no server has been started yet',
 } as const;
 
 /** Reads it all; never starts or changes anything, and answers also when nothing runs. */
 export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promise<ControllerStatus> => {
   const endpoint = await readEndpoint(dir);
-  const names = [...(endpoint?.kind === 'external' ? [] : [NATS_SERVER]), 'supervisor', 'host-actor'];
+  const names = endpoint?.kind === 'host' ? ['host-actor'] : [...(endpoint?.kind === 'external' ? [] : [NATS_SERVER]), 'supervisor', 'host-actor'];
   const parent = await readProcessStatus(PARENT_NAME, dir.parentRecord);
   const processes = await Promise.all(names.map((name) => readProcessStatus(name, processRecordPath(dir, name))));
-  const answer = endpoint === undefined ? { supervisorAnswers: false } : await askSupervisor(endpoint, timeoutMs);
+  const answer: ControlAnswer = endpoint === undefined ? { supervisorAnswers: false } : await (endpoint.kind === 'host' ? askAsHost : askSupervisor)(endpoint, timeoutMs);
   const unit = await access(UNIT_PATH).then(() => true, () => false);
   return {
     home: dir.home,
@@ -79,6 +85,12 @@ export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promis
     ...(unit ? { startsAtBoot: 'systemd' } : { startsAtBoot: 'no', bootHint: bootHint(dir, await hasSystemd()) }),
   };
 };
+
+const askAsHost = async (endpoint: Endpoint, timeoutMs: number): Promise<ControlAnswer> =>
+  await helloOf(endpoint, timeoutMs).then(
+    (hello) => ({ supervisorAnswers: hello !== undefined, ...(hello === undefined ? {} : { supervisor: { hello } }) }),
+    (error: unknown) => ({ supervisorAnswers: false, natsFault: error instanceof Error ? error.message : String(error) }),
+  );
 
 const bootHint = (dir: StateDir, systemd: boolean): string =>
   systemd
