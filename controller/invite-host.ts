@@ -41,7 +41,10 @@ export const inviteHost = async (options: InviteOptions): Promise<HostBundle> =>
   return { ...about, credentials: await letHostIn(dir, endpoint, hostId) };
 };
 
-const ownEndpoint = async ({ dir, env }: InviteOptions): Promise<Endpoint> => {
+/** Where hosts would find NATS; asked before anything is done for a host. @throws as `inviteHost`. */
+export const findUrlForHosts = async (options: Pick<InviteOptions, 'dir' | 'env' | 'url'>): Promise<string> => await urlForHosts(await ownEndpoint(options), options);
+
+const ownEndpoint = async ({ dir, env }: Pick<InviteOptions, 'dir' | 'env'>): Promise<Endpoint> => {
   const external = await readExternalNats(env);
   const endpoint = external === undefined ? await readEndpoint(dir) : ({ kind: 'external', ...external, hostId: '' } as const);
   if (endpoint === undefined) throw new ControllerError('nats-not-running', `No controller has run here yet (state directory ${dir.home}): start one with \`labwright up --listen ADDRESS\`.`, { retryable: true });
@@ -49,7 +52,7 @@ const ownEndpoint = async ({ dir, env }: InviteOptions): Promise<Endpoint> => {
   return endpoint;
 };
 
-const urlForHosts = async (endpoint: Endpoint, { dir, url }: InviteOptions): Promise<string> => {
+const urlForHosts = async (endpoint: Endpoint, { dir, url }: Pick<InviteOptions, 'dir' | 'url'>): Promise<string> => {
   const found = await reachableUrl(endpoint.url, await readListen(dir));
   if (found === undefined && endpoint.kind === 'embedded') {
     throw new ControllerError('not-listening', `The NATS server of this controller listens on loopback only (${endpoint.url}): hosts cannot reach it. Name an address of this machine by which they can: labwright up --listen ADDRESS[:PORT]`);
