@@ -9,6 +9,7 @@ import { sayHello } from '../nats/host-hello.ts';
 
 const ASK_EVERY_MS = 20_000;
 const ASK_AGAIN_MS = 3_000;
+const HELLO_MS = 1_000;
 
 export type OrderFlowParts = {
   readonly host: HostId;
@@ -29,7 +30,7 @@ export function startOrderFlow(nc: NatsConnection, parts: OrderFlowParts): Order
   const ending = new AbortController();
   let [refusal, consuming]: [string | undefined, Consuming | undefined] = [undefined, undefined];
   const judge = async (): Promise<void> => {
-    const answer = await sayHello(nc, parts.host, { protocol: HOST_PROTOCOL, version: parts.version });
+    const answer = await sayHello(nc, parts.host, { protocol: HOST_PROTOCOL, version: parts.version }, HELLO_MS);
     const before = refusal;
     refusal = answer === undefined ? refusal : (protocolMismatch('the supervisor', answer, { protocol: HOST_PROTOCOL, version: parts.version }) ?? answer.refusal);
     if (refusal !== before && refusal !== undefined) parts.log.error({ refusal }, 'no orders are taken: protocols do not fit; what was ordered before is kept');

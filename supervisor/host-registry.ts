@@ -142,7 +142,10 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
     },
     compared: (host) => meet(host).send({ type: 'compared' }),
     async whenJoined(timeoutMs) {
-      const isJoined = () => [...known.values()].some((record) => record.state === 'joined');
+      const states = () => [...known.values()].map((record) => record.state);
+      const isJoined = () => states().includes('joined');
+      // Nobody to wait for: all are there, and none of them takes nodes.
+      if (states().length > 0 && !states().some((state) => state === 'suspect' || state === 'returned' || state === 'lost')) return isJoined();
       if (isJoined()) return true;
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const wake = () => {

@@ -71,6 +71,7 @@ export class KnownHostRecord {
       const acting = older.filter((one) => !one.fenced).length;
       return `${older.length + 1} host-actors speak in its name: the newest (${newest.instance}) counts, ${acting === 0 ? 'all older ones are fenced' : `${acting} older ${acting === 1 ? 'one is' : 'ones are'} being fenced`}. Stop the one that should not be`;
     }
+    if (this.#instances.some((one) => one.fenced)) return 'the one host-actor that speaks in its name was fenced and is passive: start it anew there (labwright down, labwright up)';
     if (this.state === 'lost' || this.state === 'suspect') return `silent for ${Math.round((now - this.lastSeenAt) / 1000)} s`;
     return this.state === 'incompatible' ? this.mismatch(this.beat) : undefined;
   }
@@ -92,10 +93,12 @@ export class KnownHostRecord {
     }
     // Only the process that counts says what the host has and whether it lives.
     if (newest !== undefined && newest.instance !== beat.instance) return { fence, by: newest.instance };
+    // One that was fenced enforces nothing, so it is no life, also when it is left alone.
+    if (beat.fenced !== undefined) return { fence, by: '' };
     this.beat = beat;
     this.lastSeenAt = now;
     if (now < this.#holdUntil) this.send({ type: 'silent' });
-    else if (beat.fenced === undefined) this.send({ type: this.mismatch(beat) === undefined ? 'beat' : 'strange' });
+    else this.send({ type: this.mismatch(beat) === undefined ? 'beat' : 'strange' });
     return { fence, by: newest?.instance ?? '' };
   }
 

@@ -4,8 +4,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Client, utils } from 'ssh2';
-import type { AnyAuthMethod, ServerHostKeyAlgorithm } from 'ssh2';
+import ssh2 from 'ssh2';
+import type { AnyAuthMethod, Client, ServerHostKeyAlgorithm } from 'ssh2';
 import { ControllerError } from '../controller-error.ts';
 import { fingerprintOf, judgeHostKey, keyType, knownLine, knownName, knownTypes } from './known-hosts.ts';
 import type { SshTarget } from './ssh-target.ts';
@@ -37,7 +37,7 @@ const USUAL_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 /** Connects. @throws {ControllerError} `host-key-unknown`, `host-key-changed`, `ssh-failed`. */
 export const openSsh = async (options: SshOptions): Promise<SshSession> => {
   const { host, port, user } = options.target;
-  const client = new Client();
+  const client = new ssh2.Client();
   let refusal: ControllerError | undefined;
   const files = knownHostsFiles(options);
   const texts = await Promise.all(files.map(async (path) => await readFile(path, 'utf8').catch(() => '')));
@@ -110,7 +110,7 @@ const readKey = async (path: string, isNamed: boolean): Promise<Buffer | undefin
     if (isNamed) throw new ControllerError('ssh-failed', `private key ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     return undefined;
   });
-  const parsed = key === undefined ? undefined : utils.parseKey(key);
+  const parsed = key === undefined ? undefined : ssh2.utils.parseKey(key);
   if (!(parsed instanceof Error)) return key;
   if (isNamed) throw new ControllerError('ssh-failed', `private key ${path} cannot be used: ${parsed.message}. One with a passphrase is used through ssh-agent (ssh-add ${path}).`, { cause: parsed });
   return undefined;

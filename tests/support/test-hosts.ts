@@ -118,7 +118,7 @@ async function open(parts: TestHostsOptions, { dir, images, undo, close }: Groun
 }
 
 /** What a killed run left: its processes ended with it, its directories and control groups did not. */
-async function removeLeftovers(): Promise<void> {
+export async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const owner = /^lw-hosts-(\d+)-/.exec(name)?.[1];
     if (owner === undefined || existsSync(`/proc/${owner}`)) continue;
