@@ -19,8 +19,8 @@ export type HostNotes = { stop(): void };
 /** What the lab has yet to learn of a host; null = nothing. */
 export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent | null {
   const lost = state.lost[host.id] !== undefined;
-  if (host.state === 'lost') return lost || !concerns(state, host.id) ? null : { type: 'HostLost', host: host.id, reason: `silent for ${Math.round((now - host.lastSeenAt) / 1000)} s` };
-  if (lost) return host.state === 'suspect' ? null : { type: 'HostReturned', host: host.id };
+  if (host.state === 'lost') return lost || !concerns(state, host.id) ? null : { type: 'HostLost', host: host.id, reason: host.problem ?? `silent for ${Math.round((now - host.lastSeenAt) / 1000)} s` };
+  if (lost) return host.state === 'suspect' || host.state === 'incompatible' ? null : { type: 'HostReturned', host: host.id };
   const vtep = host.beat.underlay?.address;
   const before = state.plan?.span?.hosts[host.id]?.vtep;
   return vtep !== undefined && before !== undefined && before !== vtep ? { type: 'VtepChanged', host: host.id, vtep } : null;

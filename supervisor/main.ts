@@ -27,7 +27,7 @@ const nc = await connectNats({
 });
 const loop = watchLoop(logger);
 
-const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs });
+const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs, version });
 const serving = await serveOps(nc, {
   version,
   handlers: opsHandlers({ supervisor, nc, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now }),

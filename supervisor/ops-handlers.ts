@@ -6,15 +6,15 @@ import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
-import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { serverFeatures } from '../nats/connect.ts';
-import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
+import type { Accepted, HistoryEntry, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
 import { rpcSubject } from '../nats/subjects.ts';
+import { hostDetails, hostSummary, hostWithNodes, removeHost, wishForHost } from './host-details.ts';
 import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import type { LoopWatch } from './loop-watch.ts';
@@ -90,11 +90,14 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     },
     history: async (lab, request, asker) => await readHistory(supervisor, named(lab), { ...request, asker }),
     list: async (_lab, { destroyed }) => ({ labs: supervisor.labs().map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
-    hosts: async () => ({ hosts: hostSummaries(parts) }),
+    hosts: async () => ({ hosts: hostDetails(supervisor) }),
+    host: async (_lab, { host }) => hostWithNodes(supervisor, host),
+    'host-wish': async (_lab, { host, wish }) => await wishForHost(supervisor, host, wish),
+    'host-rm': async (_lab, request) => await removeHost(supervisor, request),
     status: async () => ({
       version: parts.version, supervisor: supervisor.id, pid: process.pid, startedAt: supervisor.startedAt,
       nats: { version: serverFeatures(parts.nc).version, durable: await parts.durable() },
-      hosts: hostSummaries(parts), labs: supervisor.labs().filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
+      hosts: supervisor.hosts.hosts().map(hostSummary), labs: supervisor.labs().filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
       loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(),
     }),
     fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
@@ -178,13 +181,6 @@ function summary(actor: LabActor): LabSummary {
     links: view.links.length, linksUp: view.links.filter((link) => link.oper === 'up').length,
     problems: view.problems.length,
   };
-}
-
-function hostSummaries({ supervisor }: OpsParts): HostSummary[] {
-  const states = new Map(supervisor.hosts.facts().map((host) => [host.id, host.state]));
-  return supervisor.hosts.hosts().map(({ id, firstSeenAt, lastSeenAt, beat }) => ({
-    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }), ...HostFacts.parse(beat),
-  }));
 }
 
 const ExecAnswer = z.union([ExecResult, z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);

@@ -50,17 +50,17 @@ const AGAIN_MS = 1_000;
 const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
 
 /** Resumes all labs and serves them until stopped. @throws {TransportError} when the streams cannot be made. */
-export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number; patience: Patience; answerWithinMs?: number | undefined }): Promise<Supervisor> {
+export async function startSupervisor(nc: NatsConnection, parts: { logger: Logger; now: () => number; patience: Patience; answerWithinMs?: number | undefined; version: string }): Promise<Supervisor> {
   const { logger, now } = parts;
   const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
   const { incarnation } = await ensureStreams(nc);
   const firstNumber = firstLabNumber(incarnation);
   const log = await openEventLog(nc, RecordedEntry);
-  const hosts = await watchHosts(nc, parts);
+  const actors = new Map<LabId, LabActor>();
+  const hosts = await watchHosts(nc, { ...parts, nodesOn: (host) => [...actors.values()].reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
   const foreign = createForeignAddresses(nc, { logger, hosts: () => hosts.facts() });
   const snapshots = await createSnapshots(nc, parts);
-  const dispatcher = createDispatcher({ nc, logger });
-  const actors = new Map<LabId, LabActor>();
+  const dispatcher = createDispatcher({ nc, logger, mayOrder: (host) => hosts.mayOrder(host) });
   const deadlines = createDeadlines({
     now,
     passed: (labId, name) => {
