@@ -20,10 +20,13 @@ export type FaultRun = { readonly seed: number; readonly faults: number; readonl
 export type RoundOutcome = { readonly round: number; readonly struck: readonly string[]; readonly quietMs: number; readonly left: readonly string[]; readonly retries: readonly string[] };
 
 /** A host that was lost for longer is noticed within so long; the rest takes less. */
-const QUIET_MS = 90_000;
+const QUIET_MS = 60_000;
 const RETRY_AFTER_MS = 25_000;
 
-/** Each round's outcome goes to `told` as it is known. Stops at the first round that does not come right. */
+/** After so many rounds that did not come right a run has shown enough. */
+const BAD_ROUNDS = 3;
+
+/** Each round's outcome goes to `told` as it is known. */
 export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutcome) => void): Promise<RoundOutcome[]> {
   const env = { LABWRIGHT_ECHO_EVERY_MS: '1000', LABWRIGHT_SWEEP_SECONDS: '5', ...(run.ovs ? { LABWRIGHT_PLANE: 'ovs' } : {}) };
   const bed = await openTestHosts({ hosts: 3, images: ['alpine:3'], supervisors: run.supervisors, ovs: run.ovs, env: () => env });
@@ -32,7 +35,7 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
     await Promise.all(labs.map(async (lab) => await bed.deploy(lab.spec)));
     for (const lab of labs) await bed.settled(lab.name, ['running']);
     const log = await openEventLog(await bed.nats.connect({ role: 'supervisor' }), RecordedEntry);
-    const world: FaultWorld = { bed, labs, log, shape: await shapesOf(bed.hosts) };
+    let world: FaultWorld = { bed, labs, log, shape: await shapesOf(bed.hosts) };
     const first = await quiet(world);
     if (first.left.length > 0) throw new Error(`the labs are not right before any fault: ${first.left.join('; ')}`);
     const outcomes: RoundOutcome[] = [];
@@ -40,7 +43,9 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
       const outcome = { round: index + 1, struck: await strikeAll(world, round), ...(await healedAndQuiet(world, run.supervisors)) };
       outcomes.push(outcome);
       told(outcome);
-      if (outcome.left.length > 0) return outcomes;
+      if (outcomes.filter(({ left }) => left.length > 0).length >= BAD_ROUNDS) return outcomes;
+      // What is left is told once.
+      if (outcome.left.length > 0) world = { ...world, shape: await shapesOf(bed.hosts) };
     }
     for (const { name } of labs) await bed.destroy(name);
     outcomes.push({ round: 0, struck: ['destroyed'], quietMs: 0, retries: [], left: await leftAfterDestroy(world) });
