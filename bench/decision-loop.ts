@@ -78,10 +78,11 @@ async function withLog(options: { labs: number; perEntry: number; sync: '1s' | '
       },
     };
     const actors = Array.from({ length: options.labs }, (_unused, n) => new LabActor(lab(`l${n}`), { state: runningLab(`l${n}`), seq: 0 }, {
-      log: timed, logger: pino({ level: 'silent' }), now: Date.now, facts: () => facts(),
+      supervisor: 'bench', claims: { reserve: async (_before, make) => make(), settle: () => {} }, log: timed, logger: pino({ level: 'silent' }), now: Date.now, facts: () => facts(),
       committed: (_actor, entry, evolution) => publishNotice(nc, renderNotice(entry, evolution)),
-      reload: async () => null, steppedDown: () => {},
+      reload: async (base) => base, steppedDown: () => {},
     }));
+    for (const actor of actors) actor.own();
     const cpu = process.cpuUsage();
     const began = performance.now();
     let events = 0;

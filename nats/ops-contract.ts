@@ -29,6 +29,8 @@ export type HostSummary = z.infer<typeof HostSummary>;
 export const Status = z.object({
   version: z.string(), supervisor: z.string(), pid: z.number().int(), startedAt: EpochMs,
   nats: z.object({ version: z.string(), durable: z.string() }),
+  /** All that live, with the number of labs that each owns; the one that answers is any of them. */
+  supervisors: z.array(z.object({ id: z.string(), startedAt: EpochMs, version: z.string(), labs: z.number().int() })).default([]),
   hosts: z.array(HostSummary), labs: z.number().int(),
   /** Longest stall of the event loop in the last minute, milliseconds. */
   loopDelayMaxMs: z.number(),

@@ -14,6 +14,7 @@ const INCARNATION_KEY = 'lw.incarnation';
 const STREAM_NAME_IN_USE = 10058;
 
 export const LOG_STREAM = 'LW_LOG';
+export const CLAIMS_STREAM = 'LW_CLAIMS';
 export const WORK_STREAM = 'LW_WORK';
 export const OBSERVATION_STREAM = 'LW_OBS';
 export const OBSERVATION_CONSUMER = 'supervisor';
@@ -36,6 +37,16 @@ export const STREAM_SETTINGS: readonly StreamSettings[] = [
     deny_delete: true,
     deny_purge: false,
     allow_direct: true,
+    duplicate_window: nanos(120_000),
+  },
+  {
+    name: CLAIMS_STREAM,
+    description: 'Labwright: what each lab holds of what all labs share; derived from the log, one message a lab',
+    subjects: [`${SUBJECT_ROOT}.claims.*`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_msgs_per_subject: 1,
     duplicate_window: nanos(120_000),
   },
   {

@@ -10,12 +10,12 @@ import { opsSubject } from './subjects.ts';
 const LOOK_EVERY_MS = 250;
 const LOOK_TIMEOUT_MS = 2_000;
 
-/** The supervisor that had the request is gone: whether it did what was asked is unknown, the same request may be sent again. */
+/** The supervisor that had the request, or may have had it, is gone: whether it did what was asked is unknown, the same request may be sent again. */
 export class SupervisorGoneError extends Error {}
 
 /**
  * Sends a request and watches over it while it waits.
- * @throws {SupervisorGoneError} nobody serves any more, or another supervisor does. @throws {TransportError} `nats-unavailable`.
+ * @throws {SupervisorGoneError} nobody serves any more, or one of those that did does not. @throws {TransportError} `nats-unavailable`.
  */
 export async function untilGone(nc: NatsConnection, request: () => Promise<Msg>): Promise<Msg> {
   const answered = new AbortController();
@@ -31,21 +31,24 @@ export async function untilGone(nc: NatsConnection, request: () => Promise<Msg>)
 
 /** Rejects when the supervisor is gone; never resolves. */
 async function whenGone(nc: NatsConnection, signal: AbortSignal): Promise<never> {
-  let served: string | undefined;
+  const served = new Set<string>();
   for (;;) {
     await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return await new Promise<never>(() => {});
-    const serves = await readSupervisor(nc);
-    served ??= serves;
-    if (serves !== undefined && serves !== served) throw new SupervisorGoneError(`supervisor ${served} is gone, ${serves} serves now`);
+    const serving = await readSupervisors(nc);
+    if (serving === undefined) continue;
+    const gone = [...served].find((one) => !serving.includes(one));
+    if (gone !== undefined) throw new SupervisorGoneError(`supervisor ${gone} is gone, ${serving.join(', ')} serves now`);
+    for (const one of serving) served.add(one);
   }
 }
 
-/** Id of the supervisor that serves; undefined when it does not say so in time, which says nothing about what it does. */
-async function readSupervisor(nc: NatsConnection): Promise<string | undefined> {
+/** Ids of the supervisors that serve; undefined when none says so in time, which says nothing about what they do. */
+async function readSupervisors(nc: NatsConnection): Promise<readonly string[] | undefined> {
   try {
     const reply = await nc.request(opsSubject('read', 'status', undefined), '{}', { timeout: LOOK_TIMEOUT_MS });
-    return Status.safeParse(reply.json()).data?.supervisor;
+    const status = Status.safeParse(reply.json()).data;
+    return status && [...new Set([status.supervisor, ...status.supervisors.map(({ id }) => id)])];
   } catch (error) {
     const nobody = error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
     if (nobody) throw new SupervisorGoneError('no supervisor serves', { cause: error });

@@ -7,10 +7,12 @@ const Environment = z.object({
   LABWRIGHT_NATS_CREDS: z.string().min(1),
   /** Seconds of silence after which a host is lost; a third of it makes it suspect. */
   LABWRIGHT_HOST_LOST_SECONDS: z.coerce.number().positive().default(15),
+  /** Seconds of silence after which another supervisor takes the labs of this one. */
+  LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
-export type SupervisorConfig = { readonly natsUrl: string; readonly credentialsPath: string; readonly logLevel: string; readonly patience: Patience };
+export type SupervisorConfig = { readonly natsUrl: string; readonly credentialsPath: string; readonly logLevel: string; readonly patience: Patience; readonly leaseMs: number };
 
 /** Reads the configuration. @throws Error that names every variable that is missing or wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
@@ -19,6 +21,6 @@ export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);
   }
-  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds } = parsed.data;
-  return { natsUrl, credentialsPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 } };
+  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_LEASE_SECONDS: leaseSeconds } = parsed.data;
+  return { natsUrl, credentialsPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, leaseMs: leaseSeconds * 1000 };
 }

@@ -7,12 +7,14 @@ import { pino } from 'pino';
 import { connectNats } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
 import { LOG_REDACTION } from '../nats/log-redaction.ts';
+import type { OpsFailure } from '../nats/ops-contract.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
 import { SteppedDownError } from './lab-actor.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
+import { routeOps } from './ops-routing.ts';
 import { startSupervisor } from './supervisor.ts';
 
 const LOOP_WINDOW_MS = 60_000;
@@ -29,16 +31,18 @@ const loopDelay = monitorEventLoopDelay({ resolution: 10 });
 loopDelay.enable();
 setInterval(() => loopDelay.reset(), LOOP_WINDOW_MS).unref();
 
-const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience });
+const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, leaseMs: config.leaseMs, version });
+const failureOf = (error: unknown): OpsFailure => {
+  if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
+  if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
+  logger.error({ err: error }, 'request failed');
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
+};
+const handlers = opsHandlers({ supervisor, nc, version, durable: 'as the server is configured', loopDelay, now: Date.now });
 const serving = await serveOps(nc, {
   version,
-  handlers: opsHandlers({ supervisor, nc, version, durable: 'as the server is configured', loopDelay, now: Date.now }),
-  failureOf: (error) => {
-    if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
-    if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
-    logger.error({ err: error }, 'request failed');
-    return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
-  },
+  handlers: routeOps(handlers, { supervisor, failureOf }),
+  failureOf,
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');
