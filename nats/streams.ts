@@ -24,7 +24,7 @@ export const BLOB_BUCKET = 'lw_blobs';
 
 type StreamSettings = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 
-/** Nothing here is bounded by count, size or age: the log is the only truth, and orders and observations go when acknowledged. */
+/** No log is bounded by count, size or age: it is the only truth. Orders and observations go when acknowledged; of claims the last one counts. */
 export const STREAM_SETTINGS: readonly StreamSettings[] = [
   {
     name: LOG_STREAM,
