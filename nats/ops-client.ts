@@ -10,6 +10,7 @@ import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
 import { TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
+import { againHeaders } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
@@ -88,8 +89,9 @@ async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: Ops
   let wasLost = false;
   for (;;) {
     try {
-      const reply = () => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs });
-      return await ('commandId' in request ? untilGone(nc, reply) : watchConnection(nc).orDisconnect(reply()));
+      const reply = (again = false) => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs, ...(again ? { headers: againHeaders() } : {}) });
+      if ('commandId' in request) return await untilGone(nc, reply, 'throw');
+      return await (OPS[verb].kind === 'read' ? untilGone(nc, reply, 'again') : watchConnection(nc).orDisconnect(reply()));
     } catch (cause) {
       const failure = unanswered(nc, verb, cause);
       wasLost ||= failure.code === 'connection-lost';

@@ -43,6 +43,7 @@ const serving = await serveOps(nc, {
   version,
   handlers: routeOps(handlers, { supervisor, failureOf }),
   failureOf,
+  concerns: (lab, verb) => supervisor.concerns(lab, verb),
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');

@@ -31,6 +31,8 @@ export type Members = {
   ownerOf(name: string): string | undefined;
   /** Whether we are the oldest: the one that does what only one may do. */
   leads(): boolean;
+  /** Those that went within the last minute: what was on its way to them is lost. */
+  gones(): readonly string[];
   /** A question to this member found nobody. */
   gone(id: string): void;
   /** Resolves at the next change of members, or after so long. */
@@ -43,6 +45,7 @@ export type Members = {
 const BEATS = 5;
 /** How long a newcomer listens before it counts itself: whoever lives answers to its question within. */
 const LISTEN_MS = 200;
+const GONE_FOR_MS = 60_000;
 
 /** Weight of a member for a name; the highest of all members owns (rendezvous hashing, Thaler and Ravishankar 1998). */
 const weightOf = (member: string, name: string): string => createHash('sha256').update(`${member}\n${name}`).digest('hex');
@@ -59,6 +62,9 @@ export function createMembers(options: MembersOptions): Members {
   const startedAt = now();
   const others = new Map<string, { beat: MemberBeat; heardAt: number }>();
   const departed = new Set<string>();
+  const goneAt = new Map<string, number>();
+  /** Gone though they have a connection, which still takes a part of all requests. */
+  const still = new Set<string>();
   const waiting = new Set<() => void>();
   const owners = new Map<string, string | undefined>();
   let joined = false;
@@ -75,6 +81,7 @@ export function createMembers(options: MembersOptions): Members {
   };
   const drop = (member: string, why: string): void => {
     if (!others.delete(member)) return;
+    goneAt.set(member, now());
     logger.warn({ supervisor: member, why }, 'supervisor is gone');
     tell();
   };
@@ -115,6 +122,8 @@ export function createMembers(options: MembersOptions): Members {
     if (departed.has(beat.id)) return;
     const isNew = !others.has(beat.id);
     others.set(beat.id, { beat, heardAt: now() });
+    goneAt.delete(beat.id);
+    still.delete(beat.id);
     if (!isNew) return;
     logger.info({ supervisor: beat.id }, 'supervisor came');
     if (joined && !left) bus.say(own('beat'));
@@ -124,7 +133,9 @@ export function createMembers(options: MembersOptions): Members {
     try {
       await bus.ask(member, { what: ['ping'], body: {} }, leaseMs);
     } catch (error) {
-      if (error instanceof MemberSilentError && error.code === 'member-gone' && options.isConnected()) drop(member, 'it has no connection');
+      if (!(error instanceof MemberSilentError) || error.code !== 'member-gone' || !options.isConnected()) return;
+      still.delete(member);
+      drop(member, 'it has no connection');
     }
   };
   const tick = (): void => {
@@ -135,8 +146,12 @@ export function createMembers(options: MembersOptions): Members {
       for (const other of others.values()) other.heardAt = now();
       return;
     }
-    for (const [member, { heardAt }] of others) if (now() - heardAt > leaseMs) drop(member, 'its lease is over');
-    for (const member of others.keys()) void ping(member);
+    for (const [member, { heardAt }] of others) if (now() - heardAt > leaseMs) {
+      still.add(member);
+      drop(member, 'its lease is over');
+    }
+    for (const member of still) goneAt.set(member, now());
+    for (const member of [...others.keys(), ...still]) void ping(member);
     if (!joined || left) return;
     bus.say(own('beat'));
     options.changed();
@@ -160,6 +175,10 @@ export function createMembers(options: MembersOptions): Members {
       noticePause();
       const [oldest] = all().toSorted((a, b) => a.startedAt - b.startedAt || (a.id < b.id ? -1 : 1));
       return joined && oldest?.id === id;
+    },
+    gones() {
+      for (const [member, at] of goneAt) if (now() - at > GONE_FOR_MS) goneAt.delete(member);
+      return [...goneAt.keys()];
     },
     gone: (member) => drop(member, 'a question to it found nobody'),
     async whenChanged(timeoutMs) {

@@ -89,7 +89,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     status: async () => ({
       version: parts.version, supervisor: supervisor.id, pid: process.pid, startedAt: supervisor.startedAt,
       nats: { version: serverFeatures(parts.nc).version, durable: parts.durable },
-      supervisors: supervisor.members().map(({ id, startedAt, version, labs }) => ({ id, startedAt, version, labs })),
+      supervisors: supervisor.members().map(({ id, startedAt, version, labs }) => ({ id, startedAt, version, labs })), gone: [...supervisor.gones()],
       hosts: hostSummaries(parts), labs: (await supervisor.labs()).filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
       loopDelayMaxMs: parts.loopDelay.max / 1e6,
     }),

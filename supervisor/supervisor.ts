@@ -46,6 +46,8 @@ export type Supervisor = {
   readonly startedAt: number;
   /** The supervisors that live now, with ourselves. */
   members(): readonly MemberBeat[];
+  /** Those that went a moment ago. */
+  gones(): readonly string[];
   /** What a decision on this lab may know beyond its log. */
   facts(lab: LabId): Facts;
   /** Asks the hosts, and what other labs hold, for what a decision on a lab with this management network has to know. */
@@ -54,6 +56,8 @@ export type Supervisor = {
   owned(id: LabId): Promise<LabActor>;
   /** Has whoever owns the lab carry out a verb; `here` when that is us. @throws {OpsError} `stepped-down`, or what the owner refused. */
   routed<T>(wish: { lab: LabId; verb: OpsVerb; request: unknown; asker: Asker }, here: () => Promise<T>): Promise<unknown>;
+  /** Whether a question that all supervisors hear is for this one. */
+  concerns(lab: LabId | undefined, verb: OpsVerb): boolean;
   /** From here on carries out what other supervisors route to us. */
   carry(carrier: OpsCarrier): void;
   /** All labs, owned or followed, as of now: what anybody was told is done is in it. */
@@ -205,8 +209,10 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   return {
     id, log, hosts, startedAt: now(), facts: factsOf, owned, lab: fresh,
     members: () => members.all(),
+    gones: () => members.gones(),
     learn: async (network) => void (await Promise.all([foreign.learn(network), claims.sync()])),
     routed: async (wish, here) => await route({ self: id, members, bus, now }, wish, here),
+    concerns: (labId, verb) => members.ownerOf(labId ?? verb) === id,
     carry: (next) => {
       carrier = next;
     },
