@@ -1,5 +1,6 @@
 // How supervisors speak to each other: signs of life to all, questions to one.
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { errors } from '@nats-io/transport-node';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
@@ -40,6 +41,7 @@ export type MemberBus = {
   stop(): void;
 };
 
+const pack = promisify(gzip);
 const PACK_ABOVE_BYTES = 256 * 1024;
 
 /** Opens the bus for a member. The subjects are permitted to the role supervisor alone. */
@@ -59,7 +61,7 @@ export function openMemberBus(nc: NatsConnection, id: string): MemberBus {
     }),
     async ask(memberId, { what, body }, timeoutMs) {
       try {
-        const reply = nc.request(memberSubject(memberId, ...what), packed(body), { timeout: timeoutMs });
+        const reply = nc.request(memberSubject(memberId, ...what), await packed(body), { timeout: timeoutMs });
         return Answer.parse(parsed(await watchConnection(nc).orDisconnect(reply)));
       } catch (cause) {
         const gone = cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders());
@@ -68,7 +70,7 @@ export function openMemberBus(nc: NatsConnection, id: string): MemberBus {
     },
     serve: (answer) => listen(memberSubject(id, '>'), (message) => {
       const what = message.subject.split('.').slice(memberSubject(id).split('.').length).map(fromSubjectToken);
-      void answer({ what, body: parsed(message) }).then((said) => (nc.isClosed() ? false : message.respond(packed(said))));
+      void answer({ what, body: parsed(message) }).then(packed).then((said) => (nc.isClosed() ? false : message.respond(said)));
     }),
     stop: () => {
       for (const stop of stops.splice(0)) stop();
@@ -76,9 +78,9 @@ export function openMemberBus(nc: NatsConnection, id: string): MemberBus {
   };
 }
 
-function packed(value: unknown): string | Uint8Array {
+async function packed(value: unknown): Promise<string | Uint8Array> {
   const text = JSON.stringify(value);
-  return text.length > PACK_ABOVE_BYTES ? gzipSync(text) : text;
+  return text.length > PACK_ABOVE_BYTES ? await pack(text) : text;
 }
 
 function parsed(message: Msg): unknown {

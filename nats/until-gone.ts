@@ -58,8 +58,8 @@ async function watchOver(nc: NatsConnection, options: { signal: AbortSignal; aga
     await delay(LOOK_EVERY_MS, undefined, { signal: options.signal }).catch(() => undefined);
     if (options.signal.aborted) return await new Promise<never>(() => {});
     const serving = await readSupervisors(nc);
-    // Silence is what one that stands still answers too.
-    if ((serving === undefined || serving.there.length + serving.gone.length > 1) && performance.now() - askedAt > (askedAt - beganAt < OFTEN_MS ? AGAIN_EVERY_MS : SELDOM_EVERY_MS)) again();
+    // Silence is what one that stands still answers too; a question may be asked again whoever serves.
+    if ((serving === undefined || options.onGone === 'again' || serving.there.length + serving.gone.length > 1) && performance.now() - askedAt > (askedAt - beganAt < OFTEN_MS ? AGAIN_EVERY_MS : SELDOM_EVERY_MS)) again();
     if (serving === undefined) continue;
     for (const one of serving.there) known.delete(one);
     for (const one of serving.gone) known.add(one);
