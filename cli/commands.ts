@@ -21,6 +21,7 @@ import { orphansCommand } from './commands/orphans.ts';
 import { planCommand } from './commands/plan.ts';
 import { redeployCommand } from './commands/redeploy.ts';
 import { saveCommand } from './commands/save.ts';
+import { supervisorCommand } from './commands/supervisor.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { schemaCommand, validateCommand } from './commands/validate.ts';
 import { versionCommand } from './commands/version.ts';
@@ -28,6 +29,6 @@ import { versionCommand } from './commands/version.ts';
 export const commands: readonly CommandSpec[] = [
   deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
   nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand, saveCommand,
-  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
+  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, upCommand, downCommand, statusCommand, supervisorCommand, doctorCommand, versionCommand,
   completionCommand(() => commands),
 ];

@@ -27,6 +27,10 @@ export type LabSummary = z.infer<typeof LabSummary>;
 export const Status = z.object({
   version: z.string(), supervisor: z.string(), pid: z.number().int(), startedAt: EpochMs,
   nats: z.object({ version: z.string(), durable: z.string() }),
+  /** All that live, with the number of labs that each owns; the one that answers is any of them. */
+  supervisors: z.array(z.object({ id: z.string(), startedAt: EpochMs, version: z.string(), labs: z.number().int() })).default([]),
+  /** Supervisors that went within the last minute: what was on its way to them is lost. */
+  gone: z.array(z.string()).default([]),
   hosts: z.array(HostSummary), labs: z.number().int(),
   /** Longest stall of the event loop in the last minute, milliseconds. */
   loopDelayMaxMs: z.number(),

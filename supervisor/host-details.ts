@@ -24,10 +24,10 @@ export function hostSummary({ id, state, firstSeenAt, lastSeenAt, beat, problem 
 }
 
 /** All hosts; the labs are walked once for all of them. */
-export function hostDetails(supervisor: Supervisor): HostDetail[] {
+export async function hostDetails(supervisor: Supervisor): Promise<HostDetail[]> {
   const known = supervisor.hosts.hosts();
   const held = new Map(known.map(({ id }) => [id, { labs: [], nodes: 0, allocated: NOTHING } as Holding]));
-  for (const actor of liveLabs(supervisor)) addLab(held, actor);
+  for (const actor of await liveLabs(supervisor)) addLab(held, actor);
   return known.map((host) => {
     const { labs, nodes, allocated } = held.get(host.id) ?? { labs: [], nodes: 0, allocated: NOTHING };
     return { ...hostSummary(host), wish: host.wish, labs, nodes, allocated, ...(host.conflict.length === 0 ? {} : { conflict: [...host.conflict] }) };
@@ -46,7 +46,7 @@ function addLab(held: ReadonlyMap<HostId, Holding>, actor: LabActor): void {
   }
 }
 
-const liveLabs = (supervisor: Supervisor): LabActor[] => supervisor.labs().filter((actor) => actor.state.n > 0 && actor.state.lab.value !== 'absent');
+const liveLabs = async (supervisor: Supervisor): Promise<LabActor[]> => (await supervisor.labs()).filter((actor) => actor.state.n > 0 && actor.state.lab.value !== 'absent');
 
 function nodesOf({ id, state }: LabActor, host: HostId): HostNode[] {
   return Object.values(state.nodes).filter((node) => node.plan.host === host)
@@ -54,15 +54,16 @@ function nodesOf({ id, state }: LabActor, host: HostId): HostNode[] {
 }
 
 /** @throws {OpsError} `host-not-found`. */
-export function hostWithNodes(supervisor: Supervisor, id: HostId): OpsResponse<'host'> {
+export async function hostWithNodes(supervisor: Supervisor, id: HostId): Promise<OpsResponse<'host'>> {
   const host = knownHost(supervisor, id);
-  const detail = detailOf(supervisor, id);
-  return { host: detail, nodes: liveLabs(supervisor).flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? stuckNodes(supervisor, host) : [] };
+  const detail = await detailOf(supervisor, id);
+  const labs = await liveLabs(supervisor);
+  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [] };
 }
 
 /** Why nodes cannot leave a host that is being drained: what the next try would answer. */
-function stuckNodes(supervisor: Supervisor, host: KnownHost): { lab: LabId; message: string }[] {
-  return liveLabs(supervisor).filter((actor) => isToLeave(actor.state, host)).flatMap((actor) => {
+async function stuckNodes(supervisor: Supervisor, host: KnownHost): Promise<{ lab: LabId; message: string }[]> {
+  return (await liveLabs(supervisor)).filter((actor) => isToLeave(actor.state, host)).flatMap((actor) => {
     const decision = decide({ type: 'lab.leave', host: host.id }, actor.latest, supervisor.facts(actor.id));
     return decision.kind === 'rejected' ? [{ lab: actor.id, message: decision.rejections.map(({ message }) => message).join('\n') }] : [];
   });
@@ -71,20 +72,19 @@ function stuckNodes(supervisor: Supervisor, host: KnownHost): { lab: LabId; mess
 export async function wishForHost(supervisor: Supervisor, id: HostId, wish: HostWish): Promise<OpsResponse<'host-wish'>> {
   knownHost(supervisor, id);
   await supervisor.hosts.wish(id, wish);
-  return { host: detailOf(supervisor, id) };
+  return { host: await detailOf(supervisor, id) };
 }
 
 /** @throws {OpsError} `host-not-found`; `host-in-use` with the nodes there, unless it is forced. */
 export async function removeHost(supervisor: Supervisor, { host: id, force }: OpsRequest<'host-rm'>): Promise<OpsResponse<'host-rm'>> {
   const host = knownHost(supervisor, id);
-  const { nodes } = hostWithNodes(supervisor, id);
-  const { labs } = detailOf(supervisor, id);
+  const { nodes } = await hostWithNodes(supervisor, id);
+  const { labs } = await detailOf(supervisor, id);
   if (labs.length > 0 && !force) {
     const remedy = host.state === 'lost' ? 'its nodes stay unknown, and what runs there is not removed' : 'what runs there goes on without supervision';
     throw new OpsError('host-in-use', `host ${id} carries ${nodes.length} node${nodes.length === 1 ? '' : 's'} of ${labs.join(', ')}: move them away first (labwright host drain ${id}), or destroy these labs. With --force it is forgotten all the same: ${remedy}`, { labs, nodes });
   }
-  await Promise.all(liveLabs(supervisor).filter((actor) => labs.includes(actor.id) && actor.state.lost[id] === undefined)
-    .map(async (actor) => await actor.record({ type: 'HostLost', host: id, reason: 'it was removed by hand' })));
+  // Labs learn of it from their owners: a host that nobody knows any more is lost to them.
   await supervisor.hosts.forget(id);
   return { labs, nodes };
 }
@@ -95,8 +95,8 @@ function knownHost(supervisor: Supervisor, id: HostId): KnownHost {
   return found;
 }
 
-function detailOf(supervisor: Supervisor, id: HostId): HostDetail {
-  const found = hostDetails(supervisor).find((one) => one.host === id);
+async function detailOf(supervisor: Supervisor, id: HostId): Promise<HostDetail> {
+  const found = (await hostDetails(supervisor)).find((one) => one.host === id);
   if (!found) throw new OpsError('host-not-found', `there is no host ${id}: see \`labwright host ls\``);
   return found;
 }

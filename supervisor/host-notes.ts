@@ -61,10 +61,16 @@ export function noteHosts(parts: { hosts: HostRegistry; labs: () => LabActor[]; 
       if (host.state === 'returned' && told.every((one) => one.status === 'fulfilled')) hosts.compared(host.id);
     }
   };
+  const tellForgotten = async (): Promise<void> => {
+    const known = new Set(hosts.hosts().map(({ id }) => id));
+    for (const actor of labs()) {
+      for (const host of hostsOfLab(actor.state)) if (!known.has(host) && actor.state.lost[host] === undefined) await actor.record({ type: 'HostLost', host, reason: 'it was removed by hand' });
+    }
+  };
   const timer = setInterval(() => {
     if (busy) return;
     busy = true;
-    void look().finally(() => {
+    void look().then(tellForgotten).catch((error: unknown) => logger.warn({ err: error }, 'a lab could not be told about a host that was removed, it is told again')).finally(() => {
       busy = false;
     });
   }, EVERY_MS);

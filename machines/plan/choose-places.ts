@@ -86,10 +86,12 @@ export function allocatedBy(state: LabState): Map<HostId, Ceilings> {
   const held = new Map<HostId, Ceilings>();
   if (!state.spec) return held;
   for (const { id, needs } of placementOfSpec(state.spec, { places: new Map(), restarts: new Set() }).nodes) {
-    const host = state.nodes[id]?.plan.host;
-    if (host === undefined) continue;
-    const before = held.get(host) ?? NOTHING;
-    held.set(host, { cpuMillis: before.cpuMillis + needs.cpuMillis, memoryMiB: before.memoryMiB + needs.memoryMiB, diskMiB: before.diskMiB + needs.diskMiB, ports: before.ports + needs.ports });
+    const record = state.nodes[id];
+    // One that is on its way to another host has room on both.
+    for (const host of new Set(record ? [record.plan.host, record.next?.plan.host ?? record.plan.host] : [])) {
+      const before = held.get(host) ?? NOTHING;
+      held.set(host, { cpuMillis: before.cpuMillis + needs.cpuMillis, memoryMiB: before.memoryMiB + needs.memoryMiB, diskMiB: before.diskMiB + needs.diskMiB, ports: before.ports + needs.ports });
+    }
   }
   return held;
 }
