@@ -94,7 +94,7 @@ async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: Ops
       return await (OPS[verb].kind === 'read' ? untilGone(nc, reply, 'again') : watchConnection(nc).orDisconnect(reply()));
     } catch (cause) {
       const failure = unanswered(nc, verb, cause);
-      wasLost ||= failure.code === 'connection-lost';
+      wasLost ||= failure.code === 'connection-lost' && OPS[verb].kind === 'read';
       // After a loss whoever answers may come back a little later than we do.
       giveUpAt ??= performance.now() + (wasLost ? Math.max(patienceMs, Math.min(timeoutMs, PATIENCE_MS)) : patienceMs);
       if (!failure.retryable || nc.isClosed() || performance.now() >= (failure.code === 'connection-lost' ? Math.max(lostUntil, giveUpAt) : giveUpAt)) throw new OpsRequestError(failure, { cause });
