@@ -1,6 +1,8 @@
 // Deploy and destroy of FRR labs against the floor of the same machine in the same run. Run: node bench/deploy.ts [30] [100]
 import type { LinkSpec, NodeSpec } from '../machines/vocabulary/lab-spec.ts';
-import { LabId } from '../machines/vocabulary/ids.ts';
+import { followLab } from '../cli/follow-lab.ts';
+import { CommandId, LabId } from '../machines/vocabulary/ids.ts';
+import type { LabView } from '../machines/vocabulary/lab-view.ts';
 import { aLab, aLink, aNode } from '../tests/support/lab-builders.ts';
 import { openTestBed } from '../tests/support/test-bed.ts';
 import type { TestBed } from '../tests/support/test-bed.ts';
@@ -23,14 +25,22 @@ function frrLab(name: string, count: number) {
   });
 }
 
+/** Waits as the command line does: the present state, then each change. */
+async function followed(bed: TestBed, name: string, states: readonly LabView['state'][]): Promise<LabView> {
+  const { view, reached } = await followLab(bed.ops, LabId.parse(name), { until: ({ state }) => states.includes(state), timeoutMs: 300_000 });
+  if (!reached) throw new Error(`lab is ${view.state}: ${view.problems.slice(0, 3).join('; ')}`);
+  return view;
+}
+
 async function measureLab(bed: TestBed, name: string, count: number): Promise<{ make: number; remove: number }> {
   const began = performance.now();
   await bed.deploy(frrLab(name, count));
-  const view = await bed.settled(name, ['running', 'degraded'], 300_000);
+  const view = await followed(bed, name, ['running', 'degraded']);
   const make = (performance.now() - began) / 1000;
   if (view.state !== 'running') throw new Error(`lab is ${view.state}: ${view.problems.slice(0, 3).join('; ')}`);
   const ending = performance.now();
-  await bed.destroy(name);
+  await bed.ops.request('destroy', { commandId: CommandId.parse(`bench-${process.pid}-${ending}`), cleanup: true, keepMgmtNet: false }, { lab: LabId.parse(name) });
+  await followed(bed, name, ['destroyed']);
   return { make, remove: (performance.now() - ending) / 1000 };
 }
 

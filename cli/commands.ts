@@ -17,6 +17,7 @@ import { restartCommand, retryCommand, startCommand, stopCommand } from './comma
 import { linkCommand } from './commands/link.ts';
 import { listCommand } from './commands/list.ts';
 import { nodeCommand } from './commands/node.ts';
+import { orphansCommand } from './commands/orphans.ts';
 import { planCommand } from './commands/plan.ts';
 import { redeployCommand } from './commands/redeploy.ts';
 import { saveCommand } from './commands/save.ts';
@@ -27,6 +28,6 @@ import { versionCommand } from './commands/version.ts';
 export const commands: readonly CommandSpec[] = [
   deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
   nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand, saveCommand,
-  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
+  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
   completionCommand(() => commands),
 ];

@@ -1,5 +1,6 @@
 // What of the controller lives, since when, and what its NATS server keeps at power loss: for status and for waiting.
 import { access } from 'node:fs/promises';
+import { readDurability } from '../nats/durability.ts';
 import { askSupervisor } from './ask-supervisor.ts';
 import type { ControlAnswer } from './ask-supervisor.ts';
 import { readEndpoint } from './endpoint.ts';
@@ -10,7 +11,6 @@ import { readProcessRecord } from './process-record.ts';
 import type { ProcessFailure, ProcessState } from './process-record.ts';
 import { helloOf } from './host-hello.ts';
 import { NATS_SERVER } from './nats-server-spec.ts';
-import { SYNC_INTERVAL } from './nats-users.ts';
 import { processRecordPath } from './state-dir.ts';
 import type { StateDir } from './state-dir.ts';
 import { hasSystemd, UNIT_PATH } from './systemd-unit.ts';
@@ -53,13 +53,6 @@ export type ControllerStatus = {
   readonly bootHint?: string;
 };
 
-const DURABILITY = {
-  embedded: `every acknowledged entry is on disk (sync_interval: ${SYNC_INTERVAL}); a power loss loses nothing that was acknowledged`,
-  external: 'decided by the external server: unless its sync_interval is set, a power loss may cost the last two minutes',
-  host: 'decided by the controller that this host has joined',
-  none: 'no server has been started yet',
-} as const;
-
 /** Reads it all; never starts or changes anything, and answers also when nothing runs. */
 export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promise<ControllerStatus> => {
   const endpoint = await readEndpoint(dir);
@@ -75,7 +68,7 @@ export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promis
     processes,
     nats: {
       kind: endpoint?.kind ?? 'none',
-      durability: DURABILITY[endpoint?.kind ?? 'none'],
+      durability: endpoint === undefined ? 'no server has been started yet' : endpoint.kind === 'host' ? 'decided by the controller that this host has joined' : await readDurability({ configPath: endpoint.kind === 'embedded' ? dir.natsConfig : undefined, version: answer.natsVersion }),
       ...(endpoint === undefined ? {} : { url: endpoint.url }),
       ...(answer.natsVersion === undefined ? {} : { version: answer.natsVersion }),
       ...(answer.natsFault === undefined ? {} : { fault: answer.natsFault }),

@@ -33,6 +33,7 @@ export const roomSpec = (options: RoomOptions): ProcessSpec =>
           LABWRIGHT_NATS_URL: endpoint.url,
           LABWRIGHT_NATS_CREDS: await findCredentials(endpoint, options.role),
           LABWRIGHT_HOST_ID: endpoint.hostId,
+          ...(endpoint.kind === 'embedded' ? { LABWRIGHT_NATS_CONFIG: options.dir.natsConfig } : {}),
           // Half of a start is compiling; a process that died leaves its compiled code to the next one.
           NODE_COMPILE_CACHE: options.dir.compiledCode,
         },

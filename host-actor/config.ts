@@ -21,6 +21,12 @@ const Environment = z.object({
   LABWRIGHT_CAPACITY_DISK_MIB: z.coerce.number().int().positive().optional(),
   /** Path of the engine's socket. */
   LABWRIGHT_DOCKER_SOCKET: z.string().startsWith('/').default('/var/run/docker.sock'),
+  /** What joins links that name no plane. */
+  LABWRIGHT_PLANE: z.enum(['tc', 'ovs']).default('tc'),
+  /** Folder of the sockets of Open vSwitch. */
+  LABWRIGHT_OVS_RUN_DIR: z.string().startsWith('/').default('/var/run/openvswitch'),
+  /** A bridge of Open vSwitch that others use too; links on it get a VLAN each. Unset = a bridge of our own. */
+  LABWRIGHT_OVS_SHARED_BRIDGE: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
   /** How often the far ends of links across hosts are probed. */
   LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
@@ -39,6 +45,9 @@ export type HostActorConfig = {
   readonly underlayAddress: string | undefined;
   readonly capacity: CapacityWish;
   readonly engineSocket: string;
+  readonly plane: 'tc' | 'ovs';
+  readonly ovsRunDir: string;
+  readonly ovsSharedBridge: string | undefined;
   readonly sweepEveryMs: number;
   readonly echoEveryMs: number;
   readonly logLevel: string;
@@ -63,6 +72,9 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     underlayAddress: rest.LABWRIGHT_UNDERLAY_ADDRESS,
     capacity: { cpus: rest.LABWRIGHT_CAPACITY_CPUS, memoryMiB: rest.LABWRIGHT_CAPACITY_MEMORY_MIB, diskMiB: rest.LABWRIGHT_CAPACITY_DISK_MIB },
     engineSocket: rest.LABWRIGHT_DOCKER_SOCKET,
+    plane: rest.LABWRIGHT_PLANE,
+    ovsRunDir: rest.LABWRIGHT_OVS_RUN_DIR,
+    ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE,
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
     echoEveryMs: rest.LABWRIGHT_ECHO_EVERY_MS,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,

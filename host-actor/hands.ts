@@ -4,24 +4,31 @@ import type { HostsEntry, Order } from '../machines/vocabulary/effect.ts';
 import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { TcLinkPlane } from './link-plane/tc-link-plane.ts';
 import type { EnsuredNetwork, ForeseenNetwork } from './mgmt-network/mgmt-networks.ts';
+import type { OrphanNetwork } from './mgmt-network/orphan-networks.ts';
 import type { Drift } from './mgmt-network/read-drifts.ts';
 import type { NodeFiles } from './mgmt-network/node-files.ts';
 import type { HostsBlockEntry } from './mgmt-network/host-hosts-block.ts';
+import type { StrayLookup } from './providers/docker/stray-lookups.ts';
 import type { ExecResult, NodeProvider } from './providers/provider.ts';
 
 /** What is asked of a link plane. */
-export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove'> };
+export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'removeOrphans' | 'snapshotInner' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove' | 'list'> };
 
 export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 
 /** Management networks of the host, and the files of names that go with them. */
 export interface MgmtHands {
-  /** `devices`: names of the nodes' ports on the bridge, where they are known. */
-  ensure(order: NetworkEnsureOrder, devices: ReadonlyMap<NodeId, string>): Promise<EnsuredNetwork>;
+  /** @param made.devices - names of the nodes' ports on the bridge, where they are known
+   *  @param made.onBridge - called once a bridge of ours is there, so that ports can be plugged in while the rest is made */
+  ensure(order: NetworkEnsureOrder, made: { devices: ReadonlyMap<NodeId, string>; onBridge: (bridge: string) => void }): Promise<EnsuredNetwork>;
   /** What the network will be; asked before it is made. */
   foresee(order: NetworkEnsureOrder): Promise<ForeseenNetwork>;
   /** Addresses in the network of that name that are other people's. */
   foreignAddresses(network: string): Promise<readonly string[]>;
+  /** Networks and bridges with our mark that no lab of this host uses. */
+  readOrphans(): Promise<readonly OrphanNetwork[]>;
+  /** Resolves with the reason where it stays. */
+  removeOrphan(orphan: OrphanNetwork): Promise<string | undefined>;
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
   /** Puts back what drifted and says what it was. */
   repair(): Promise<readonly Drift[]>;
@@ -42,6 +49,10 @@ export interface HostSight {
   isBridge(name: string): Promise<boolean>;
   /** A container that is not ours; undefined where there is none. */
   readContainer(name: string): Promise<{ readonly runtimeId: string; readonly pid: number } | undefined>;
+  /** Look-ups of the OCI runtime that bear the mark of a node of this host. */
+  readLookups(): Promise<readonly StrayLookup[]>;
+  /** Absent is success. */
+  removeLookup(runtimeId: string): Promise<void>;
   /** Ends with all that it started when it overstays, or when the signal fires (then it throws). */
   runCommand(command: string, options: { cwd: string; timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
 }

@@ -9,6 +9,7 @@ export type HostActorErrorCode =
   | 'container-not-running'
   | 'network-not-ready'
   | 'remote-unreachable'
+  | 'tunnel-refused'
   | 'not-supported-yet'
   | 'unknown-node'
   | 'rpc-invalid'

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { EchoKeeper } from './echo-keeper.ts';
+import { NodeLease } from './node-lease.ts';
 import type { Hands } from './hands.ts';
 import { Interrupts } from './interrupts.ts';
 import { LinkKeeper } from './link-keeper.ts';
@@ -14,6 +15,7 @@ import { ObjectQueue } from './object-queue.ts';
 import type { PublishReports } from './observations-out.ts';
 import { ObservationsOut } from './observations-out.ts';
 import { OrderIntake } from './order-intake.ts';
+import { Orphans } from './orphans.ts';
 import { OutcomeLedger } from './outcome-ledger.ts';
 import { PreparedNodes } from './prepared-nodes.ts';
 import { RecentEvents } from './recent-events.ts';
@@ -47,6 +49,7 @@ export type HostActorStatus = {
 
 const SWEEP_EVERY_MS = 60_000;
 const REPLAY_PAUSE_MS = 250;
+const FENCE_EVERY_MS = 500;
 
 export class HostActor {
   readonly context: SweepContext;
@@ -54,7 +57,9 @@ export class HostActor {
   readonly #watches: Watches;
   readonly #loops: LoopHealth;
   readonly #sweepEveryMs: number;
+  readonly #lease: NodeLease;
   #sweepTimer: NodeJS.Timeout | undefined;
+  #fenceTimer: NodeJS.Timeout | undefined;
   #gapTimer: NodeJS.Timeout | undefined;
   #nodesRead: Promise<void> | undefined;
   #stopped = false;
@@ -62,6 +67,7 @@ export class HostActor {
   constructor(options: HostActorOptions) {
     const { hands, log } = options;
     const now = options.now ?? Date.now;
+    this.#lease = new NodeLease(options.now ?? Date.now);
     const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log, onBroken: options.onLedgerBroken });
     const out = new ObservationsOut({ ledger, host: hands.host, log });
     const wanted = new Wanted(ledger);
@@ -73,8 +79,8 @@ export class HostActor {
     const base = { interrupts: new Interrupts(wanted), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
     this.#intake = new OrderIntake(base);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
-    const nodes = new NodeKeeper({ ...base, recent, hasOrder });
-    this.context = { ...base, nodes, hasOrder, orphans: new Set() };
+    const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
+    this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
     this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), isBusy: () => this.#intake.isBusy() });
     this.#loops = new LoopHealth(log, now);
     this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;
@@ -99,6 +105,7 @@ export class HostActor {
     this.#watches.watchEngine();
     await this.#watches.watchKernel();
     this.#sweepTimer = setInterval(() => void this.#sweep(), this.#sweepEveryMs);
+    this.#fenceTimer = setInterval(() => this.#lookAtLease(), FENCE_EVERY_MS);
     log.info({ orders: ledger.state.orders.size, open: this.#intake.open }, 'host-actor keeps its last orders');
   }
 
@@ -110,6 +117,11 @@ export class HostActor {
   /** From now on reports go out this way. */
   connect(publish: PublishReports): void {
     this.context.out.connect(publish);
+  }
+
+  /** The server that orders come through has answered just now. */
+  noteContact(): void {
+    this.#lease.noteContact();
   }
 
   status(): HostActorStatus {
@@ -127,6 +139,7 @@ export class HostActor {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#sweepTimer);
+    clearInterval(this.#fenceTimer);
     clearTimeout(this.#gapTimer);
     const { links, nodes, queue, out, ledger, hands, networks } = this.context;
     this.#intake.stop();
@@ -152,6 +165,11 @@ export class HostActor {
   async #noteFirstSight(): Promise<void> {
     const { ledger, now } = this.context;
     if (ledger.state.engineSeen === undefined) await ledger.append([{ r: 'engine-seen', nanos: engineCursorAt(now()) }], 'written');
+  }
+
+  #lookAtLease(): void {
+    this.#lease.tick();
+    for (const order of this.context.wanted.nodes()) if (this.#lease.mustStop(order)) void this.context.nodes.check(order.lab, order.node.id);
   }
 
   async #sweep(): Promise<void> {

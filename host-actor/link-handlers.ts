@@ -4,8 +4,8 @@ import { crashPoint } from './crash-point.ts';
 import type { HostContext, Seen } from './host-context.ts';
 
 export async function ensureLink(context: HostContext, order: Extract<Order, { type: 'link.ensure' }>): Promise<Seen> {
-  // In one batch with the namespaces and management interfaces of the lab, which wait for its network.
-  await context.networks.ready(order.lab).catch(() => undefined);
+  // In one batch with the namespaces and management interfaces of the lab, which wait for its bridge.
+  await context.networks.bridged(order.lab).catch(() => undefined);
   const wired = await context.wires.join(order);
   crashPoint('after-wire-before-answer');
   for (const warning of wired.warnings) context.log.warn({ labId: order.lab, linkId: order.link, warning }, 'link was made, and a line inside a node was refused');

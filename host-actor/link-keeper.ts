@@ -178,6 +178,8 @@ export class LinkKeeper {
       log.info({ labId: lab, linkId: link, what: drift.what, durationMs: performance.now() - startedAt }, 'link was repaired');
     } catch (err) {
       log.warn({ err, labId: lab, linkId: link, what: drift.what }, 'link could not be repaired');
+      // The death of a switch is no fault of the link's: it must not spend what the link has for its own.
+      if (failureOf(err).code === 'switch-away') await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
       report(lab, { type: 'link.lost', link, what: `${wordsOf(drift)}; ${failureOf(err).message}` });
       this.#afterFailure(order, err);
     }
@@ -189,7 +191,8 @@ export class LinkKeeper {
     const key = objectKey({ lab: order.lab, kind: 'link', id: order.link });
     this.#context.echoes.forget(key);
     // A namespace found by its process comes back with the process; its start joins the link again.
-    if (failure.code === 'container-not-running' || this.#stopped) return;
+    // So does a switch, which tells its return.
+    if (failure.code === 'container-not-running' || failure.code === 'switch-away' || this.#stopped) return;
     if (!failure.retryable) {
       void this.#giveUp(order, failure);
       return;

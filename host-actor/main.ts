@@ -24,25 +24,30 @@ import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
 import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
+import { createOvsSwitch } from './ovs-plane/ovs-switch.ts';
+import { readPlanes } from './ovs-plane/read-planes.ts';
 import { startOrderFlow } from './order-flow.ts';
 import { makeDockerProvider } from './providers/docker/docker-provider.ts';
 import { serveRpc } from './rpc.ts';
 import { readUnderlay } from './underlay-address.ts';
 
 const CONNECT_AGAIN_MS = 500;
+/** How often it is proved that orders can reach this host. */
+const CONTACT_EVERY_MS = 1_000;
 const END_WITHIN_MS = 5_000;
 
 const config = await readConfig(process.env);
 const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
+const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge }) });
 const actor = new HostActor({
   hands: {
     host: config.host,
     provider,
-    plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log }),
-    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket }),
-    sight: makeHostSight({ engineSocket }),
+    plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log, crossConnect: ovsSwitch, defaultPlane: config.plane }),
+    network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket, joinsNamespaces: async () => await provider.joinsNamespaces() }),
+    sight: makeHostSight({ host: config.host, engineSocket }),
   },
   ledgerDir: config.ledgerDir,
   log,
@@ -85,7 +90,8 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const readFacts = async () => ({
     underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
     capacity: await readCapacity(config.stateDir, config.capacity),
-    planes: ['tc'],
+    ...(await readPlanes(ovsSwitch, config.plane)),
+    joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
   });
   const fence = new Fence({
     instance: facts.instance, log, now: Date.now, changed: () => heart.beat(),
@@ -102,7 +108,9 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   });
   serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint, fence });
   log.info({ ...facts, natsUrl: shownUrl(config.natsUrl) }, 'host-actor takes orders');
+  const contact = setInterval(() => void connection.rtt().then(() => actor.noteContact(), () => undefined), CONTACT_EVERY_MS);
   return async () => {
+    clearInterval(contact);
     heart.stop();
     await flow.stop();
   };

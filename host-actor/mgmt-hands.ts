@@ -14,6 +14,8 @@ export type MgmtHandsOptions = {
   /** The host's own hosts file. */
   readonly hostsFile: string;
   readonly engineSocket: string;
+  /** Whether the engine lets containers join namespaces of ours. */
+  readonly joinsNamespaces: () => Promise<boolean>;
 };
 
 /** Nothing is touched before the first call. */
@@ -22,9 +24,14 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   const engine = new Docker({ socketPath: options.engineSocket, host: undefined });
   const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine });
   return {
-    foresee: (order) => networks.foresee(order.mgmt),
-    ensure: (order, devices) => networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }),
+    foresee: async (order) => {
+      const [{ foreign, bridge }, joins] = await Promise.all([networks.foresee(order.mgmt), options.joinsNamespaces()]);
+      return { foreign: foreign || !joins, bridge };
+    },
+    ensure: async (order, { devices, onBridge }) => await networks.ensure({ ...order, nodes: order.nodes.map((node) => ({ ...node, device: devices.get(node.node) })) }, { onBridge, attachedByEngine: !(await options.joinsNamespaces()) }),
     foreignAddresses: (network) => networks.foreignAddresses(network),
+    readOrphans: () => networks.readOrphans(),
+    removeOrphan: (orphan) => networks.removeOrphan(orphan),
     remove: (lab, how) => networks.remove(lab, how),
     repair: () => networks.repair(),
     watch: ({ signal, whenCalm, onDrift, onError }) => {

@@ -11,7 +11,7 @@ import type { NodeStates } from './node-states.ts';
 import type { Wanted } from './wanted.ts';
 import type { WireRoom } from './wire-room.ts';
 
-type Made = { readonly order: string; readonly network: Promise<EnsuredNetwork>; readonly foreseen: Promise<ForeseenNetwork> };
+type Made = { readonly order: string; readonly network: Promise<EnsuredNetwork>; readonly bridged: Promise<void>; readonly foreseen: Promise<ForeseenNetwork> };
 
 /** Names are wanted by people soon, container ids beside them a little later. */
 const HOSTS_BLOCK_PAUSE_MS = 150;
@@ -40,6 +40,15 @@ export class NetworkRoom {
     return order === undefined ? undefined : await this.#ensureOnce(order);
   }
 
+  /** Resolves when the lab's bridge is there, or the engine's network where that is somebody else's; rules and registration may
+   *  still be on their way. @throws {MgmtNetworkError} */
+  async bridged(lab: LabId): Promise<void> {
+    const order = this.#wanted.network(lab);
+    if (order === undefined) return;
+    void this.#ensureOnce(order).catch(() => undefined);
+    await this.#made.get(lab)?.bridged;
+  }
+
   /** What the lab's network will be, known before it is made; undefined where none is wanted. */
   async foresee(lab: LabId): Promise<ForeseenNetwork | undefined> {
     const order = this.#wanted.network(lab);
@@ -57,9 +66,11 @@ export class NetworkRoom {
   async remove(order: Extract<Order, { type: 'network.remove' }>): Promise<void> {
     this.#made.delete(order.lab);
     this.#cancelBlock(order.lab);
-    await this.#hands.network.remove(order.lab, { keep: order.keep });
-    await this.#hands.network.removeNodeFiles(order.lab);
-    await this.#hands.network.removeHostsBlock(order.lab);
+    await Promise.all([
+      this.#hands.network.remove(order.lab, { keep: order.keep }),
+      this.#hands.network.removeNodeFiles(order.lab),
+      this.#hands.network.removeHostsBlock(order.lab),
+    ]);
     this.#wires.bridges.delete(order.lab);
     // Only a folder that bears the usual name: the path comes from a lab file.
     if (order.cleanup && basename(order.labDir).startsWith('clab-')) await rm(order.labDir, { recursive: true, force: true });
@@ -90,9 +101,11 @@ export class NetworkRoom {
     const made = this.#made.get(order.lab);
     if (made?.order === order.id) return await made.network;
     const foreseen = this.#hands.network.foresee(order);
-    const network = this.#make(order);
-    foreseen.catch(() => undefined);
-    this.#made.set(order.lab, { order: order.id, network, foreseen });
+    const bridge = Promise.withResolvers<void>();
+    const network = this.#make(order, bridge.resolve);
+    const bridged = Promise.race([bridge.promise, network.then(() => undefined)]);
+    for (const waiting of [foreseen, bridged]) waiting.catch(() => undefined);
+    this.#made.set(order.lab, { order: order.id, network, bridged, foreseen });
     try {
       return await network;
     } catch (error) {
@@ -101,7 +114,7 @@ export class NetworkRoom {
     }
   }
 
-  async #make(order: NetworkEnsureOrder): Promise<EnsuredNetwork> {
+  async #make(order: NetworkEnsureOrder, bridged: () => void): Promise<EnsuredNetwork> {
     await this.#warnOfMissingBridges(order);
     const devices = new Map<NodeId, string>();
     const nodes: NodeId[] = [];
@@ -109,7 +122,11 @@ export class NetworkRoom {
       if (plan.mgmt !== undefined) devices.set(node.id, plan.mgmt.port.device);
       if (node.runtime === 'container' && order.nodes.some((entry) => entry.node === node.id)) nodes.push(node.id);
     }
-    const made = await this.#hands.network.ensure(order, devices);
+    const onBridge = (bridge: string): void => {
+      this.#wires.bridges.set(order.lab, bridge);
+      bridged();
+    };
+    const made = await this.#hands.network.ensure(order, { devices, onBridge });
     for (const warning of made.warnings) this.#log.warn({ labId: order.lab, warning }, 'management network has a limit');
     if (made.foreign) this.#wires.bridges.delete(order.lab);
     else this.#wires.bridges.set(order.lab, made.bridge);

@@ -1,6 +1,7 @@
 // Keeps processes as ordered: looks after each event of the engine, repairs by policy and budget, reports what it saw and did.
 import type { Logger } from 'pino';
 import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
+import type { NodeLease } from './node-lease.ts';
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import { failureOf } from './host-actor-error.ts';
@@ -18,12 +19,14 @@ type StartOrder = Extract<LastingNodeOrder, { type: 'node.start' }>;
 type RestingOrder = Exclude<LastingNodeOrder, { type: 'node.start' | 'node.remove' }>;
 
 const LOG_LINES = 20;
+const FENCE_LOOK_MS = 500;
 const STOP_GRACE_MS = 3_000;
 const RETRY_AFTER_FAILURE_MS = 1_000;
 /** The engine tells of a start a moment after it was. */
 const OWN_START_MS = 1_500;
 
 export type NodeKeeperContext = HostContext & {
+  readonly lease: NodeLease;
   readonly recent: RecentEvents;
   /** Whether an order about the object waits or runs: it looks for itself. */
   readonly hasOrder: (key: string) => boolean;
@@ -96,7 +99,8 @@ export class NodeKeeper {
       const order = this.#context.wanted.node(lab, node);
       if (this.#stopped || order === undefined || order.node.runtime !== 'container' || this.#context.hasOrder(key)) return;
       try {
-        if (order.type === 'node.start') await this.#keepRunning(order, key);
+        if (order.type === 'node.start' && this.#context.lease.mustStop(order)) await this.#keepFenced(order);
+        else if (order.type === 'node.start') await this.#keepRunning(order, key);
         else if (order.type !== 'node.remove') await this.#keepResting(order, key);
       } catch (err) {
         this.#log.warn({ err, labId: lab, nodeId: node }, 'node could not be looked after');
@@ -128,6 +132,10 @@ export class NodeKeeper {
       if (found.found === 'ours') this.#context.states.note(found.node);
       this.#context.states.noteDown(order.lab, order.node.id);
       this.#context.links.refreshNode(order.lab, order.node.id, 'external');
+    }
+    if (!this.#context.lease.mayStart(order)) {
+      this.checkSoon(order.lab, order.node.id, FENCE_LOOK_MS);
+      return;
     }
     const rest = this.#context.ledger.state.rests.get(key);
     if (rest?.order === order.id && rest.why !== 'none') return;
@@ -215,6 +223,20 @@ export class NodeKeeper {
 
   async #rest(order: LastingNodeOrder, why: 'leave' | 'gave-up'): Promise<void> {
     await this.#context.ledger.append([{ r: 'rest', lab: order.lab, kind: 'node', object: order.node.id, order: order.id, why }], 'written');
+  }
+
+  /** Out of contact for so long that the node may live elsewhere: it ends here, and its neighbours lose their carrier. */
+  async #keepFenced(order: StartOrder): Promise<void> {
+    const { hands, states, links } = this.#context;
+    const found = await hands.provider.inspect(keyOf(order));
+    if (found.found === 'ours' && isLive(found.node)) {
+      const after = await hands.provider.ensureStopped(found.node.runtimeId, { graceMs: 0 });
+      if (after.found === 'ours') states.note(after.node);
+      this.#log.warn({ labId: order.lab, nodeId: order.node.id, fenceAfterMs: order.fenceAfterMs }, 'host is out of contact: node was ended, for it may live elsewhere by now');
+      links.refreshNode(order.lab, order.node.id, 'external');
+      reportSeen(this.#context, order.lab, { type: 'node.stopped', node: order.node.id, generation: order.plan.generation });
+    }
+    this.checkSoon(order.lab, order.node.id, FENCE_LOOK_MS);
   }
 
   /** Prepared or stopped: no process; a prepared one has its container. */

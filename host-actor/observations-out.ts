@@ -12,6 +12,10 @@ export type PublishReports = (reports: readonly Report[], messageId: string) => 
 
 const RETRY_MS = 500;
 const HISTORY_PAUSE_MS = 30;
+/** Answers on which nothing of the same lab hangs that could begin before the others are done: each message costs three processes
+ *  more than what is in it, so while this many orders are under way they travel together. */
+const LAST_ANSWERS: ReadonlySet<Observation['type']> = new Set(['node.started', 'node.removed', 'link.removed']);
+const BULK = 3;
 /** Smaller messages are sent one after another anyway; this one bounds memory for a message. */
 const MAX_OBSERVATIONS = 1000;
 
@@ -47,8 +51,13 @@ export class ObservationsOut {
   report(lab: LabId, observation: Observation): void {
     this.#waiting.push({ lab, observation });
     // What is for the history only travels with what somebody waits for, if that comes soon.
-    if (observation.type === 'node.engine') this.#writeLater();
+    if (observation.type === 'node.engine' || (LAST_ANSWERS.has(observation.type) && this.#othersUnderWay() >= BULK)) this.#writeLater();
     else this.#scheduleWrite();
+  }
+
+  /** Orders whose answers are still to come. */
+  #othersUnderWay(): number {
+    return this.#ledger.state.open.size - this.#waiting.filter(({ observation }) => observation.effectId !== undefined).length;
   }
 
   /** Notes how far the engine's events were reported; written together with what was reported before this call. */

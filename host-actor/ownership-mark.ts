@@ -1,7 +1,8 @@
 // The mark that each device and namespace of ours bears: host, lab, node and interface, spelled so that it is exact and never a prefix.
 import { createHash } from 'node:crypto';
-import type { HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
-import { subjectToken } from '../nats/subjects.ts';
+import type { HostId, NodeId } from '../machines/vocabulary/ids.ts';
+import { LabId } from '../machines/vocabulary/ids.ts';
+import { fromSubjectToken, subjectToken } from '../nats/subjects.ts';
 
 const PREFIX = 'lw.';
 type About = { readonly host: HostId; readonly lab: LabId };
@@ -27,7 +28,11 @@ export function hostMarkPrefix(host: HostId): string {
   return `${PREFIX}${subjectToken(host)}.`;
 }
 
-/** The token of the lab in a mark, or undefined when it is none of ours. */
-export function labTokenOf(mark: string): string | undefined {
-  return mark.startsWith(PREFIX) ? mark.slice(PREFIX.length).split('.')[1] : undefined;
+/** The lab that a mark names; undefined when it is none of this host's, or was cut short before the lab's name ended. */
+export function labOfMark(host: HostId, mark: string): LabId | undefined {
+  const prefix = hostMarkPrefix(host);
+  if (!mark.startsWith(prefix)) return undefined;
+  const [token = ''] = mark.slice(prefix.length).split('.');
+  const lab = LabId.safeParse(fromSubjectToken(token));
+  return lab.success && subjectToken(lab.data) === token ? lab.data : undefined;
 }

@@ -7,6 +7,7 @@ import { rpcSubject } from '../nats/subjects.ts';
 import type { Fence } from './fence.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
+import type { Orphans } from './orphans.ts';
 import { runtimeIdOf } from './node-handlers.ts';
 import type { LastingNodeOrder } from './wanted.ts';
 
@@ -16,11 +17,15 @@ const LogsQuestion = z.object({ ...aboutNode, lines: z.number().int().positive()
 /** Which management addresses are other people's. */
 const AddressesQuestion = z.object({ network: z.string().min(1) });
 const InspectQuestion = z.object({ lab: LabId });
+const OrphansQuestion = z.discriminatedUnion('op', [
+  z.object({ op: z.literal('list') }),
+  z.object({ op: z.literal('remove'), ids: z.array(z.string()), graceMs: z.number().int().nonnegative(), dryRun: z.boolean() }),
+]);
 
 /** Reply subjects of the supervisor: `_R_` from its account, an inbox on a server without accounts; the server does not check where an answer is sent to. */
 const REPLY_PREFIXES = ['_R_.', '_INBOX_supervisor.', '_INBOX.'];
 
-export type RpcContext = Pick<HostContext, 'hands' | 'wanted' | 'states' | 'log'> & { readonly context: HostContext; readonly fingerprint: () => Promise<unknown>; readonly fence: Pick<Fence, 'fenced' | 'hear'> };
+export type RpcContext = Pick<HostContext, 'hands' | 'wanted' | 'states' | 'log'> & { readonly context: HostContext & { readonly orphans: Pick<Orphans, 'read' | 'remove'> }; readonly fingerprint: () => Promise<unknown>; readonly fence: Pick<Fence, 'fenced' | 'hear'> };
 type Answerer = (context: RpcContext, question: unknown) => Promise<unknown>;
 
 /** The complete list of questions. */
@@ -29,6 +34,7 @@ const ANSWERERS: Readonly<Record<string, Answerer>> = {
   logs: answerLogs,
   inspect: answerInspect,
   addresses: async (context, question) => ({ addresses: await context.hands.network.foreignAddresses(parseQuestion(AddressesQuestion, question).network) }),
+  orphans: answerOrphans,
   fingerprint: (context) => context.fingerprint(),
 };
 
@@ -87,6 +93,13 @@ async function answerInspect(context: RpcContext, question: unknown): Promise<un
   const [nodes, wires] = await Promise.all([context.hands.provider.listOwned({ hostId: context.hands.host, labId: lab }), context.hands.plane.readWires()]);
   const links = [...wires.values()].filter((wire) => wire.id.startsWith(`${lab}\t`));
   return { nodes, links: links.map((wire) => ({ ...wire, id: wire.id.split('\t').slice(2).join('/') })) };
+}
+
+/** What is nobody's here; whether a lab of the log wants it is known to who asks. */
+async function answerOrphans({ context }: RpcContext, question: unknown): Promise<unknown> {
+  const asked = parseQuestion(OrphansQuestion, question);
+  if (asked.op === 'list') return { orphans: await context.orphans.read() };
+  return { outcomes: await context.orphans.remove(asked.ids, asked) };
 }
 
 function orderOf(context: RpcContext, lab: LabId, node: NodeId): LastingNodeOrder {

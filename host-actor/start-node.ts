@@ -56,9 +56,9 @@ async function start(context: HostContext, order: NodeOrder, prepared: PreparedN
   return node;
 }
 
-/** The management interface needs the network; the container does not, and is made meanwhile. */
+/** The management interface needs the bridge; the container does not, and is made meanwhile. */
 async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<Wired | undefined> {
-  await context.networks.ready(order.lab).catch((error: unknown) => {
+  await context.networks.bridged(order.lab).catch((error: unknown) => {
     throw networkNotReady(order.lab, error);
   });
   return 'netnsPath' in sandbox ? await context.wires.ensureSandbox(order) : undefined;

@@ -1,19 +1,16 @@
 // Reads everything of this host in bulk and closes each difference from the last orders: at the start, after a gap, and now and then.
-import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import { isLive, nodeKey } from './node-states.ts';
 import type { NodeKeeper } from './node-keeper.ts';
-import { hostMarkPrefix, labTokenOf } from './ownership-mark.ts';
+import type { Orphans } from './orphans.ts';
 import type { ObservedNode } from './providers/provider.ts';
 import type { LastingNodeOrder } from './wanted.ts';
-import { subjectToken } from '../nats/subjects.ts';
 
 export type SweepContext = HostContext & {
   readonly nodes: NodeKeeper;
   readonly hasOrder: (key: string) => boolean;
-  /** What was told to be nobody's, so that it is told once. */
-  readonly orphans: Set<string>;
+  readonly orphans: Orphans;
 };
 
 /** Networks first, then namespaces and links in one batch, then processes: the order in which each needs the one before. */
@@ -68,8 +65,7 @@ export async function sweepNodes(context: SweepContext): Promise<void> {
   const byNode = new Map(owned.map((node) => [nodeKey(node.labId, node.nodeId), node]));
   const suspects = context.wanted.nodes().filter((order) => order.node.runtime === 'container' && isKept(order) && isSuspect(context, order, byNode.get(nodeKey(order.lab, order.node.id))));
   await Promise.all(suspects.map((order) => context.nodes.check(order.lab, order.node.id)));
-  reportOrphans(context, owned);
-  await reportOrphanEnds(context);
+  await context.orphans.tellNew(owned);
 }
 
 function isKept(order: LastingNodeOrder): boolean {
@@ -81,30 +77,4 @@ function isSuspect(context: SweepContext, order: LastingNodeOrder, found: Observ
   if (found === undefined || found.name !== order.node.containerName) return order.type !== 'node.stop';
   if (order.type !== 'node.start') return isLive(found);
   return !isLive(found) || seen.process !== 'running' || seen.runtimeId !== found.runtimeId || seen.startedAt !== found.startedAt;
-}
-
-/** What bears our mark and no order wants is told, and left alone: a ledger may be lost, and labs are not ours to end. */
-function reportOrphans(context: SweepContext, owned: readonly ObservedNode[]): void {
-  const orphans = owned.filter((node) => !isWanted(context, node.labId, node.nodeId) && !context.hasOrder(nodeKey(node.labId, node.nodeId)));
-  for (const node of orphans) if (isNew(context, node.runtimeId)) context.log.warn({ labId: node.labId, nodeId: node.nodeId, runtimeId: node.runtimeId, name: node.name }, 'container bears our mark and no order wants it');
-}
-
-async function reportOrphanEnds(context: SweepContext): Promise<void> {
-  const known = new Set([...context.wanted.networks().map(({ lab }) => lab), ...context.wanted.nodes().map(({ lab }) => lab)].map((lab) => subjectToken(lab)));
-  const ends = await context.hands.plane.readOrphans(hostMarkPrefix(context.hands.host));
-  for (const end of ends) {
-    const lab = labTokenOf(end.mark);
-    if (lab !== undefined && !known.has(lab) && isNew(context, `${end.ifindex} ${end.mark}`)) context.log.warn({ device: end.device, mark: end.mark }, 'device bears our mark and no order wants it');
-  }
-}
-
-function isNew(context: SweepContext, orphan: string): boolean {
-  if (context.orphans.has(orphan)) return false;
-  context.orphans.add(orphan);
-  return true;
-}
-
-function isWanted(context: SweepContext, lab: LabId, node: NodeId): boolean {
-  const order = context.wanted.node(lab, node);
-  return order !== undefined && order.type !== 'node.remove';
 }

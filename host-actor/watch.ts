@@ -5,11 +5,10 @@ import { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import type { WireDrift } from './link-plane/find-drift.ts';
+import { MgmtWireKeeper } from './mgmt-wire-keeper.ts';
 import type { NodeKeeper } from './node-keeper.ts';
-import { nodeKey } from './node-states.ts';
 import type { NodeEvent, WatchItem } from './providers/provider.ts';
 import type { RecentEvents } from './recent-events.ts';
-import { judgeRepair } from './repair-budget.ts';
 
 export type WatchContext = HostContext & {
   readonly nodes: NodeKeeper;
@@ -22,20 +21,19 @@ export type WatchContext = HostContext & {
 
 const CALM_PATIENCE_MS = 3_000;
 const CALM_POLL_MS = 100;
-/** Repairs of a management interface; the same as for links. */
-const MGMT_WIRE_BUDGET = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
 
 export class Watches {
   readonly #context: WatchContext;
   readonly #log: Logger;
   readonly #stop = new AbortController();
-  readonly #mgmtRepairs = new Map<string, readonly number[]>();
+  readonly #mgmtWires: MgmtWireKeeper;
   #wires: { sweep: () => Promise<void> } | undefined;
   #engineConnected = false;
 
   constructor(context: WatchContext) {
     this.#context = context;
     this.#log = context.log;
+    this.#mgmtWires = new MgmtWireKeeper(context);
   }
 
   get engineConnected(): boolean {
@@ -71,6 +69,7 @@ export class Watches {
           if (object?.kind === 'link') this.#context.links.onCarrier(object.lab, object.link, event);
         },
         onDevice: (name) => this.#context.links.onDevice(name),
+        whenCalm: () => this.#untilCalm(),
       },
       signal,
     );
@@ -90,6 +89,7 @@ export class Watches {
 
   stop(): void {
     this.#stop.abort();
+    this.#mgmtWires.stop();
   }
 
   /** Resolves when no order runs, or after a while: somebody's fault must not wait for a long command. */
@@ -136,22 +136,7 @@ export class Watches {
   #takeDrift(drift: WireDrift): void {
     const object = objectOfWire(drift.wireId);
     if (object?.kind === 'link') this.#context.links.onDrift(object.lab, object.link, drift);
-    else if (object?.kind === 'node') void this.#repairMgmtWire(object.lab, object.node, drift);
-  }
-
-  async #repairMgmtWire(lab: LabId, node: NodeId, drift: WireDrift): Promise<void> {
-    const { queue, wanted, wires, now } = this.#context;
-    const key = nodeKey(lab, node);
-    await queue.run(key, async () => {
-      const order = wanted.node(lab, node);
-      if (order === undefined || order.type === 'node.remove') return;
-      const verdict = judgeRepair(now(), this.#mgmtRepairs.get(key) ?? [], MGMT_WIRE_BUDGET);
-      if (verdict.kind !== 'act') return;
-      const wired = await wires.ensureSandbox(order);
-      if (!wired.changed) return;
-      this.#mgmtRepairs.set(key, verdict.history);
-      reportSeen(this.#context, lab, { type: 'network.repaired', what: `management interface of node ${node}: ${drift.what}` });
-    }).catch((err: unknown) => this.#log.warn({ err, labId: lab, nodeId: node }, 'management interface could not be repaired'));
+    else if (object?.kind === 'node') this.#mgmtWires.onDrift(object.lab, object.node, drift);
   }
 
   async #repairNetworks(): Promise<void> {

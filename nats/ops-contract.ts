@@ -6,6 +6,7 @@ import { LogEntry } from '../machines/vocabulary/event.ts';
 import { Change } from '../machines/vocabulary/lab-plan.ts';
 import { Impairment, LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { LabView, NodeView } from '../machines/vocabulary/lab-view.ts';
+import { HostOrphans, RemovedOrphans } from '../machines/vocabulary/orphan.ts';
 import { PlacementView } from '../machines/vocabulary/placement.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 
@@ -29,6 +30,8 @@ export const Status = z.object({
   hosts: z.array(HostSummary), labs: z.number().int(),
   /** Longest stall of the event loop in the last minute, milliseconds. */
   loopDelayMaxMs: z.number(),
+  /** Its 99th percentile, in the worst two seconds of that minute. */
+  loopDelayP99Ms: z.number().optional(),
 });
 export type Status = z.infer<typeof Status>;
 
@@ -80,6 +83,13 @@ export const OPS = {
   status: { kind: 'read', scope: 'none', request: nothing, response: Status },
   /** What a host's tools and kernel can do, as its host-actor probed it. */
   fingerprint: { kind: 'read', scope: 'none', request: z.object({ host: HostId.optional() }), response: z.object({ host: HostId, probes: z.array(z.record(z.string(), z.unknown())) }) },
+  orphans: { kind: 'read', scope: 'none', request: z.object({ host: HostId.optional() }), response: z.object({ hosts: z.array(HostOrphans) }) },
+  /** Removes what `orphans` tells and what has been without an owner for `graceMs`. Asked twice, it finds nothing the second time. */
+  'orphans-remove': {
+    kind: 'do', scope: 'none',
+    request: z.object({ host: HostId.optional(), graceMs: z.number().int().nonnegative(), dryRun: z.boolean() }),
+    response: z.object({ hosts: z.array(RemovedOrphans) }),
+  },
 } as const;
 
 export type OpsVerb = keyof typeof OPS;

@@ -5,6 +5,8 @@ import type { Patience } from './host-registry.ts';
 const Environment = z.object({
   LABWRIGHT_NATS_URL: z.string().min(1),
   LABWRIGHT_NATS_CREDS: z.string().min(1),
+  /** Configuration of the NATS server, where it is ours. */
+  LABWRIGHT_NATS_CONFIG: z.string().min(1).optional(),
   /** Seconds of silence after which a host is lost; a third of it makes it suspect. */
   LABWRIGHT_HOST_LOST_SECONDS: z.coerce.number().positive().default(15),
   /** Within which hosts have to answer orders before they are asked again. */
@@ -12,7 +14,14 @@ const Environment = z.object({
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
-export type SupervisorConfig = { readonly natsUrl: string; readonly credentialsPath: string; readonly logLevel: string; readonly patience: Patience; readonly answerWithinMs: number | undefined };
+export type SupervisorConfig = {
+  readonly natsUrl: string;
+  readonly credentialsPath: string;
+  readonly natsConfigPath: string | undefined;
+  readonly logLevel: string;
+  readonly patience: Patience;
+  readonly answerWithinMs: number | undefined;
+};
 
 /** Reads the configuration. @throws Error that names every variable that is missing or wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
@@ -21,6 +30,6 @@ export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);
   }
-  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_ANSWER_SECONDS: answerSeconds } = parsed.data;
-  return { natsUrl, credentialsPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000) };
+  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_NATS_CONFIG: natsConfigPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_ANSWER_SECONDS: answerSeconds } = parsed.data;
+  return { natsUrl, credentialsPath, natsConfigPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000) };
 }

@@ -30,27 +30,29 @@ export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent
 export function isToLeave(state: LabState, host: KnownHost): boolean {
   const stands = Object.values(state.nodes).some((node) => node.plan.host === host.id && node.next === null && node.spec.host !== host.id && node.machine.context.desired !== 'absent');
   if (!stands || state.lab.value === 'destroying') return false;
-  if (state.lost[host.id] === undefined) return host.state === 'draining';
+  // One after another: the next one goes when the lab is as wanted again.
+  if (state.lost[host.id] === undefined) return host.state === 'draining' && state.lab.value !== 'deploying';
   return typeof state.spec?.placement?.onLostHost === 'object' && state.deadlines[moveName(host.id)] === undefined;
 }
 
 /** Looks at all labs of this supervisor and all hosts, again and again, until stopped. */
 export function noteHosts(parts: { hosts: HostRegistry; labs: () => LabActor[]; now: () => number; logger: Logger }): HostNotes {
   const { hosts, labs, now, logger } = parts;
-  const askedAt = new Map<string, number>();
+  const refusedAt = new Map<string, number>();
   let busy = false;
 
   const tell = async (actor: LabActor, host: KnownHost): Promise<void> => {
     const news = newsFor(actor.state, host, now());
     if (news) await actor.record(news);
     const key = `${actor.id}\t${host.id}`;
-    if (!isToLeave(actor.state, host) || now() - (askedAt.get(key) ?? 0) < LEAVE_AGAIN_MS) return;
-    askedAt.set(key, now());
-    await leave(actor, host.id);
+    if (!isToLeave(actor.state, host) || now() - (refusedAt.get(key) ?? 0) < LEAVE_AGAIN_MS) return;
+    if (await leave(actor, host.id)) refusedAt.delete(key);
+    else refusedAt.set(key, now());
   };
-  const leave = async (actor: LabActor, host: HostId): Promise<void> => {
+  const leave = async (actor: LabActor, host: HostId): Promise<boolean> => {
     const outcome = await actor.command({ type: 'lab.leave', host }, CommandId.parse(`leave-${randomUUID()}`));
     if (outcome.kind === 'rejected') logger.warn({ labId: actor.id, hostId: host, reasons: outcome.rejections.map(({ message }) => message) }, 'nodes cannot leave the host');
+    return outcome.kind === 'accepted';
   };
   const look = async (): Promise<void> => {
     for (const host of hosts.hosts()) {

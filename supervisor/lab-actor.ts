@@ -15,6 +15,7 @@ import type { Change } from '../machines/vocabulary/lab-plan.ts';
 import type { Observation } from '../machines/vocabulary/observation.ts';
 import { LogConflictError, TransportError } from '../nats/errors.ts';
 import type { EventLog } from '../nats/event-log.ts';
+import type { PacedSlots } from '../nats/slots.ts';
 import { crashPoint } from './crash-point.ts';
 
 export type Outcome =
@@ -24,6 +25,8 @@ export type Outcome =
 
 export type LabActorParts = {
   readonly log: Pick<EventLog<LogEntry>, 'append'>;
+  /** Who has a turn decides and appends; what comes to a lab that waits for its turn is decided together. */
+  readonly turns: Pick<PacedSlots, 'run' | 'took'>;
   readonly logger: Logger;
   readonly now: () => number;
   /** Within which hosts have to answer orders; what the policy says when absent. */
@@ -35,6 +38,9 @@ export type LabActorParts = {
   readonly reload: (lab: LabId, term: number) => Promise<{ state: LabState; seq: number } | null>;
   readonly steppedDown: (lab: LabId) => void;
 };
+
+/** An append of one server waits for the disk; a few at once keep it busy, and what waits meanwhile goes into larger entries. */
+export const APPEND_PACE = { targetMs: 2, fewest: 2, most: 256 };
 
 type Seen = { readonly host: HostId; readonly observation: Observation };
 type Input =
@@ -118,14 +124,17 @@ export class LabActor {
     this.#running = true;
     // One turn of the loop lets everything that arrived together be decided together.
     await Promise.resolve();
-    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
-      try {
-        await this.#handle(batch);
-      } catch (error) {
-        for (const input of batch) input.fail(error);
-      }
-    }
+    while (this.#inbox.length > 0) await this.#parts.turns.run(async () => await this.#handleNext());
     this.#running = false;
+  }
+
+  async #handleNext(): Promise<void> {
+    const batch = this.#take();
+    try {
+      await this.#handle(batch);
+    } catch (error) {
+      for (const input of batch) input.fail(error);
+    }
   }
 
   /** The next input, or all reports that wait before the next other input. */
@@ -213,7 +222,10 @@ export class LabActor {
     const append = { labId: this.id, expectedSeq: this.#seq, entryId: `${entry.n}-${randomUUID()}`, entry };
     for (;;) {
       try {
-        return await this.#parts.log.append(append);
+        const began = performance.now();
+        const seq = await this.#parts.log.append(append);
+        this.#parts.turns.took(performance.now() - began);
+        return seq;
       } catch (error) {
         if (!(error instanceof TransportError) || !error.retryable || this.#stopped) throw error;
         this.#parts.logger.warn({ labId: this.id, err: error, n: entry.n }, 'log does not answer, appending again');

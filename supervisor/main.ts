@@ -1,21 +1,21 @@
 // The supervisor process: reads its configuration, connects, resumes, serves the ops API, ends on a signal.
 import { flushCompileCache } from 'node:module';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { connectNats } from '../nats/connect.ts';
+import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
+import { readDurability } from '../nats/durability.ts';
 import { LOG_REDACTION } from '../nats/log-redaction.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
 import { SteppedDownError } from './lab-actor.ts';
+import { watchLoop } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
 import { startSupervisor } from './supervisor.ts';
 
-const LOOP_WINDOW_MS = 60_000;
 /** Compiled code is kept for the next start (where NODE_COMPILE_CACHE is set) once the first rush is over: who is killed writes nothing. */
 const KEEP_CODE_AFTER_MS = 2_000;
 
@@ -25,14 +25,12 @@ const { version } = JSON.parse(await readFile(join(import.meta.dirname, '..', 'p
 const nc = await connectNats({
   url: config.natsUrl, credentials: await readCredentials(config.credentialsPath), inboxPrefix: inboxPrefixOf({ role: 'supervisor' }), name: 'labwright supervisor',
 });
-const loopDelay = monitorEventLoopDelay({ resolution: 10 });
-loopDelay.enable();
-setInterval(() => loopDelay.reset(), LOOP_WINDOW_MS).unref();
+const loop = watchLoop(logger);
 
 const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs, version });
 const serving = await serveOps(nc, {
   version,
-  handlers: opsHandlers({ supervisor, nc, version, durable: 'as the server is configured', loopDelay, now: Date.now }),
+  handlers: opsHandlers({ supervisor, nc, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now }),
   failureOf: (error) => {
     if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
     if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };

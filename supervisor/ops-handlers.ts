@@ -1,7 +1,6 @@
 // What each verb of the ops API does: a command to a lab's actor, a look at folded states, or a question to a host.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
-import type { monitorEventLoopDelay } from 'node:perf_hooks';
 import { decide } from '../machines/decide/decide.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
@@ -16,8 +15,11 @@ import type { Accepted, HistoryEntry, LabSummary, NodeExecResult, OpsRequest, Op
 import type { Asker } from '../nats/roles.ts';
 import { rpcSubject } from '../nats/subjects.ts';
 import { hostDetails, hostSummary, hostWithNodes, removeHost, wishForHost } from './host-details.ts';
+import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
+import type { LoopWatch } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
+import { readOrphans, removeOrphans } from './orphans.ts';
 import { entryWithoutEnv, secretsOf, withoutEnv, withoutSecrets } from './secrets.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -27,8 +29,9 @@ export type OpsParts = {
   readonly supervisor: Supervisor;
   readonly nc: NatsConnection;
   readonly version: string;
-  readonly durable: string;
-  readonly loopDelay: ReturnType<typeof monitorEventLoopDelay>;
+  /** What the NATS server in use keeps at a power loss, in words. */
+  readonly durable: () => Promise<string>;
+  readonly loop: Pick<LoopWatch, 'maxMs' | 'p99Ms'>;
   readonly now: () => number;
 };
 
@@ -67,7 +70,8 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
       if (decision.kind !== 'events') return { exists, changes: [] };
-      return { exists, changes: [...fitFor(asker, decision.changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
+      const changes = decision.changes.map((change) => withLimit(change, supervisor.hosts.hosts()));
+      return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {
       const { state } = existing(supervisor, lab);
@@ -92,11 +96,13 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     'host-rm': async (_lab, request) => await removeHost(supervisor, request),
     status: async () => ({
       version: parts.version, supervisor: supervisor.id, pid: process.pid, startedAt: supervisor.startedAt,
-      nats: { version: serverFeatures(parts.nc).version, durable: parts.durable },
+      nats: { version: serverFeatures(parts.nc).version, durable: await parts.durable() },
       hosts: supervisor.hosts.hosts().map(hostSummary), labs: supervisor.labs().filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
-      loopDelayMaxMs: parts.loopDelay.max / 1e6,
+      loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(),
     }),
     fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
+    orphans: async (_lab, request) => await readOrphans(parts, request),
+    'orphans-remove': async (_lab, request) => await removeOrphans(parts, request),
   };
 }
 
@@ -149,6 +155,14 @@ async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsReque
   }
   if (request.asker === 'operator') return { entries, last: state.n };
   return { entries: entries.map(({ entry, news }) => withoutSecrets({ entry: entryWithoutEnv(entry), news }, [...secrets])), last: state.n };
+}
+
+/** Where an engine knows no runtime of ours the plan says what that costs. */
+function withLimit(change: Change, hosts: readonly KnownHost[]): Change {
+  const isMade = change.object === 'node' && (change.action === 'add' || change.action === 'recreate');
+  const limited = hosts.filter((host) => host.beat.joinsNamespaces === false).map((host) => host.id);
+  if (!isMade || limited.length === 0) return change;
+  return { ...change, reason: `${change.reason}; on host ${limited.join(', ')} its links do not survive a restart, they are re-made after it: the engine knows no runtime labwright (labwright doctor)` };
 }
 
 /** A view as this asker may see it. */

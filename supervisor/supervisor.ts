@@ -12,6 +12,7 @@ import { openEventLog } from '../nats/event-log.ts';
 import type { EventLog } from '../nats/event-log.ts';
 import { consumeReports } from '../nats/report-queue.ts';
 import type { ReceivedReport } from '../nats/report-queue.ts';
+import { makePacedSlots } from '../nats/slots.ts';
 import { ensureStreams } from '../nats/streams.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDispatcher } from './dispatch.ts';
@@ -20,7 +21,7 @@ import { createForeignAddresses } from './foreign-addresses.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry, Patience } from './host-registry.ts';
 import { hostsOfLab, noteHosts } from './host-notes.ts';
-import { LabActor, SteppedDownError } from './lab-actor.ts';
+import { APPEND_PACE, LabActor, SteppedDownError } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
 import { publishNotice, renderNotice, renderProgress } from './notices.ts';
 import { RawReport, readReport } from './read-report.ts';
@@ -73,7 +74,7 @@ export async function startSupervisor(nc: NatsConnection, parts: { logger: Logge
   const factsOf = (labId: LabId): Facts =>
     collectFacts(labId, { now: now(), labs: [...actors.values()].map((actor) => actor.latest), hosts: hosts.facts(), firstNumber, foreignAddresses: (network) => foreign.of(network) });
   const actorParts: LabActorParts = {
-    log, logger, now, answerWithinMs: parts.answerWithinMs,
+    log, logger, now, answerWithinMs: parts.answerWithinMs, turns: makePacedSlots(APPEND_PACE),
     facts: factsOf,
     committed: (actor, entry, evolution) => {
       dispatcher.send(actor.state, evolution.effects, 'first');

@@ -11,7 +11,7 @@ const MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
 export function renderCliReference(commands: readonly CommandSpec[]): string {
   return [
     '# The command line',
-    'Made from the commands themselves; `labwright VERB --help` says the same. How it compares with containerlab: [cli-differences.md](cli-differences.md).',
+    'Made from the commands themselves; `labwright VERB --help` says the same. How it compares with containerlab: [coming-from-containerlab.md](coming-from-containerlab.md).',
     'Data goes to standard output, log records to standard error. `--json` prints data for programs. Each option may also be set in the environment: `CLAB_<OPTION>` for the global ones, `CLAB_<VERB>_<OPTION>` for those of a verb; a flag beats it. `LABWRIGHT_HOME` names the state directory.',
     '## Global options\n\nThey may stand before or after the verb.',
     optionTable(GLOBAL_OPTIONS.map(([flags, text]) => ({ flags, text }))),

@@ -61,6 +61,8 @@ function causeOf(seen: Observation): Cause {
 
 function whatOf(seen: Observation, news: readonly string[]): string {
   switch (seen.type) {
+    case 'network.foreseen':
+      return `management network will be on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
     case 'network.ready':
       return `management network ready on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
     case 'network.removed':
@@ -77,6 +79,8 @@ function whatOf(seen: Observation, news: readonly string[]): string {
       return `node ${seen.node} died (exit code ${seen.exitCode}${seen.oomKilled ? ', out of memory' : ''}); ${NEXT[seen.next]}${seen.log.length === 0 ? '' : `; last line: ${seen.log.at(-1)}`}`;
     case 'node.removed':
       return `node ${seen.node} removed`;
+    case 'node.unplugged':
+      return `node ${seen.node} is no longer repaired: ${seen.message}`;
     case 'node.progress':
       return `node ${seen.node}: ${seen.text}`;
     case 'node.health':

@@ -26,7 +26,10 @@ export async function findTopology(topo: string | undefined, onProgress: (text: 
   const path = resolve(topo ?? '.');
   const found = await stat(path).catch(() => null);
   const shorthand = found || topo === undefined ? undefined : githubShorthand(topo);
-  if (shorthand !== undefined) return await inRepository(shorthand, onProgress);
+  if (shorthand !== undefined) {
+    onProgress(`There is no ${path}; taking it for a repository of GitHub`);
+    return await inRepository(shorthand, onProgress);
+  }
   if (!found) throw new CliError(EXIT.usage, 'topology-not-found', `there is no ${path}: give the lab file or its folder with -t`);
   return fileSource(found.isDirectory() ? await topologyIn(path) : path);
 }

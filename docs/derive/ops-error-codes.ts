@@ -24,7 +24,7 @@ export const SERVICE_CODES: readonly ErrorCode[] = [
   { code: 'destroying', verbs: ['deploy', 'plan', 'node-start', 'node-stop', 'node-restart'], retryable: false, meaning: 'the lab is being destroyed: wait until its state is `destroyed`' },
   { code: 'other-topology', verbs: PLANNED, retryable: false, meaning: 'a lab of this name runs from another file (`details.rejections[0].details.topologyPath`): use another name, or `takeOver: true`' },
   { code: 'no-host', verbs: ['deploy', 'plan', 'fingerprint'], retryable: false, meaning: 'no host has joined, also not within 15 s' },
-  { code: 'host-not-found', verbs: ['host', 'host-wish', 'host-rm'], retryable: false, meaning: 'no host of this name ever joined, or it was removed' },
+  { code: 'host-not-found', verbs: ['host', 'host-wish', 'host-rm', 'orphans', 'orphans-remove'], retryable: false, meaning: 'no host of this name ever joined, or it was removed' },
   { code: 'host-in-use', verbs: ['host-rm'], retryable: false, meaning: 'labs have something on the host (`details.labs`, `details.nodes`): drain it first, or use `force`' },
   { code: 'no-numbers', verbs: PLANNED, retryable: false, meaning: 'all 4095 lab numbers are in use' },
   { code: 'no-capacity', verbs: PLANNED, retryable: false, meaning: 'nodes fit on no host; the message says for each host why not and what would make them fit' },

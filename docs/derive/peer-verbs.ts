@@ -27,7 +27,8 @@ export const PEER_VERBS: readonly PeerVerb[] = [
   { verb: 'tools cert ca create', flags: ['--path', '--name', '--expiry', '--locality'] },
   { verb: 'tools cert sign', flags: ['--ca-cert', '--ca-key', '--hosts', '--path'] },
   { verb: 'tools veth create', flags: ['-a', '-b', '-t'], note: 'it becomes a supervised link of the running lab; a later deploy of the file takes it away' },
-  { verb: 'tools vxlan create', flags: ['--remote', '--link', '--id', '--port'] },
+  { verb: 'tools vxlan create', flags: ['--remote', '--link', '--id', '--port', '--dst-port', '--src-port', '--dev', '--mtu'] },
+  { verb: 'tools vxlan delete', flags: ['--prefix', '--name'], note: 'only what `tools vxlan create` made; other tunnels whose names fit are named and stay' },
   { verb: 'tools netem set', flags: ['-n', '--node', '-i', '--interface', '--delay', '--jitter', '--loss', '--rate', '--corruption'], note: 'part of what is wanted of the link: survives restarts and repairs' },
   { verb: 'tools netem show', flags: ['-n', '--node'] },
   { verb: 'tools netem reset', flags: ['-n', '--node', '-i', '--interface'] },
@@ -37,5 +38,4 @@ export const PEER_VERBS: readonly PeerVerb[] = [
 /** Why a verb, or a flag of one, is not there: `verb` or `verb --flag`. */
 export const NOT_THERE: Readonly<Record<string, string>> = {
   'graph --srv': 'no web page is served; `--mermaid`, `--dot` and `--drawio` are for tools that show one',
-  'tools vxlan create': 'write a link of type vxlan into the lab file',
 };

@@ -5,6 +5,7 @@ import { code, markdownTable } from './markdown-table.ts';
 import type { PeerBehaviour } from './peer-behaviour.ts';
 import { OUTPUT, SIDE_EFFECTS } from './peer-behaviour.ts';
 import type { PeerVerb } from './peer-verbs.ts';
+import { DIFFERENCES, RICHER } from './peer-differences.ts';
 import { NOT_THERE, PEER_VERBS } from './peer-verbs.ts';
 
 /** The text of coming-from-containerlab.md. */
@@ -26,8 +27,11 @@ exchange: the lab is supervised after the command has ended, and every step is i
 Global flags stand before or after the verb.
 `,
     markdownTable(['verb', 'flags that work', 'taken and ignored', 'remarks'], PEER_VERBS.map(verbRow)),
-    `Verbs that only we have: ${own.map(code).join(', ')}. [cli.md](cli.md) has them all,
-[cli-differences.md](cli-differences.md) the small differences.\n`,
+    `Verbs that only we have: ${own.map(code).join(', ')}. [cli.md](cli.md) has them all.\n`,
+    '## Small differences\n',
+    markdownTable(['there', 'here', 'why'], DIFFERENCES.map((row) => [...row])),
+    '## Richer here\n',
+    markdownTable(['what', 'how'], RICHER.map((row) => [...row])),
     '## Output that scripts read\n',
     behaviourTable(OUTPUT),
     '## What is seen outside of the program\n',

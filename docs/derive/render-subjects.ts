@@ -17,7 +17,7 @@ const SUBJECTS: readonly (readonly [subject: string, from: string, to: string, w
   [workSubject(HOST), 'supervisor', 'the host, from the stream', 'orders to one host'],
   [observationSubject(HOST), 'the host', 'supervisor, from the stream', 'what one host saw, with generation and effect id'],
   [beatSubject(HOST), 'the host', 'supervisor', 'sign of life'],
-  [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, fingerprint'],
+  [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, orphans, fingerprint'],
   [noticeSubject(LAB), 'supervisor', 'operator, viewer', 'what changed in one lab, for people; may be lost'],
   [opsSubject('read', 'VERB', LAB), 'operator, viewer', 'supervisor', 'verbs of the ops API that change nothing'],
   [opsSubject('do', 'VERB', LAB), 'operator', 'supervisor', 'verbs of the ops API that change something'],

@@ -60,7 +60,8 @@ export function isCidr(text: string): boolean {
   return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128);
 }
 
-function pathIssues(path: VxlanPath): readonly string[] {
+/** All that is wrong with the words of a tunnel's way. */
+export function pathIssues(path: VxlanPath): readonly string[] {
   const issues: string[] = [];
   const need = (ok: boolean, what: string, value: unknown): void => {
     if (!ok) issues.push(`${what} is not usable: ${JSON.stringify(value)}`);

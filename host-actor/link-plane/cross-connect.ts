@@ -51,6 +51,8 @@ export type CrossConnect = {
   /** Takes ports with exactly these marks out, together with what joined them. Absent is success; what cannot be
    *  removed now is removed when the switch answers again. */
   readonly part: (marks: readonly string[]) => Promise<void>;
+  /** The same for ports that are joined otherwise now; where nobody answers, nothing is owed: hardly any of them was ever on a switch. */
+  readonly release: (marks: readonly string[]) => Promise<void>;
   /** Ports of ours on the switch; none when there is no switch. @throws {LinkPlaneError} `switch-away` */
   readonly readPorts: () => Promise<readonly SwitchPortRead[]>;
   /** @throws {LinkPlaneError} `switch-away` */

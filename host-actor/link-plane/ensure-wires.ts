@@ -1,5 +1,6 @@
 // Makes wires as ordered: reads, plans the difference, runs it in a few batches for all wires at once, reads back.
 import { absentNamespaces } from './absent-namespaces.ts';
+import { computeChecksums } from './compute-checksums.ts';
 import type { CrossConnect } from './cross-connect.ts';
 import type { LinkPlaneError } from './link-plane-error.ts';
 import { wireState } from './assess-ports.ts';
@@ -23,6 +24,8 @@ export type EnsureInput = {
   readonly inner: Pick<InnerStore, 'bornWith' | 'restoreLinesFor'>;
   /** Redirects that an event said are gone, whatever the read shows. */
   readonly isRedirectLost: (port: HostPort, redirect: Redirect) => boolean;
+  /** Wires that were mended just now, by what an event said; the first read here is their read-back. */
+  readonly mended?: ReadonlySet<string>;
   /** Reads what the wires need to be judged. */
   readonly read: (wires: readonly Wire[]) => Promise<KernelState>;
   /** Joins ports on a switch, where no redirect does. */
@@ -51,7 +54,7 @@ const VANISHED = /Cannot find device|does not exist|No such device/;
 
 /** Brings all wires about; idempotent. Callers hold the wires' locks and have checked every word. */
 export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<EnsureResult> {
-  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(), errors: new Map(), unjoined: new Map(), warnings: new Map() };
+  const progress: Progress = { linesRun: 0, aborted: undefined, changed: new Set(input.mended), errors: new Map(), unjoined: new Map(), warnings: new Map() };
   const missing = new Map<string, string>();
   const refused = new Map<string, WirePlan>();
   let readAt = Date.now();
@@ -84,22 +87,25 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
 
 async function runPlans(run: RunTool, plans: readonly WirePlan[], input: EnsureInput, state: KernelState, progress: Progress): Promise<void> {
   const going = (pick: (plan: WirePlan) => readonly BatchLine[]): readonly BatchLine[] => plans.filter((plan) => !progress.errors.has(plan.wireId) && !progress.unjoined.has(plan.wireId)).flatMap(pick);
+  /** Wires of whose lines some may not have run: of a leg, the port stays down then. */
+  const unsure = new Set<string>();
   const batch = async (tool: 'ip' | 'tc', lines: readonly BatchLine[]): Promise<void> => {
     const result = await runBatch(run, tool, lines);
     progress.linesRun += lines.length;
+    for (const { owner } of result.aborted === undefined ? result.failures : lines) unsure.add(owner);
     for (const failure of result.failures) if (!progress.errors.has(failure.owner) && !VANISHED.test(failure.reason)) progress.errors.set(failure.owner, failure);
-    progress.aborted ??= result.aborted;
+    if (result.aborted !== undefined) progress.aborted ??= `${tool}: ${result.aborted}`;
   };
   for (const plan of plans) progress.changed.add(plan.wireId);
   const remove = plans.flatMap((plan) => plan.remove).flatMap((name) => state.devices.get(name) ?? []);
   progress.linesRun += remove.length;
   await removeDevices(run, remove, state.devices.values());
-  const make = going((plan) => plan.make);
+  const make = [...going((plan) => plan.make), ...going((plan) => plan.tunnels)];
   await batch('ip', make);
   await undoForeignMarks(run, make, progress);
   await Promise.all([batch('tc', going((plan) => plan.redirect)).then(() => joinOnSwitch(plans, input, progress)), runInner(run, plans, input, progress)]);
   await batch('ip', going((plan) => plan.open));
-  await batch('ip', going((plan) => plan.raise));
+  await batch('ip', going((plan) => (plan.tunnels.length + plan.open.length > 0 && unsure.has(plan.wireId) ? [] : plan.raise)));
   await batch('tc', going((plan) => plan.shape));
 }
 
@@ -122,7 +128,9 @@ async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureI
   byNetns.delete('');
   const batches = [...byNetns].map(([netns, lines]) => ({ netns, lines }));
   progress.linesRun += here.length + batches.reduce((sum, { lines }) => sum + lines.length, 0);
-  const [inside, outside] = await Promise.all([runInnerBatches(run, batches), runBatch(run, 'ip', here)]);
+  const computing = new Set(input.wires.flatMap((wire) => (wire.computeChecksums ? [wire.id] : [])));
+  const sums = computeChecksums(run, work.flatMap(({ wireId, port, remade }) => (remade && computing.has(wireId) ? [port.inner] : [])));
+  const [inside, outside] = await Promise.all([runInnerBatches(run, batches), runBatch(run, 'ip', here), sums]);
   for (const failure of [...inside, ...outside.failures]) {
     const warnings = progress.warnings.get(failure.owner) ?? [];
     progress.warnings.set(failure.owner, [...warnings, innerWarning(work.find((one) => one.wireId === failure.owner), failure)]);

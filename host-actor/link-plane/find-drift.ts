@@ -36,7 +36,7 @@ export function findLinkDrift(registry: WireRegistry, event: LinkEvent): Finding
   }
   if (!seen || (event.dying && seen.ifindex === event.ifindex)) return undefined;
   if (seen.ifindex !== event.ifindex) return { port, drift: 'end-renamed' };
-  registry.note(port, { ...seen, adminUp: event.adminUp, carrier: event.carrier });
+  registry.note(port, { ...seen, name: event.name, adminUp: event.adminUp, carrier: event.carrier });
   const drift = attributeDrift(port, event, seen.adminUp);
   return { port, ...(drift === undefined ? {} : { drift }), ...(event.carrier === seen.carrier ? {} : { carrier: event.carrier }) };
 }

@@ -1,8 +1,8 @@
 // Keeps the state last read of each inner end, in memory and in a file each, so that it can be put back after a restart of ours too.
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { replaceFile } from '../replace-file.ts';
+import { replaceFileIn } from '../replace-file.ts';
 import { hostPortsOf, isVethPort, type VethPort } from './host-ports.ts';
 import { queryInner } from './inner-batches.ts';
 import { INNER_STATE_QUERY, InnerState, parseInnerStates, restoreLines } from './inner-state.ts';
@@ -35,8 +35,7 @@ export function createInnerStore(run: RunTool, folder: string): InnerStore {
     const text = JSON.stringify(record);
     if (JSON.stringify(states.get(port.mark)) === text) return;
     states.set(port.mark, record);
-    await mkdir(folder, { recursive: true });
-    await replaceFile(fileOf(port), text);
+    await replaceFileIn(folder, basename(fileOf(port)), text);
   };
   return {
     snapshot: async (wires, netns) => {

@@ -1,5 +1,6 @@
 // What every link plane does, whatever joins the ends of its wires.
 import type { EchoResult } from './echo-probe.ts';
+import type { SwitchPortRead } from './cross-connect.ts';
 import type { LinkPlaneError } from './link-plane-error.ts';
 import type { NamespaceOrder, Namespaces } from './namespaces.ts';
 import type { Underlay } from './read-underlay.ts';
@@ -50,5 +51,7 @@ export type LinkPlane = {
   readonly probe: (wireIds: readonly string[]) => Promise<ReadonlyMap<string, EchoResult>>;
   /** By which device and address packets to these addresses leave; those without a route are left out. */
   readonly readUnderlays: (remotes: readonly string[]) => Promise<ReadonlyMap<string, Underlay>>;
+  /** Ports of ours on a switch with the VLAN each was given: what leases are recovered from. None where no switch is used. */
+  readonly readSwitchPorts: () => Promise<readonly SwitchPortRead[]>;
   readonly namespaces: Namespaces;
 };

@@ -48,8 +48,8 @@ export function createNamespaces(run: RunTool, marks: NamespaceMarks): Namespace
 
 type Known = { readonly bootId: string; readonly known: ReadonlyMap<string, NamespaceMark>; readonly inodes: ReadonlyMap<string, number> };
 
-async function readKnown(marks: NamespaceMarks): Promise<Known> {
-  const [bootId, known, inodes] = await Promise.all([readBootId(), marks.read(), netnsInodes()]);
+async function readKnown(marks: NamespaceMarks, how?: { readonly anew: boolean }): Promise<Known> {
+  const [bootId, known, inodes] = await Promise.all([readBootId(), marks.read(how), netnsInodes()]);
   return { bootId, known: new Map([...known].filter(([, mark]) => mark.bootId === bootId)), inodes };
 }
 
@@ -74,18 +74,21 @@ async function ensureNamespaces(run: RunTool, marks: NamespaceMarks, orders: rea
   for (const { name } of present) {
     if (!after.has(name)) failed.set(name, new LinkPlaneError('tool-failed', `namespace ${name} was not there after it was made: ${result.aborted ?? 'no reason given'}`));
   }
-  const stale = present.filter(({ name, mark }) => after.has(name) && (known.get(name)?.inode !== after.get(name) || known.get(name)?.mark !== mark));
+  // A mark without an inode is as good until `lo` is up: then both are written in one go.
+  const young = new Set(missing.map(({ name }) => name));
+  const stale = present.filter(({ name, mark }) => after.has(name) && !young.has(name) && (known.get(name)?.inode !== after.get(name) || known.get(name)?.mark !== mark));
   await Promise.all(stale.map(({ name, mark }) => marks.write(name, { ...sameLoopback(known.get(name), after.get(name)), mark, bootId, inode: after.get(name) ?? 0 })));
   const loopbackDown = present.filter(({ name }) => after.has(name) && sameLoopback(known.get(name), after.get(name)).loopbackUp !== true);
   return { made: missing.map(({ name }) => name).filter((name) => after.has(name)), failed, loopbackDown: loopbackDown.map(({ name }) => name) };
 }
 
 async function noteLoopbacksUp(marks: NamespaceMarks, names: readonly string[]): Promise<void> {
-  const known = await marks.read();
+  if (names.length === 0) return;
+  const [known, inodes] = await Promise.all([marks.read(), netnsInodes()]);
   await Promise.all(
     names.map(async (name) => {
-      const mark = known.get(name);
-      if (mark && mark.loopbackUp !== true) await marks.write(name, { ...mark, loopbackUp: true });
+      const [mark, inode] = [known.get(name), inodes.get(name)];
+      if (mark && inode !== undefined && mark.loopbackUp !== true) await marks.write(name, { ...mark, inode, loopbackUp: true });
     }),
   );
 }
@@ -103,7 +106,7 @@ async function removeNamespaces(run: RunTool, marks: NamespaceMarks, names: read
 }
 
 async function listNamespaces(marks: NamespaceMarks): Promise<readonly OwnNamespace[]> {
-  const { known, inodes } = await readKnown(marks);
+  const { known, inodes } = await readKnown(marks, { anew: true });
   return [...known]
     .map(([name, { mark, inode }]): OwnNamespace => ({ name, mark, present: isOurs(known.get(name), inodes.get(name)), ...(inode === undefined ? {} : { inode }) }))
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));

@@ -15,6 +15,8 @@ export type WirePlan = {
   /** Host ends to remove first: half-made, or leading into a namespace that is no longer the one wanted. */
   readonly remove: readonly string[];
   readonly make: readonly BatchLine[];
+  /** Last of what is made, so that an `ip` that does not know their words, and ends the batch, has made all else. */
+  readonly tunnels: readonly BatchLine[];
   readonly redirect: readonly BatchLine[];
   /** Ports to join on the switch; none where they are joined. */
   readonly join: readonly SwitchedPort[];
@@ -46,7 +48,7 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
   const ports = hostPortsOf(wire);
   const faults = ports.flatMap((port) => [...portFaults(port, state), ...hintedFaults(port, hints)]);
   const refusal = faults.find((fault) => REFUSALS.has(fault.kind));
-  const empty = { wireId: wire.id, remove: [], make: [], redirect: [], join: [], inner: [], open: [], raise: [], shape: [] };
+  const empty = { wireId: wire.id, remove: [], make: [], tunnels: [], redirect: [], join: [], inner: [], open: [], raise: [], shape: [] };
   if (refusal) return { ...empty, refusal };
   if (faults.length === 0) return empty;
   const cases = ports.map((port) => portCase(port, faults, state, hints));
@@ -54,10 +56,12 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
   const rejoin = faults.some(({ kind }) => REJOIN.has(kind)) || (anyRemade && ports.some(isSwitched));
   const interrupted = rejoin || cases.some((one) => one.remade || one.reopened);
   const own = (text: string): BatchLine => ({ owner: wire.id, text });
+  const madeOf = (one: PortCase): readonly BatchLine[] => [...makeLines(one, interrupted, hints.bornWith).map(own), ...aliasLines(one, wire.id)];
   return {
     wireId: wire.id,
     remove: cases.flatMap(({ port, kinds, current }) => ([...kinds].some((kind) => REMAKE.has(kind)) ? [current ?? port.device] : [])),
-    make: cases.flatMap((one) => [...makeLines(one, interrupted, hints.bornWith).map(own), ...aliasLines(one, wire.id)]),
+    make: cases.flatMap((one) => (one.port.tunnel ? [] : madeOf(one))),
+    tunnels: cases.flatMap((one) => (one.port.tunnel ? madeOf(one) : [])),
     redirect: cases.flatMap((one) => redirectLines(one, anyRemade).map(own)),
     join: rejoin ? ports.filter(isSwitched) : [],
     inner: cases.flatMap((one) => innerWork(one, wire.id)),
@@ -69,7 +73,7 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
 
 /** Whether a plan changes anything. */
 export function isEmptyPlan(plan: WirePlan): boolean {
-  return plan.remove.length + plan.make.length + plan.redirect.length + plan.join.length + plan.inner.length + plan.open.length + plan.raise.length + plan.shape.length === 0;
+  return plan.remove.length + plan.make.length + plan.tunnels.length + plan.redirect.length + plan.join.length + plan.inner.length + plan.open.length + plan.raise.length + plan.shape.length === 0;
 }
 
 function hintedFaults(port: HostPort, hints: PlanHints): readonly WireFault[] {

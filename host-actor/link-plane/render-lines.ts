@@ -29,7 +29,7 @@ export function addPortLine(port: VethPort, born: BornWith = {}): string {
 }
 
 /** A VXLAN device on the host; down, and in no state to be taken for a wire before its mark is on. */
-export function addTunnelLine(port: HostPort, tunnel: TunnelEnd): string {
+export function addTunnelLine(port: Pick<HostPort, 'device' | 'mtu'>, tunnel: VxlanPath & Pick<TunnelEnd, 'foreign'>): string {
   return words(`link add dev ${port.device}`, port.mtu !== undefined && `mtu ${port.mtu}`, `group ${HALF_MADE_GROUP}`, pathWords(tunnel), !tunnel.foreign && 'nolearning', 'df unset');
 }
 
@@ -44,7 +44,7 @@ export function repointLine(port: HostPort, { vni, remote, local }: TunnelEnd): 
 }
 
 /** Opens a tunnel's socket, which fails when the UDP port is somebody else's. */
-export function openTunnelLine(port: HostPort): string {
+export function openTunnelLine(port: Pick<HostPort, 'device'>): string {
   return `link set dev ${port.device} up group default`;
 }
 

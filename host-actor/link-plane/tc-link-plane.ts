@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { wireState, deviceOf } from './assess-ports.ts';
 import { wireIssues } from './check-wire.ts';
 import { ensureJoined } from './ensure-wires.ts';
-import { hostPortsOf, isSwitched, type HostPort, type Redirect } from './host-ports.ts';
+import { hostPortsOf, isSwitched } from './host-ports.ts';
 import { ensureInnerDevices, isInnerDeviceWire, readInnerDeviceStates, removeInnerDevices } from './inner-devices.ts';
 import { impairmentQdisc } from './impairment-qdisc.ts';
 import { createKeyedLock } from './keyed-lock.ts';
@@ -12,6 +12,7 @@ import type { CrossConnect } from './cross-connect.ts';
 import type { DeviceRead, KernelState } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import type { CarrierChange, EnsureReport, LinkPlane } from './link-plane.ts';
+import { mendRedirects } from './mend-redirects.ts';
 import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { commandIn } from './run-tool.ts';
@@ -89,13 +90,12 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
     // What was on the switch and is no more would be joined twice.
-    await crossConnect?.part(wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark])));
+    await crossConnect?.release(wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark])));
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
-    const lost = new Set(wires.flatMap(hostPortsOf).flatMap((port) => registry.takeLostRedirects(port).map(({ pref }) => `${port.mark} ${pref}`)));
-    const isRedirectLost = (port: HostPort, { pref }: Redirect): boolean => lost.has(`${port.mark} ${pref}`);
+    const mended = await mendRedirects(run, registry, wires);
     const innerDevices = await ensureInnerDevices(run, wires.filter(isInnerDeviceWire));
-    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, isRedirectLost, shapedAs, read, join: crossConnect?.join });
+    const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, isRedirectLost: mended.isRedirectLost, mended: mended.wires, shapedAs, read, join: crossConnect?.join });
     await namespaces.noteLoopbacksUp(ensured.loopbackDown);
     registry.noteRead(wires, result.kernel);
     for (const port of wires.filter(({ id }) => result.outcomes.get(id)?.ok).flatMap(hostPortsOf)) {
@@ -138,7 +138,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     const wires = wireIds.flatMap((id) => known.get(id) ?? []);
     // One namespace after another, so that a repair never waits for the reading of a whole host.
     for (const [netns, own] of wiresByNetns(wires)) {
-      await lock.hold(idsOf(own), () => inner.snapshot(own.filter((wire) => known.has(wire.id)), netns));
+      await lock.hold(idsOf(own), async () => {
+        const there = own.filter((wire) => known.has(wire.id));
+        if (there.length > 0) await inner.snapshot(there, netns);
+      });
     }
   };
 
@@ -187,7 +190,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         watchSwitch: crossConnect?.watch,
         isBusy: (wireId) => changing.has(wireId),
         lastChange: (wireId) => changedAt.get(wireId) ?? 0,
-        onInner: (wireIds) => void snapshotInner(wireIds).catch((err: unknown) => log.warn({ err }, 'inner ends could not be read')),
+        onInner: (wireIds) => void (listeners.whenCalm?.() ?? Promise.resolve()).then(() => snapshotInner(wireIds)).catch((err: unknown) => log.warn({ err }, 'inner ends could not be read')),
         onGap: (reason) => log.warn({ reason }, 'link events may have been missed, all wires are read'),
       });
       watches.add(watching);
@@ -197,6 +200,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     },
     probe: (wireIds) => probeLegs(run, sendProbes, wireIds.flatMap((id) => known.get(id) ?? []).filter(isLeg)),
     readUnderlays: (remotes) => readUnderlays(run, remotes),
+    readSwitchPorts: async () => (await crossConnect?.readPorts()) ?? [],
     namespaces,
   };
 }

@@ -14,6 +14,8 @@ export type WatchListeners = {
   readonly onCarrier?: (event: CarrierEvent) => void;
   /** A device of the host that belongs to no wire has changed: an underlay may be among them. */
   readonly onDevice?: (name: string) => void;
+  /** Resolves when a look into nodes is worth its cost: while a lab is made, nearly all that changes there is its making. */
+  readonly whenCalm?: () => Promise<void>;
 };
 
 export type WatchInput = WatchListeners & {

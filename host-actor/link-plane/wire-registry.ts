@@ -5,7 +5,7 @@ import type { KernelState } from './kernel-state.ts';
 import type { Wire } from './wire.ts';
 
 /** Last seen of a host end; absent from the registry = not there. */
-export type SeenEnd = { readonly ifindex: number; readonly adminUp: boolean; readonly carrier: boolean; readonly netnsId?: number; readonly peerIfindex?: number };
+export type SeenEnd = { readonly ifindex: number; readonly name: string; readonly adminUp: boolean; readonly carrier: boolean; readonly netnsId?: number; readonly peerIfindex?: number };
 
 export type WireRegistry = {
   readonly wires: ReadonlyMap<string, Wire>;

@@ -45,6 +45,8 @@ type WireBase = {
   readonly plane?: PlaneName;
   /** Tells the wire from others on a switch that is shared; leased. */
   readonly vlan?: number;
+  /** Nodes put real checksums on what they send (at half the throughput): needed where the far end of a leg is on a userspace switch. */
+  readonly computeChecksums?: boolean;
 };
 
 /** tc redirects, or Open vSwitch. Wires that end in a bridge or an interface of the host need neither. */

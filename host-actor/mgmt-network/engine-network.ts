@@ -85,15 +85,28 @@ function ipamConfig(subnet: string | undefined, gateway: string | undefined, ran
   return pool ? { Subnet: formatSubnet(pool.subnet), IPRange: pool.engineRange, Gateway: pool.gatewayText } : undefined;
 }
 
-async function refusal(engine: Docker, net: MgmtNet, cause: unknown): Promise<MgmtNetworkError> {
+/** Looks whether a network of the engine uses one of the subnets. @throws {MgmtNetworkError} `subnet-overlaps`. */
+export async function refuseOverlap(engine: Docker, net: MgmtNet): Promise<void> {
+  const clash = await findOverlap(engine, net);
+  if (clash) throw clash;
+}
+
+async function findOverlap(engine: Docker, net: MgmtNet, cause?: unknown): Promise<MgmtNetworkError | undefined> {
   const others = await engine.listNetworks().catch(() => []);
   const clash = others.map(engineNetwork).find((other) => other.subnets.some(({ subnet }) => overlaps(subnet, net.ipv4Subnet) || overlaps(subnet, net.ipv6Subnet)));
-  const subnets = [net.ipv4Subnet, net.ipv6Subnet].filter((subnet) => subnet !== undefined).join(' and ');
-  if (clash) {
-    return new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, cause, details: { network: clash.name },
-      message: `management network ${net.network} cannot have ${subnets}: engine network ${clash.name} uses ${clash.subnets.map(({ subnet }) => subnet).join(' and ')}; give the lab another subnet (mgmt.ipv4-subnet) or that network's name (mgmt.network)` });
-  }
-  return new MgmtNetworkError({ code: 'engine-refused', retryable: true, cause, message: `the engine did not make network ${net.network} (${subnets}): ${cause instanceof Error ? cause.message : String(cause)}` });
+  if (!clash) return undefined;
+  return new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, cause, details: { network: clash.name },
+    message: `management network ${net.network} cannot have ${subnetsOf(net)}: engine network ${clash.name} uses ${clash.subnets.map(({ subnet }) => subnet).join(' and ')}; give the lab another subnet (mgmt.ipv4-subnet) or that network's name (mgmt.network)` });
+}
+
+function subnetsOf(net: MgmtNet): string {
+  return [net.ipv4Subnet, net.ipv6Subnet].filter((subnet) => subnet !== undefined).join(' and ');
+}
+
+async function refusal(engine: Docker, net: MgmtNet, cause: unknown): Promise<MgmtNetworkError> {
+  const clash = await findOverlap(engine, net, cause);
+  if (clash) return clash;
+  return new MgmtNetworkError({ code: 'engine-refused', retryable: true, cause, message: `the engine did not make network ${net.network} (${subnetsOf(net)}): ${cause instanceof Error ? cause.message : String(cause)}` });
 }
 
 function overlaps(a: string, b: string | undefined): boolean {

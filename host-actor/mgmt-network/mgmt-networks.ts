@@ -13,6 +13,8 @@ import type { MgmtState } from './mgmt-network-state.ts';
 import { defaultTable, labOf, networkOf, ownBridgeName, sameSubnets } from './mgmt-order.ts';
 import type { MgmtOrder } from './mgmt-order.ts';
 import { applyNftTable, readEngineMark, readNftTable } from './nft-table.ts';
+import { readOrphanNetworks, removeOrphanNetwork } from './orphan-networks.ts';
+import type { OrphanNetwork } from './orphan-networks.ts';
 import { portConflicts, readListeners } from './port-conflicts.ts';
 import { PortRelays, planRelays } from './port-relay.ts';
 import { readMgmtNetworks } from './read-mgmt-networks.ts';
@@ -36,7 +38,14 @@ export interface MgmtNetworksOptions {
   readonly netns?: string | undefined;
 }
 
-/** `foreign`: a network of that name exists without our mark; nothing was changed, the engine has to attach the nodes. */
+export interface EnsureOptions {
+  readonly signal?: AbortSignal;
+  readonly onBridge?: (bridge: string) => void;
+  /** The engine knows no runtime of ours: it has to attach the nodes, also to a network of our own. */
+  readonly attachedByEngine?: boolean;
+}
+
+/** `foreign`: the engine has to attach the nodes. A network of that name that lacks our mark was not changed. */
 export interface EnsuredNetwork {
   readonly foreign: boolean;
   readonly network: string;
@@ -59,6 +68,8 @@ export class MgmtNetworks {
   readonly table: string;
   readonly #relays: PortRelays | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Networks whose last making failed. */
+  readonly #failed = new Set<string>();
   #rendered: string | undefined;
   #listed: string | undefined;
 
@@ -73,19 +84,26 @@ export class MgmtNetworks {
    * Makes the lab's management network, or joins the lab to the one that is there, and read it back. Idempotent.
    * @throws {MgmtNetworkError} `port-in-use`, `subnet-overlaps`, `engine-refused`, `bridge-missing`, `command-failed`.
    */
-  ensure(order: MgmtOrder, signal?: AbortSignal): Promise<EnsuredNetwork> {
+  ensure(order: MgmtOrder, { signal, onBridge, attachedByEngine = false }: EnsureOptions = {}): Promise<EnsuredNetwork> {
     return this.#exclusive(async () => {
       let state = await readMgmtState(this.options.statePath);
       const present = await this.#readEngine(order.mgmt.network);
       const foreign = present !== undefined && present.owner !== this.options.owner;
-      if (!foreign) await this.#refuseTakenPorts(order, state, signal);
-      const made = foreign ? undefined : await this.#ensureNetwork(order, state, present, signal);
-      state = withLab(state, labOf(order, !foreign), made?.net);
+      if (!foreign && !attachedByEngine) await this.#refuseTakenPorts(order, state, signal);
+      const made = foreign ? undefined : await this.#ensureNetwork({ order, onBridge }, state, present, signal).catch((error: unknown) => {
+        this.#failed.add(order.mgmt.network);
+        throw error;
+      });
+      // Ports of containers that the engine attaches are published by the engine.
+      const ours = attachedByEngine ? { ...order, nodes: order.nodes.map((node) => ({ ...node, ports: [], device: undefined })) } : order;
+      state = withLab(state, labOf(ours, !foreign), made?.net);
       await writeMgmtState(this.options.statePath, state);
+      // A bridge that was taken back when it could not be registered may have had ports.
+      if (this.#failed.delete(order.mgmt.network)) await this.#plugIn(state, order.mgmt.network, signal);
       const warnings = await this.#applyRules(state, signal);
       const engine = made ? made.engine : present;
       return {
-        foreign,
+        foreign: foreign || attachedByEngine,
         network: order.mgmt.network,
         bridge: made?.net.bridge ?? engine?.bridge ?? '',
         engineId: engine?.id,
@@ -121,8 +139,11 @@ export class MgmtNetworks {
       state = withoutLab(state, lab);
       if (net && how.keep) state = withNetwork(state, { ...net, keep: true });
       await writeMgmtState(this.options.statePath, state);
-      await this.#applyRules(state, signal);
-      return { inUseBy: await this.#removeUnused(state, new Set(gone?.nodes.flatMap((node) => node.device ?? [])), signal) };
+      const [inUseBy] = await Promise.all([
+        this.#removeUnused(state, new Set(gone?.nodes.flatMap((node) => node.device ?? [])), signal),
+        this.#applyRules(state, signal),
+      ]);
+      return { inUseBy };
     });
   }
 
@@ -161,6 +182,20 @@ export class MgmtNetworks {
     return this.#exclusive(async () => readMgmtNetworks(this.#makers, await readMgmtState(this.options.statePath), signal));
   }
 
+  /** What bears our mark and is in no record. */
+  readOrphans(signal?: AbortSignal): Promise<readonly OrphanNetwork[]> {
+    return this.#exclusive(async () => readOrphanNetworks(this.#makers, await readMgmtState(this.options.statePath), signal));
+  }
+
+  /** Removes it unless the record knows it by now; resolves with the reason where it stays. */
+  removeOrphan(orphan: OrphanNetwork, signal?: AbortSignal): Promise<string | undefined> {
+    return this.#exclusive(async () => {
+      const { networks } = await readMgmtState(this.options.statePath);
+      if (networks.some((net) => net.network === orphan.network)) return 'a lab uses it by now';
+      return removeOrphanNetwork(this.#makers, orphan, signal);
+    });
+  }
+
   /** Closes the relay's listeners; networks and rules stay. */
   async close(): Promise<void> {
     await this.#turn;
@@ -177,9 +212,10 @@ export class MgmtNetworks {
     return turn;
   }
 
-  async #ensureNetwork(order: MgmtOrder, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
+  async #ensureNetwork({ order, onBridge }: { order: MgmtOrder; onBridge: ((bridge: string) => void) | undefined }, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
     const known = state.networks.find((net) => net.network === order.mgmt.network);
     const wanted = networkOf(order);
+    const makers = { ...this.#makers, onBridge };
     const others = state.labs.filter((lab) => lab.network === wanted.network && lab.lab !== order.lab).map((lab) => lab.lab);
     if (known && !sameSubnets(known, wanted)) {
       if (others.length > 0) {
@@ -188,9 +224,9 @@ export class MgmtNetworks {
       }
       const inUseBy = await this.#removeUnused({ ...withoutLab(state, order.lab), networks: [{ ...known, keep: false }] }, new Set(), signal, { record: false });
       if (inUseBy.length > 0) throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, message: `management network ${wanted.network} cannot change its subnets while ${inUseBy.join(', ')} uses it` });
-      return makeNetwork(this.#makers, await nameBridge(this.#makers, wanted, undefined, signal), undefined, signal);
+      return makeNetwork(makers, await nameBridge(makers, wanted, undefined, signal), undefined, signal);
     }
-    return makeNetwork(this.#makers, known ? { ...known, keep: false } : await nameBridge(this.#makers, wanted, present, signal), present, signal);
+    return makeNetwork(makers, known ? { ...known, keep: false } : await nameBridge(makers, wanted, present, signal), present, signal);
   }
 
   /** Ports whose names we know go back into a bridge that was made anew. */

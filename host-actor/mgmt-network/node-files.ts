@@ -1,6 +1,6 @@
 // The hosts and resolv.conf files of our nodes, which the engine does not write for containers without its network.
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Paths of a node's files on the host, to be bind-mounted over /etc/hosts and /etc/resolv.conf. */
 export interface NodeFiles { readonly hosts: string; readonly resolvConf: string }
@@ -70,8 +70,12 @@ export function renderResolvConf(wanted: ResolvConf, host: string): string {
 /** Not synced: whatever a power cut takes, the process in the node goes too, and its next start writes the files again. */
 async function writeInPlace(path: string, text: string): Promise<void> {
   if (await overwrite(path, text)) return;
-  await mkdir(join(path, '..'), { recursive: true });
-  await writeFile(path, text, { mode: 0o644 });
+  const write = () => writeFile(path, text, { mode: 0o644 });
+  await write().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true });
+    await write();
+  });
 }
 
 /** Overwrites a file that is there, unless that is its text; returns false where there is none. Never truncated first: a reader

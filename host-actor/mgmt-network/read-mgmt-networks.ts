@@ -1,11 +1,11 @@
 // Reads back what a host has of management networks: those of the record, and what bears our mark without being in it.
-import { z } from 'zod';
-import { readEngineNetwork, readOwnedNetworks } from './engine-network.ts';
+import { readEngineNetwork } from './engine-network.ts';
 import type { EngineNetwork } from './engine-network.ts';
 import type { NetworkMakers } from './make-network.ts';
-import { bridgeMark, readBridge, readBridgePorts } from './mgmt-bridge.ts';
+import { readBridge, readBridgePorts } from './mgmt-bridge.ts';
 import type { BridgeReading } from './mgmt-bridge.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
+import { readOrphanNetworks } from './orphan-networks.ts';
 
 export interface NetworkReading {
   readonly net: MgmtNet;
@@ -21,12 +21,10 @@ export interface MgmtReading {
   readonly orphans: { readonly engineNetworks: readonly string[]; readonly bridges: readonly string[] };
 }
 
-const Devices = z.array(z.object({ ifname: z.string().optional(), ifalias: z.string().optional() }));
-
-export async function readMgmtNetworks({ shell, engine, owner }: NetworkMakers, state: MgmtState, signal?: AbortSignal): Promise<MgmtReading> {
-  const [listed, owned, networks] = await Promise.all([
-    shell.try('ip', ['-j', 'link', 'show', 'type', 'bridge'], { signal }),
-    engine ? readOwnedNetworks(engine, owner) : [],
+export async function readMgmtNetworks(makers: NetworkMakers, state: MgmtState, signal?: AbortSignal): Promise<MgmtReading> {
+  const { shell, engine } = makers;
+  const [orphans, networks] = await Promise.all([
+    readOrphanNetworks(makers, state, signal),
     Promise.all(state.networks.map(async (net) => ({
       net,
       labs: state.labs.filter((lab) => lab.network === net.network).map((lab) => lab.lab),
@@ -35,12 +33,6 @@ export async function readMgmtNetworks({ shell, engine, owner }: NetworkMakers, 
       engine: engine ? await readEngineNetwork(engine, net.network) : undefined,
     }))),
   ]);
-  const bridges = Devices.parse(JSON.parse(listed.stdout || '[]')).filter((device) => device.ifalias?.startsWith(bridgeMark(owner, '')));
-  return {
-    networks,
-    orphans: {
-      engineNetworks: owned.filter((network) => !state.networks.some((net) => net.engineId === network.id)).map((network) => network.name).toSorted(),
-      bridges: bridges.flatMap((device) => device.ifname ?? []).filter((name) => !state.networks.some((net) => net.bridge === name)).toSorted(),
-    },
-  };
+  const named = (kind: (typeof orphans)[number]['kind']): string[] => orphans.flatMap((one) => (one.kind === kind ? [one.name] : []));
+  return { networks, orphans: { engineNetworks: named('engine-network'), bridges: named('bridge') } };
 }

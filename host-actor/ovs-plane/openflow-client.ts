@@ -10,14 +10,14 @@ export type OpenflowClient = {
   readonly close: () => void;
 };
 
-export type OpenflowListeners = { readonly onEvent: (event: FlowEvent) => void; /** Told once; the daemon died, hangs, or the bridge went. */ readonly onEnd: () => void };
+export type OpenflowListeners = { readonly onEvent: (event: FlowEvent) => void; /** Told once; the daemon died, hangs, or the bridge went. */ readonly onEnd: () => void; /** Milliseconds for which the daemon may still be at work on a change of ours, and answer nothing. */ readonly busyMs: () => number };
 
 type Waiting = { readonly resolve: (bodies: readonly Buffer[]) => void; readonly reject: (error: LinkPlaneError) => void; readonly timer: NodeJS.Timeout; readonly bodies: Buffer[] };
 
 /** The daemon has one thread for all: while it takes in hundreds of ports it answers nothing. */
 const DEADLINE_MS = 30_000;
 const ECHO_EVERY_MS = 1_000;
-const ECHO_DEADLINE_MS = 30_000;
+const ECHO_DEADLINE_MS = 3_000;
 const MORE = 1;
 const MULTIPART_HEADER = 8;
 
@@ -82,7 +82,7 @@ export async function connectOpenflow(path: string, listeners: OpenflowListeners
       take(one.readUInt8(1), one.readUInt32BE(4), one.subarray(HEADER_BYTES));
     }
   });
-  const echo = setInterval(() => void ask((xid) => message(OF_TYPE.echoRequest, xid), ECHO_DEADLINE_MS).catch(() => undefined), ECHO_EVERY_MS).unref();
+  const echo = setInterval(() => void ask((xid) => message(OF_TYPE.echoRequest, xid), ECHO_DEADLINE_MS + listeners.busyMs()).catch(() => undefined), ECHO_EVERY_MS).unref();
   socket.once('close', () => {
     clearInterval(echo);
     for (const { reject, timer } of waiting.values()) {

@@ -30,6 +30,8 @@ export type OvsSwitchOptions = {
 export type OvsSwitch = CrossConnect & {
   /** VXLAN tunnels that the switch ends by itself, ours or not. @throws {LinkPlaneError} `switch-away` */
   readonly readTunnels: () => Promise<readonly SwitchTunnel[]>;
+  /** Whether this host has a database of Open vSwitch, answering or not. */
+  readonly isInstalled: () => Promise<boolean>;
   readonly close: () => void;
 };
 
@@ -40,10 +42,9 @@ const RUN_DIR = '/var/run/openvswitch';
 const OWN_BRIDGE = 'lw-ovs';
 /** For ovs-vswitchd to carry a transaction out: a base and so much for each port that comes in beside those there. */
 const CARRY_OUT_MS = { base: 5_000, port: 150 } as const;
-const BIND_MS = 3_000;
+const RULES_WITHIN_MS = 3_000;
 /** How long a switch that did not answer is not asked about ports that were not known to be on it. */
 const REST_MS = 10_000;
-const LOOK_AGAIN_MS = 10;
 
 /** Connects when it is first needed. */
 export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
@@ -54,10 +55,11 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   const lock = createKeyedLock();
   const known = new Map<string, PortOnSwitch>();
   const owed = new Set<string>();
-  const watching = watchSwitch({ known, log: options.log });
-  const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, watching);
+  const watching = watchSwitch({ known, owed, log: options.log });
+  const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, { ...watching, busyMs: () => Math.max(0, busyUntil - Date.now()) });
   let found: 'system' | 'netdev' | undefined = options.datapath;
   let restUntil = 0;
+  let busyUntil = 0;
 
   const remember = (ports: readonly PortOnSwitch[]): void => {
     for (const port of ports) known.set(port.mark, port);
@@ -77,30 +79,24 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   };
 
   const plug = async (ports: readonly PortOnSwitch[]): Promise<void> => {
-    const before = await view();
+    const [before, ifindexes] = await Promise.all([view(), readIfindexes(ports)]);
     const datapath = await datapathOf(before);
-    const operations = plugOperations(before, ports, datapath);
+    const operations = plugOperations(before, ports, { datapath, ifindexes });
     const database = await session.database();
-    const unbound = ports.some((port) => portFaults(before, port, undefined).some(({ kind }) => kind === 'unbound'));
-    const carryOut = operations.length > 0 || unbound ? database.carryOut(operations, CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length) : undefined;
+    if (operations.length > 0) expectWork(ports.length);
+    const carryOut = operations.length > 0 ? database.carryOut(operations, CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length) : undefined;
     await Promise.all([carryOut, preparePorts(run, ports, datapath)]);
-    await bound(ports);
   };
-  /** Waits until the switch has opened the very devices that are there now; it follows a device that was made again by itself. */
-  const bound = async (ports: readonly PortOnSwitch[]): Promise<void> => {
+  const expectWork = (ports: number): void => {
+    busyUntil = Math.max(busyUntil, Date.now()) + CARRY_OUT_MS.port * ports;
+  };
+  const readIfindexes = async (ports: readonly PortOnSwitch[]): Promise<ReadonlyMap<string, number>> => {
     const { stdout } = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: ports.map(({ device }) => `link show dev ${device}\n`).join('') });
-    const ifindexes = new Map(parseIpOutput(stdout).devices.map(({ name, ifindex }) => [name, ifindex]));
-    const giveUpAt = Date.now() + BIND_MS;
-    const { tables } = await session.database();
-    for (;;) {
-      const interfaces = new Map(bridgesOf(tables).flatMap((bridge) => bridge.ports.map((port) => [port.name, port.interface])));
-      const late = ports.filter(({ device }) => ifindexes.has(device) && (interfaces.get(device)?.ifindex !== ifindexes.get(device) || (interfaces.get(device)?.ofport ?? 0) <= 0));
-      if (late.length === 0 || Date.now() > giveUpAt) return;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-    }
+    return new Map(parseIpOutput(stdout).devices.map(({ name, ifindex }) => [name, ifindex]));
   };
   const connectPorts = async (ports: readonly PortOnSwitch[]): Promise<void> => {
-    await (await session.rules())?.changeFlows(joinFlows(await view(), ports));
+    const rules = await session.rules(RULES_WITHIN_MS);
+    await rules?.changeFlows(joinFlows(await view(), ports));
   };
 
   const join = async (wires: readonly SwitchedWire[]): Promise<ReadonlyMap<string, LinkPlaneError>> => {
@@ -129,6 +125,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     const { flows, operations } = partChange(before, new Set(marks));
     if (operations.length === 0) return;
     await (await session.rules())?.changeFlows(flows);
+    expectWork(marks.length);
     await (await session.database()).transact(operations);
   };
   /** Asked for each wire that is made on another plane too, so it must cost nothing where no switch is used. */
@@ -155,28 +152,41 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       if (mode === 'flows') await connectPorts(ports);
     });
 
+  const takeOut = async (marks: readonly string[], onFailure: (error: unknown) => void): Promise<void> => {
+    const ours = marks.filter((mark) => known.delete(mark));
+    try {
+      if (marks.length === 0 || !(await holdsAny(marks, ours.length > 0))) return;
+      await alone(() => part(marks));
+    } catch (error) {
+      restUntil = Date.now() + REST_MS;
+      onFailure(error);
+    }
+  };
+
   return {
     read: async (ports) => {
       remember(ports);
       try {
         const seen = await view();
-        return { faultsOf: (port, ifindex) => portFaults(seen, port, ifindex) };
+        // Those that do not fit together are refused before any of their devices is made.
+        const full = overfull(seen, [...Map.groupBy(ports, ({ wireId }) => wireId)].map(([wireId, own]) => ({ wireId, ports: own })));
+        return {
+          faultsOf: (port, ifindex) => {
+            const why = full.get(port.wireId);
+            return why === undefined ? portFaults(seen, port, ifindex) : [{ side: port.side, kind: 'plane-full', detail: why }];
+          },
+        };
       } catch (error) {
         return awayRead(error);
       }
     },
     join: (wires) => alone(() => join(wires)),
-    part: async (marks) => {
-      const ours = marks.filter((mark) => known.delete(mark));
-      try {
-        if (marks.length === 0 || !(await holdsAny(marks, ours.length > 0))) return;
-        await alone(() => part(marks));
-      } catch (error) {
-        options.log.warn({ err: error }, 'ports could not be taken out of Open vSwitch, which is done when it answers again');
+    part: (marks) =>
+      takeOut(marks, (err) => {
+        options.log.warn({ err }, 'ports could not be taken out of Open vSwitch, which is done when it answers again');
         for (const mark of marks) owed.add(mark);
-        restUntil = Date.now() + REST_MS;
-      }
-    },
+      }),
+    release: (marks) => takeOut(marks, (err) => options.log.debug({ err }, 'Open vSwitch could not be asked for ports of links that are on another plane')),
     readPorts: async () => {
       if (!session.isConnected() && !(await session.isInstalled())) return [];
       return ownPortsIn(bridgesOf((await session.database()).tables)).map(({ port, mark }): SwitchPortRead => ({ device: port.name, mark, wireId: port.marks.get(MARK.wire) ?? '', ...(port.tag === undefined ? {} : { vlan: port.tag }) }));
@@ -190,6 +200,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     watch: (listeners, signal) => {
       watching.start({ listeners, signal, session, replay });
     },
+    isInstalled: session.isInstalled,
     close: () => session.close(),
   };
 }

@@ -5,7 +5,7 @@ import { map, namedUuid, set, uuid } from './ovsdb-value.ts';
 import type { Flow } from './openflow-message.ts';
 import type { PortRead } from './switch-database.ts';
 import { BRIDGE_OWNER, isOurCookie, MARK } from './switch-marks.ts';
-import { FORWARD_BPDU, fullText, ownFlowsFrom, ownPortsIn, sameFlow, sameMatch, TUNNEL_VLAN_MODE, usedPorts, wantedFlows, type SwitchView } from './switch-view.ts';
+import { FORWARD_BPDU, fullText, isBound, ownFlowsFrom, ownPortsIn, sameFlow, sameMatch, TUNNEL_VLAN_MODE, usedPorts, wantedFlows, type SwitchView } from './switch-view.ts';
 
 export type FlowChange = { readonly remove: readonly Flow[]; readonly add: readonly Flow[] };
 
@@ -24,17 +24,25 @@ export function overfull(view: SwitchView, wires: readonly SwitchedWire[]): Read
   return refused;
 }
 
-/** The transaction that plugs all ports in as wanted; empty when they are. @param datapath - of the bridge, where it is made */
-export function plugOperations(view: SwitchView, ports: readonly PortOnSwitch[], datapath: string): readonly Operation[] {
+/** What the transaction needs besides the read: datapath of the bridge, where it is made, and indexes of the devices as they are now. */
+export type PlugFacts = { readonly datapath: string; readonly ifindexes: ReadonlyMap<string, number> };
+
+/** The transaction that plugs all ports in as wanted; empty when they are. */
+export function plugOperations(view: SwitchView, ports: readonly PortOnSwitch[], { datapath, ifindexes }: PlugFacts): readonly Operation[] {
   const missing = ports.filter((port) => !isPlugged(view, port));
+  const stale = ports.flatMap((port) => {
+    const found = view.ports.get(port.device);
+    return found && isPlugged(view, port) && !isBound(found, ifindexes.get(port.device)) ? [found] : [];
+  });
   const misplaced = missing.flatMap((port) => view.ports.get(port.device) ?? []);
-  const numbers = freeOfports(view, missing.length);
-  const inserts = missing.flatMap((port, index) => insertPort(view, port, index, numbers[index] ?? 0));
+  const numbers = freeOfports(view, missing.length + stale.length);
+  const inserts = missing.flatMap((port, index) => insertPort({ mode: view.mode, port, index, ofport: numbers[index] ?? 0, ifindex: ifindexes.get(port.device) }));
   const names = missing.map((_port, index) => namedUuid(`p${index}`));
   const plug = names.length === 0 || !view.bridge ? [] : [mutateBridge(view.bridge.uuid, 'insert', names)];
   const make = view.bridge ? bridgeRepairs(view) : insertBridge(view.bridgeName, datapath, names);
+  const again = stale.flatMap((port, index) => rebindPort(port, numbers[missing.length + index] ?? 0, ifindexes.get(port.name)));
   const retag = ports.flatMap((port) => retagPort(view, port));
-  return [...misplaced.flatMap(removePort), ...make, ...inserts, ...plug, ...retag];
+  return [...misplaced.flatMap(removePort), ...make, ...inserts, ...plug, ...again, ...retag];
 }
 
 /** Rules to take away and to add, so that what comes in at these ports goes to their opposite and nowhere else. */
@@ -92,13 +100,22 @@ function bridgeRepairs({ bridge, mode }: SwitchView): readonly Operation[] {
   return [{ op: 'mutate', table: 'Bridge', where, mutations: [['other_config', 'delete', set([FORWARD_BPDU])], ['other_config', 'insert', map({ [FORWARD_BPDU]: 'true' })]] }];
 }
 
-function insertPort({ mode }: SwitchView, port: PortOnSwitch, index: number, ofport: number): readonly Operation[] {
-  const marks = map({ [MARK.port]: port.mark, [MARK.wire]: port.wireId });
+function insertPort({ mode, port, index, ofport, ifindex }: { readonly mode: SwitchView['mode']; readonly port: PortOnSwitch; readonly index: number; readonly ofport: number; readonly ifindex: number | undefined }): readonly Operation[] {
+  const marks = map({ [MARK.port]: port.mark, [MARK.wire]: port.wireId, ...(ifindex === undefined ? {} : { [MARK.ifindex]: String(ifindex) }) });
   const tag = mode === 'vlan' ? { tag: port.switchPort.vlan, vlan_mode: TUNNEL_VLAN_MODE } : {};
-  const request = mode === 'flows' ? { ofport_request: ofport } : {};
   return [
-    { op: 'insert', table: 'Interface', 'uuid-name': `i${index}`, row: { name: port.device, ...request } },
+    { op: 'insert', table: 'Interface', 'uuid-name': `i${index}`, row: { name: port.device, ofport_request: ofport } },
     { op: 'insert', table: 'Port', 'uuid-name': `p${index}`, row: { name: port.device, interfaces: namedUuid(`i${index}`), external_ids: marks, ...tag } },
+  ];
+}
+
+/** Another number is what makes ovs-vswitchd close a device and open what bears its name now. */
+function rebindPort(port: PortRead, ofport: number, ifindex: number | undefined): readonly Operation[] {
+  const where = [['name', '==', port.name]];
+  const mutations = [['external_ids', 'delete', set([MARK.ifindex])], ...(ifindex === undefined ? [] : [['external_ids', 'insert', map({ [MARK.ifindex]: String(ifindex) })]])];
+  return [
+    { op: 'update', table: 'Interface', where, row: { ofport_request: ofport } },
+    { op: 'mutate', table: 'Port', where, mutations },
   ];
 }
 

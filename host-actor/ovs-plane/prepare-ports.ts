@@ -1,7 +1,6 @@
 // What a port needs around it before it may be on a switch: no redirect of another plane, a deaf host, and checksums that are really there.
 import type { PortOnSwitch } from '../link-plane/cross-connect.ts';
-import { LinkPlaneError } from '../link-plane/link-plane-error.ts';
-import { netnsWord } from '../link-plane/render-lines.ts';
+import { computeChecksums } from '../link-plane/compute-checksums.ts';
 import { runBatch } from '../link-plane/run-batch.ts';
 import type { RunTool } from '../link-plane/run-tool.ts';
 
@@ -14,12 +13,13 @@ const REDIRECT_PREF = 10;
 
 /** Ports of a kernel datapath: frames reach the switch after tc, so nothing of tc may take them.
  *  Ports of a userspace datapath: see above, and their nodes compute checksums, for a copy carries none that is right.
- *  @throws {LinkPlaneError} `kernel-lacks` where ethtool is missing: without it TCP over the link moves nothing, while ping works */
+ *  @throws {LinkPlaneError} `kernel-lacks` where ethtool is missing */
 export async function preparePorts(run: RunTool, ports: readonly PortOnSwitch[], datapath: 'system' | 'netdev'): Promise<void> {
   const lines = ports.flatMap(({ device, switchPort }) => (datapath === 'netdev' ? guardLines(device) : [`filter del dev ${device} ingress pref ${REDIRECT_PREF}`, ...(switchPort.echo ? [] : [`filter del dev ${device} ingress pref ${GUARD_PREF}`])]));
   await Promise.all([
     runBatch(run, 'tc', lines.map((text) => ({ owner: '', text, mayFail: true }))),
-    datapath === 'netdev' ? computeChecksums(run, ports) : undefined,
+    datapath === 'netdev' ? computeChecksums(run, ports.flatMap(({ inner }) => inner ?? [])) : undefined,
+    datapath === 'netdev' ? keepFramesWhole(run, ports.flatMap(({ inner, device }) => (inner ? [] : [device]))) : undefined,
   ]);
 }
 
@@ -31,20 +31,9 @@ function guardLines(device: string): readonly string[] {
   ];
 }
 
-/** One shell for all, one nsenter a namespace. Every word was checked before it came here. */
-async function computeChecksums(run: RunTool, ports: readonly PortOnSwitch[]): Promise<void> {
-  const inner = ports.flatMap(({ inner: end }) => (end ? [end] : []));
-  const byNetns = Map.groupBy(inner, ({ netns }) => netnsWord(netns) ?? '');
-  const sections = [...byNetns].map(([netns, ends]) => {
-    const commands = ends.map((end) => `ethtool -K ${end.interface} tx off`).join('\n');
-    const enter = netns === '' ? 'sh' : `nsenter --net=${netns.startsWith('/') ? netns : `/run/netns/${netns}`} sh`;
-    return `${enter} >/dev/null <<'END_OF_SECTION'\n${commands}\nEND_OF_SECTION\n`;
-  });
-  if (sections.length === 0) return;
-  const { stderr } = await run({ program: 'sh', args: [], stdin: sections.join('') });
-  if (/ethtool: (command )?not found/.test(stderr)) {
-    throw new LinkPlaneError('kernel-lacks', 'links over a userspace switch need ethtool, which is not installed: without it TCP over them moves nothing (apt-get install ethtool)');
-  }
+/** The kernel puts frames that come out of a tunnel together to larger ones, which a userspace switch cannot send on. */
+async function keepFramesWhole(run: RunTool, tunnels: readonly string[]): Promise<void> {
+  if (tunnels.length > 0) await run({ program: 'sh', args: [], stdin: tunnels.map((device) => `ethtool -K ${device} gro off\n`).join('') });
 }
 
 /** Datapath that this host can have: the kernel's where it has one. Asking for it loads its module. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 /** Keys of `external_ids`. */
-export const MARK = { port: 'labwright-mark', wire: 'labwright-wire', bridge: 'labwright' } as const;
+export const MARK = { port: 'labwright-mark', wire: 'labwright-wire', ifindex: 'labwright-ifindex', bridge: 'labwright' } as const;
 export const BRIDGE_OWNER = 'cross-connect';
 
 const PREFIX = 0x6c77n;

@@ -10,6 +10,7 @@ import { bridgesOf, type BridgeRead, type TableUpdates } from './switch-database
 export type SessionListeners = {
   readonly onUpdate: (updates: TableUpdates, before: readonly BridgeRead[]) => void;
   readonly onFlow: (event: FlowEvent) => void;
+  readonly busyMs: () => number;
   /** One of the daemons went, or hangs; `why` names it. */
   readonly onAway: (why: string) => void;
 };
@@ -20,15 +21,14 @@ export type SwitchSession = {
   readonly isConnected: () => boolean;
   /** @throws {LinkPlaneError} `switch-away` */
   readonly database: () => Promise<OvsdbClient>;
-  /** Of the bridge; undefined while there is no bridge. @throws {LinkPlaneError} `switch-away` when it is in the database and its daemon does not answer. */
-  readonly rules: () => Promise<OpenflowClient | undefined>;
+  /** Of the bridge; undefined while there is no bridge. @throws {LinkPlaneError} `switch-away` when it is in the database and its daemon does not answer.
+   *  @param withinMs - a bridge just made takes a moment until it listens */
+  readonly rules: (withinMs?: number) => Promise<OpenflowClient | undefined>;
   readonly close: () => void;
 };
 
 export type SessionPlaces = { readonly runDir: string; readonly databaseSocket: string; readonly bridge: string };
 
-/** A bridge just inserted, or a daemon just started, takes a moment until it listens. */
-const RULES_WITHIN_MS = 3_000;
 const TRY_AGAIN_MS = 20;
 
 /** Connects to nothing yet. */
@@ -58,12 +58,13 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
     bridges = bridgesOf(client.tables);
     return client;
   };
-  const connectRules = async (): Promise<OpenflowClient> => {
-    const giveUpAt = Date.now() + RULES_WITHIN_MS;
+  const connectRules = async (withinMs: number): Promise<OpenflowClient> => {
+    const giveUpAt = Date.now() + withinMs;
     for (;;) {
       try {
         return await connectOpenflow(`${places.runDir}/${places.bridge}.mgmt`, {
           onEvent: listeners.onFlow,
+          busyMs: listeners.busyMs,
           onEnd: () => {
             rules = undefined;
             // With the bridge its socket goes; that is no death.
@@ -71,7 +72,7 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
           },
         });
       } catch (error) {
-        if (Date.now() > giveUpAt || !hasBridge()) throw error;
+        if (Date.now() >= giveUpAt || !hasBridge()) throw error;
         await delay(TRY_AGAIN_MS);
       }
     }
@@ -80,22 +81,34 @@ export function createSwitchSession(places: SessionPlaces, listeners: SessionLis
     made.catch(forget);
     return made;
   };
+  const startRules = (withinMs: number): Promise<OpenflowClient> => {
+    rules ??= forgetFailed(connectRules(withinMs), () => {
+      rules = undefined;
+    });
+    return rules;
+  };
   return {
     isInstalled: () => access(places.databaseSocket).then(() => true, () => false),
     isConnected: () => connected !== undefined,
     database: () => {
       if (closed) return Promise.reject(new LinkPlaneError('switch-away', 'the plane has been closed'));
-      database ??= forgetFailed(connectDatabase(), () => {
-        database = undefined;
-      });
+      if (database === undefined) {
+        database = forgetFailed(connectDatabase(), () => {
+          database = undefined;
+        });
+        // Most likely there is a bridge; to know it first would cost the time of the database's answer.
+        void startRules(0).catch(() => undefined);
+      }
       return database;
     },
-    rules: async () => {
+    rules: async (withinMs = 0) => {
       if (!hasBridge()) return undefined;
-      rules ??= forgetFailed(connectRules(), () => {
-        rules = undefined;
-      });
-      return rules;
+      try {
+        return await startRules(0);
+      } catch (error) {
+        if (withinMs === 0) throw error;
+      }
+      return startRules(withinMs);
     },
     close: () => {
       closed = true;

@@ -63,14 +63,17 @@ export function portFaults(view: SwitchView, wanted: PortOnSwitch, ifindex: numb
   const refusal = bridgeRefusal(view) ?? portRefusal(view, wanted);
   if (refusal) return fault(refusal.kind, refusal.detail);
   const port = view.ports.get(wanted.device);
-  if (!port || port.bridge !== view.bridgeName) {
-    if (usedPorts(view) >= view.maxPorts) return fault('plane-full', fullText(view));
-    return fault('unplugged');
-  }
-  const found = port.interface;
-  const bound = found !== undefined && found.ofport > 0 && found.error === undefined && (ifindex === undefined || found.ifindex === ifindex);
-  if (!bound) return fault('unbound', found?.error);
+  if (!port || port.bridge !== view.bridgeName) return fault('unplugged');
+  if (!isBound(port, ifindex)) return fault('unbound', port.interface?.error);
   return view.mode === 'vlan' ? vlanFaults(view, wanted, port).flatMap(({ kind, detail }) => fault(kind, detail)) : flowFaults(view, wanted).flatMap((kind) => fault(kind));
+}
+
+/** Whether the switch has the very device open that bears the name now. When a device is made again a userspace datapath goes on
+ *  listening to the one that went, while the database shows the new one's index (seen): what counts is the index that it was plugged in under. */
+export function isBound(port: PortRead, ifindex: number | undefined): boolean {
+  const found = port.interface;
+  if (!found || found.ofport <= 0 || found.error !== undefined) return false;
+  return ifindex === undefined || port.marks.get(MARK.ifindex) === String(ifindex);
 }
 
 /** Why no port of ours can be on the bridge. */

@@ -8,7 +8,7 @@ import { readNumber, readText } from './ovsdb-value.ts';
 import { cookieOf } from './switch-marks.ts';
 import type { SessionListeners, SwitchSession } from './switch-session.ts';
 
-export type SwitchWatch = SessionListeners & {
+export type SwitchWatch = Omit<SessionListeners, 'busyMs'> & {
   readonly start: (input: { readonly listeners: SwitchListeners; readonly signal: AbortSignal; readonly session: SwitchSession; readonly replay: () => Promise<void> }) => void;
 };
 
@@ -16,9 +16,9 @@ const TRY_AGAIN_MS = 100;
 /** Without a port of ours on it a switch is looked for seldom. */
 const IDLE_MS = 2_000;
 
-/** @param input.known - ports that are wanted, by mark */
-export function watchSwitch(input: { readonly known: ReadonlyMap<string, PortOnSwitch>; readonly log: Logger }): SwitchWatch {
-  const { known, log } = input;
+/** @param input.known - ports that are wanted, by mark  @param input.owed - marks of ports that are still to be removed */
+export function watchSwitch(input: { readonly known: ReadonlyMap<string, PortOnSwitch>; readonly owed: ReadonlySet<string>; readonly log: Logger }): SwitchWatch {
+  const { known, owed, log } = input;
   let listeners: SwitchListeners | undefined;
   let isAway = false;
   let wake: (() => void) | undefined;
@@ -30,16 +30,17 @@ export function watchSwitch(input: { readonly known: ReadonlyMap<string, PortOnS
 
   const keep = async (signal: AbortSignal, session: SwitchSession, replay: () => Promise<void>): Promise<void> => {
     while (!signal.aborted) {
-      const idle = known.size === 0;
+      const idle = known.size === 0 && owed.size === 0;
       try {
         if (!idle) {
           await session.database();
           await session.rules();
-          if (isAway) {
+          if (isAway || owed.size > 0) {
             await replay();
+            const wasAway = isAway;
             isAway = false;
             log.info({ ports: known.size }, 'Open vSwitch is back, its rules were made again');
-            all('switch-returned');
+            if (wasAway) all('switch-returned');
           }
         }
       } catch (err) {

@@ -207,4 +207,6 @@ export interface NodeProvider {
   watchEvents(watch: { hostId: HostId; since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void>;
   readEventsSince(cursor: string, hostId: HostId, options?: VerbOptions): Promise<readonly NodeEvent[]>;
   engineInfo(options?: VerbOptions): Promise<EngineInfo>;
+  /** Whether containers can join a namespace made before; asked of the engine once in a while only. */
+  joinsNamespaces(options?: VerbOptions): Promise<boolean>;
 }

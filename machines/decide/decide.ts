@@ -61,7 +61,7 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
 function decideLeave({ host }: Of<'lab.leave'>, state: LabState, facts: Facts): Decision {
   const { spec } = state;
   if (!spec || state.lab.value === 'destroying') return NOTHING;
-  const planned = planLab({ state, spec, facts, reconfigure: false, leave: new Set([host]) });
+  const planned = planLab({ state, spec, facts, reconfigure: false, leave: { host, oneByOne: state.lost[host] === undefined } });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
   const nodes = Object.values(state.nodes).filter((node) => node.plan.host === host && planned.plan.nodes[node.spec.id]?.host !== host && node.machine.context.desired !== 'absent').map((node) => node.spec.id).toSorted();
   if (nodes.length === 0) return NOTHING;

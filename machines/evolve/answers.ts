@@ -1,6 +1,7 @@
 // Orders that wait for their answer: each has a moment by which it is due; what is overdue is asked again, and said.
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { EpochMs, HostId } from '../vocabulary/ids.ts';
+import { renderTime } from '../vocabulary/render-time.ts';
 import { askAgainMs, firstPatienceMs } from '../policy/retry-policy.ts';
 import { answerName, splitDeadline } from './deadline-names.ts';
 import type { Draft } from './draft.ts';
@@ -48,7 +49,7 @@ export function silences(state: Pick<LabState, 'pending'>): string[] {
     oldest.set(effect.host, { effect: isOlder ? effect : known.effect, count: (known?.count ?? 0) + 1 });
   }
   return [...oldest].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([host, { effect, count }]) =>
-    `host ${host} does not answer since ${new Date(effect.sentAt ?? 0).toISOString()}: ${nameOf(effect)}${count > 1 ? ` and ${count - 1} more` : ''}, asked ${effect.asked ?? 1} times`);
+    `host ${host} does not answer since ${renderTime(effect.sentAt ?? 0)}: ${nameOf(effect)}${count > 1 ? ` and ${count - 1} more` : ''}, asked ${effect.asked ?? 1} times`);
 }
 
 /** What an object's overdue order waits for; empty when there is none. */

@@ -32,7 +32,7 @@ export function applyDeploy(draft: Draft, event: Deploy): void {
 
 /** Orders a host's part of the management network, whether it has one already or not. */
 export function ensureNetwork(draft: Draft, plan: LabPlan, host: HostId): void {
-  setNetwork(draft, host, { state: 'ensuring', mgmt: mgmtOn(plan, host), failure: null, attempts: 0 });
+  setNetwork(draft, host, { state: 'ensuring', foreseen: false, mgmt: mgmtOn(plan, host), failure: null, attempts: 0 });
   addEffect(draft, { type: 'network.ensure', target: host, host });
 }
 

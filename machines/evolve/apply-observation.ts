@@ -38,7 +38,7 @@ function settleOwed(draft: Draft, effect: PendingEffect): boolean {
 
 type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
 type LinkSeen = Extract<Observation, { link: LinkId }>;
-type NetworkSeen = Extract<Observation, { type: 'network.ready' | 'network.removed' | 'network.repaired' }>;
+type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' }>;
 
 function applyNode(draft: Draft, seen: NodeSeen): boolean {
   const id = seen.node;
@@ -53,6 +53,9 @@ function applyNode(draft: Draft, seen: NodeSeen): boolean {
       return applyDied(draft, seen);
     case 'node.removed':
       return applyRemoved(draft, id);
+    case 'node.unplugged':
+      draft.news.push(`node ${id}: the host gave up repairing: ${seen.message}`);
+      return sendNode(draft, id, { type: 'unplugged', failure: { code: seen.code, message: seen.message, log: [] } });
     case 'node.health':
       return draft.state.nodes[id]?.machine.context.health !== seen.status && sendNode(draft, id, { type: 'health', status: seen.status });
     case 'node.exec-done':
@@ -188,6 +191,10 @@ function isSettled(draft: Draft, id: LinkId): boolean {
 function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {
   const network = draft.state.networks[host] ?? NO_NETWORK;
   switch (seen.type) {
+    case 'network.foreseen':
+      if (network.state !== 'ensuring' || network.foreseen === true) return false;
+      setNetwork(draft, host, { foreseen: true, foreign: seen.foreign });
+      return true;
     case 'network.ready':
       if (network.state !== 'ensuring') return false;
       setNetwork(draft, host, { state: 'ready', mgmt: network.mgmt && { ...network.mgmt, bridge: seen.bridge }, foreign: seen.foreign, failure: null, attempts: 0 });

@@ -38,6 +38,8 @@ export type NetworkRecord = {
   readonly state: 'absent' | 'ensuring' | 'ready' | 'removing' | 'failed';
   readonly mgmt: MgmtPlan | null;
   readonly foreign: boolean;
+  /** The host has said whose it is, while it is still being made; absent in states of older code. */
+  readonly foreseen?: boolean;
   readonly failure: Failure | null;
   readonly attempts: number;
 };

@@ -4,7 +4,7 @@ import type { Side } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Attachment, HostsEntry, LabContext, LinkLeg, MgmtTunnel, Order, PendingEffect } from '../vocabulary/effect.ts';
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
-import { LINK_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
+import { LEAST_FENCE_MS, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 import { NO_NETWORK, overLogs, owedKey } from './lab-state.ts';
 import { mgmtOn, plannedHosts } from './lab-parts.ts';
@@ -81,7 +81,7 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
   const context = labContext(state, effect.host);
   if (!context) return null;
   const netns = netnsOf(state, record.spec);
-  const order = { ...head(state, effect), node: record.spec, plan: record.plan, context, interfaces: interfacesOf(state, record.spec.id), budget: NODE_BUDGET, ...(netns === undefined ? {} : { netns }) };
+  const order = { ...head(state, effect), node: record.spec, plan: record.plan, context, interfaces: interfacesOf(state, record.spec.id), budget: NODE_BUDGET, ...fenceOf(state), mgmtBudget: MGMT_WIRE_BUDGET, ...(netns === undefined ? {} : { netns }) };
   switch (effect.type) {
     case 'node.stop':
       return { type: effect.type, ...order, graceMs: STOP_GRACE_MS };
@@ -92,6 +92,12 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
     case 'node.remove':
       return { type: effect.type, ...order };
   }
+}
+
+/** A host is lost some seconds after its last sign of life, and its nodes move after the time that the lab names: by then it has ended them. */
+function fenceOf(state: LabState): { fenceAfterMs?: number } {
+  const policy = state.spec?.placement?.onLostHost;
+  return typeof policy === 'object' ? { fenceAfterMs: Math.max(LEAST_FENCE_MS, policy.moveAfterSeconds * 1000) } : {};
 }
 
 function labContext(state: LabState, host: HostId): LabContext | null {

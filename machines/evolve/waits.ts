@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd, Stage, StageName } from '../vocabulary/lab-spec.ts';
 import { bootSteps } from '../node/boot-steps.ts';
 import type { BootStep } from '../node/boot-steps.ts';
+import { NO_NETWORK } from './lab-state.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 
 /** `wait` names what is missing in words; `blocked` is a wait that cannot end by itself. */
@@ -100,13 +101,17 @@ const isDead = (record: NodeRecord): boolean => DEAD.has(record.machine.value);
 
 export const hostWords = (host: HostId, why: string): string => `host ${host}, which is lost (${why})`;
 
+const isOnMgmt = ({ spec }: LinkRecord): boolean => [spec.a, spec.b].some((end) => end.at === 'mgmt-net');
+
 /** May the link be ordered? Both ends must have a namespace to be put into. */
 export function linkGate(state: Labs, link: LinkRecord): Gate {
   // Whose the network is decides in which namespace a node lives.
   for (const host of linkHosts(link.plan)) {
     if (state.lost[host] !== undefined) return closed(hostWords(host, state.lost[host]), true);
-    const network = state.networks[host]?.state ?? 'absent';
-    if (network !== 'ready') return closed('the management network', network === 'failed');
+    const network = state.networks[host] ?? NO_NETWORK;
+    // A port of its bridge has to wait until there is one, and its name is read back.
+    const isEnough = network.state === 'ensuring' && network.foreseen === true && !isOnMgmt(link);
+    if (network.state !== 'ready' && !isEnough) return closed('the management network', network.state === 'failed');
   }
   for (const id of linkNodes(link)) {
     const node = state.nodes[id];

@@ -50,6 +50,8 @@ export type NodeEvent =
   | { type: 'left'; failure: Failure; clean: boolean }
   | { type: 'gave-up'; failure: Failure }
   | { type: 'failed'; failure: Failure }
+  /** Its management interface is gone for good; what else it does is not concerned. */
+  | { type: 'unplugged'; failure: Failure }
   | { type: 'health'; status: NodeContext['health'] }
   /** Its host is silent: nobody knows what the node does. */
   | { type: 'host.lost'; failure: Failure }
@@ -112,6 +114,7 @@ const base = setup({
       failure: ({ context, event }) => ('failure' in event ? event.failure : context.failure),
       attempts: ({ context }) => context.attempts + 1,
     }),
+    noteUnplugged: assign({ failure: ({ context, event }) => (event.type === 'unplugged' ? event.failure : context.failure) }),
     clearFailure: assign({ failure: null, attempts: 0 }),
     clearFailureKeepAttempts: assign({ failure: null }),
     restartSteps: assign({ step: 0, booted: false }),
@@ -146,6 +149,7 @@ const alive = {
   ],
   'gave-up': { target: '#node.failed', actions: ['noteDown', 'noteFailure'] },
   failed: { target: '#node.failed', actions: 'noteFailure' },
+  unplugged: { actions: 'noteUnplugged' },
   stopped: { target: '#node.recovering', actions: 'noteDown' },
   removed: { target: '#node.recovering', actions: 'noteGone' },
 } as const;

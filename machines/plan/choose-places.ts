@@ -18,9 +18,11 @@ export type PlacesInput = {
   readonly hosts: readonly PlanHost[];
   /** Ceilings of all other labs on a host. */
   readonly allocated: (host: HostId) => Ceilings;
-  /** Hosts that keep no node of the lab but pinned ones. */
-  readonly leave: ReadonlySet<HostId>;
+  readonly leave: Leave | undefined;
 };
+
+/** A host that keeps no node of the lab but pinned ones; with `oneByOne` only the first node goes now, and what shares its namespace. */
+export type Leave = { readonly host: HostId; readonly oneByOne: boolean };
 
 /** What a host is taken for that has not told what it has: one of an older version. */
 const UNTOLD = { cpus: 1024, memoryMiB: 1024 * 1024, diskMiB: 1024 * 1024 } as const;
@@ -40,21 +42,22 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
     together: wishes.together.filter((group) => !group.some((node) => waiting.has(node))),
     links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
     policy: spec.placement?.policy ?? 'pack',
-    hosts: hosts.map((host) => placementHost(host, allocated(host.id), leave)),
+    hosts: hosts.map((host) => placementHost(host, allocated(host.id), leave?.host === host.id)),
     cpuOvercommit: DEFAULT_CPU_OVERCOMMIT,
     lostHosts: 'keep',
   });
   if (view.unplaced.length > 0) return { ok: false, rejections: view.unplaced.map(rejectUnplaced) };
-  const chosen = [...view.nodes.map((placed): [NodeId, HostId] => [placed.node, placed.host]), ...[...places].filter(([node]) => waiting.has(node))];
+  const staying = leave?.oneByOne === true ? allButFirst(view.nodes.filter((placed) => placed.from === leave.host).map((placed) => placed.node), wishes.together) : new Set<NodeId>();
+  const chosen = [...view.nodes.map((placed): [NodeId, HostId] => [placed.node, staying.has(placed.node) ? (places.get(placed.node) ?? placed.host) : placed.host]), ...[...places].filter(([node]) => waiting.has(node))];
   return { ok: true, view, hosts: new Map(chosen) };
 }
 
-function placementHost(host: PlanHost, allocated: Ceilings, leave: ReadonlySet<HostId>): PlacementHost {
+function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): PlacementHost {
   const has = host.capacity ?? UNTOLD;
   const planes = (host.planes ?? ['tc']).filter((kind): kind is PlaneKind => kind === 'tc' || kind === 'ovs');
   return {
     id: host.id,
-    state: leave.has(host.id) ? 'draining' : host.state,
+    state: isLeft ? 'draining' : host.state,
     cores: has.cpus,
     capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
     allocated,
@@ -66,6 +69,16 @@ function placementHost(host: PlanHost, allocated: Ceilings, leave: ReadonlySet<H
 function rejectUnplaced({ nodes, message, hosts, remedies }: UnplacedNodes): Rejection {
   const why = hosts.map(({ host, reason }) => `${host}: ${reason}`).join('; ');
   return { code: 'no-capacity', message: `${message} (${why})${remedies.length > 0 ? `. It would fit with: ${remedies.join(', or ')}` : ''}`, details: { nodes, hosts, remedies } };
+}
+
+/** The first of the nodes goes with all that must be where it is; the others wait for their turn. */
+function allButFirst(leaving: readonly NodeId[], together: readonly (readonly NodeId[])[]): Set<NodeId> {
+  const going = new Set(leaving.slice(0, 1));
+  for (let before = -1; before !== going.size;) {
+    before = going.size;
+    for (const group of together) if (group.some((node) => going.has(node))) for (const node of group) going.add(node);
+  }
+  return new Set(leaving.filter((node) => !going.has(node)));
 }
 
 /** What a lab holds on each host, as ceilings. */

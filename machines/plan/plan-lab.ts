@@ -13,6 +13,7 @@ import type { LabState } from '../evolve/lab-state.ts';
 import { assignMgmtAddresses } from './assign-mgmt-addresses.ts';
 import type { MgmtAddresses } from './assign-mgmt-addresses.ts';
 import { choosePlaces } from './choose-places.ts';
+import type { Leave } from './choose-places.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import { leasePorts } from './lease-ports.ts';
@@ -48,9 +49,9 @@ const LINK_MTU = 9500;
 const MGMT_MTU = 1500;
 
 /** Fixes everything a deploy of `spec` needs, or says why it cannot be. */
-export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; reconfigure: boolean; leave?: ReadonlySet<HostId> }): Planned {
+export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; reconfigure: boolean; leave?: Leave }): Planned {
   const { state, spec, facts } = input;
-  const places = choosePlaces({ state, spec, hosts: facts.hosts, allocated: facts.allocated, leave: input.leave ?? new Set() });
+  const places = choosePlaces({ state, spec, hosts: facts.hosts, allocated: facts.allocated, leave: input.leave });
   if (!places.ok) return { rejections: places.rejections };
   const placeOf = (node: NodeId): HostId => places.hosts.get(node) ?? HostIdSchema.parse('?');
   const labNumber = state.plan && state.lab.value !== 'destroyed' ? state.plan.labNumber : facts.labNumber;

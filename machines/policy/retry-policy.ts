@@ -37,8 +37,14 @@ export const NODE_BUDGET: RepairBudget = { count: 3, windowMs: 30_000, backoffMs
 /** Repairs of a link's devices by the host. */
 export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
 
+/** Repairs of a node's management interface by the host. */
+export const MGMT_WIRE_BUDGET: RepairBudget = LINK_BUDGET;
+
 /** Time between SIGTERM and SIGKILL of a stopped process. */
 export const STOP_GRACE_MS = 3_000;
+
+/** The shortest silence that a host takes for the loss of its nodes; less than what makes it lost. */
+export const LEAST_FENCE_MS = 2_000;
 
 /** Between two tries to have a host remove what does not live there any more. */
 export const OWED_AGAIN_MS = 5_000;

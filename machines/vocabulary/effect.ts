@@ -56,9 +56,13 @@ const nodeOrder = {
   context: LabContext,
   /** Namespace of the node's interfaces, by its `ip netns` name; absent for nodes that live in a namespace not ours. */
   netns: z.string().optional(),
+  /** Set where the node is moved away from a lost host: after so much silence the host ends it by itself, before it can run elsewhere. */
+  fenceAfterMs: z.number().int().positive().optional(),
   /** Ends of links in the node, which its first process may wait for; absent in orders of older supervisors. */
   interfaces: z.number().int().optional(),
   budget: RepairBudget,
+  /** Repairs of the management interface; absent in orders of older supervisors, which then count as `budget` does. */
+  mgmtBudget: RepairBudget.optional(),
 };
 
 export const Order = z.discriminatedUnion('type', [

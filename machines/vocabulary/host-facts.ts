@@ -29,5 +29,9 @@ export const HostFacts = z.object({
   capacity: HostCapacity.optional(),
   /** Link planes that can be ordered here. */
   planes: z.array(z.string()).optional(),
+  /** False where the engine knows no runtime of ours: nodes are wired after each start, and a restart breaks their links until they are. */
+  joinsNamespaces: z.boolean().optional(),
+  /** Ports that a plane carries at most, by its name; none = no limit. */
+  planePorts: z.record(z.string(), z.number().int().positive()).optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;

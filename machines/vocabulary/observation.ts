@@ -39,6 +39,8 @@ export type TunnelSeen = z.infer<typeof TunnelSeen>;
 const carrier = z.object({ a: z.boolean(), b: z.boolean() });
 
 export const Observation = z.discriminatedUnion('type', [
+  /** Whose the network will be, known before it is made: links need not wait for the rest. */
+  z.object({ type: z.literal('network.foreseen'), ...about, bridge: z.string(), foreign: z.boolean() }),
   z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean() }),
   z.object({ type: z.literal('network.removed'), ...about }),
   z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),
@@ -49,6 +51,8 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.died'), ...ofNode, runtimeId: z.string().optional(), exitCode: z.number().int(), oomKilled: z.boolean(),
     log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']) }),
   z.object({ type: z.literal('node.removed'), ...ofNode }),
+  /** The repair budget of its management interface is spent: the host waits for the node's next order. */
+  z.object({ type: z.literal('node.unplugged'), ...ofNode, code: z.string(), message: z.string() }),
   /** How far a long step has come, in words (an image being pulled); shown, never recorded. */
   z.object({ type: z.literal('node.progress'), ...ofNode, text: z.string() }),
   z.object({ type: z.literal('node.health'), ...ofNode, status: z.enum(['starting', 'healthy', 'unhealthy']) }),
@@ -58,8 +62,8 @@ export const Observation = z.discriminatedUnion('type', [
   /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */
   z.object({ type: z.literal('link.joined'), ...ofLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
   z.object({ type: z.literal('link.lost'), ...ofLink, what: z.string() }),
-  /** Milliseconds from fault to detection (where known) and of the repair itself. */
-  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), detectMs: z.number().optional(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
+  /** Milliseconds of the repair itself, from its detection on: the kernel does not say when the fault was. */
+  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
   z.object({ type: z.literal('link.carrier'), ...ofLink, carrier }),
   z.object({ type: z.literal('link.gave-up'), ...ofLink, code: z.string(), message: z.string() }),
   z.object({ type: z.literal('link.removed'), ...ofLink }),

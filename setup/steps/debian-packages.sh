@@ -26,6 +26,8 @@ if [ "$LABWRIGHT_SETUP_FOR" = tests ]; then
   need ping iputils-ping
   need tcpdump tcpdump
   need curl curl
+  need ethtool ethtool
+  need ovs-vswitchd openvswitch-switch
   # Tests start one of their own in a namespace; the machine's own is not started by the installation.
   need sshd openssh-server
 fi
@@ -41,4 +43,8 @@ if ! has sshd && [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
 fi
 apt-get install -y --no-install-recommends "${missing[@]}" || fail "apt-get install ${missing[*]}" 'Install these packages by hand, then run this again.'
+if [[ " ${missing[*]} " == *' openvswitch-switch '* ]]; then
+  # Tests start daemons of their own; that the package starts the machine's was nobody's wish.
+  { systemctl disable --now openvswitch-switch.service || service openvswitch-switch stop; } >/dev/null 2>&1 || true
+fi
 done_now "${missing[*]}"

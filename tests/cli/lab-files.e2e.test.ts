@@ -1,8 +1,10 @@
 // What a deployed lab leaves and says beside its nodes: certificates, drawings, exported data, its description; save; exec in a container of somebody else.
+import { createSocket } from 'node:dgram';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { openWorld } from './labwright.ts';
 import type { Ran, World } from './labwright.ts';
 
@@ -74,6 +76,21 @@ describe('deploy', () => {
   });
   it('gives an interface with a long name that name too', async () => {
     expect(await exec('n1', 'ip -brief link show GigabitEthernet0-0-0-1')).toMatch(/GigabitE-\w+@?\S*\s+UP/);
+  });
+});
+
+describe('a published UDP port', () => {
+  it('answers on ::1', async () => {
+    await execa('docker', ['exec', '--detach', 'clab-tclf-n1', 'socat', 'UDP6-RECVFROM:53,fork', 'EXEC:cat']);
+    const client = createSocket('udp6');
+    let answer = '';
+    client.on('message', (message) => (answer = message.toString()));
+    await eventually(() => {
+      if (answer === '') client.send('through the relay', 18053, '::1');
+      return answer !== '';
+    }, { timeoutMs: 10_000, what: 'an answer from the node' });
+    client.close();
+    expect(answer).toBe('through the relay');
   });
 });
 

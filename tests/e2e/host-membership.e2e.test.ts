@@ -21,7 +21,7 @@ const at = (host: TestHost | undefined): TestHost => {
 const labwright = async (...args: string[]): Promise<Ran> => await bed.cli(at(controller), args);
 const on = async (host: TestHost | undefined, args: string[], options?: CliOptions): Promise<Ran> => await bed.cli(at(host), args, options);
 const well = (ran: Ran): Ran => {
-  expect(ran).toMatchObject({ exitCode: 0 });
+  expect({ exitCode: ran.exitCode, stderr: ran.stderr }).toMatchObject({ exitCode: 0 });
   return ran;
 };
 const listed = async () => z.array(HostDetail).parse(JSON.parse(well(await labwright('host', 'ls', '--json')).stdout));

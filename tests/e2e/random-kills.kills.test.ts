@@ -1,6 +1,7 @@
 // 100 kills at random moments of real labs: LABWRIGHT_KILLS of them, from LABWRIGHT_SEED, which is printed so that a run can be repeated.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { randomFrom } from '../support/seeded-random.ts';
 import { openTestBed } from '../support/test-bed.ts';
 import type { TestBed } from '../support/test-bed.ts';
 import { killAllControl, killControl } from './kill-control.ts';
@@ -11,17 +12,6 @@ const KILLS = Number(process.env['LABWRIGHT_KILLS'] ?? 100);
 const SEED = Number(process.env['LABWRIGHT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const KILLS_A_LIFE = 2;
 const VICTIMS = ['supervisor', 'host-actor', 'nats-server', 'all'] as const;
-
-/** Numbers from 0 up to 1, the same for the same seed. Source: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = Math.trunc(state + 0x6d2b79f5);
-    const mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    const more = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((more ^ (more >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 type Kill = { readonly victim: (typeof VICTIMS)[number]; /** Share of an undisturbed life after which it comes. */ readonly at: number; readonly awayMs: number };
 const random = randomFrom(SEED);

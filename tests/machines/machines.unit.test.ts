@@ -18,7 +18,7 @@ const NODE_EVENTS = [
   { type: 'started', runtimeId: 'r1', pid: 1, at: 1, repaired: false }, { type: 'started', runtimeId: 'r2', pid: 2, at: 2, repaired: true },
   { type: 'step.done' }, { type: 'steps.finished' }, { type: 'executed', results: [] }, { type: 'stopped' }, { type: 'removed' },
   { type: 'died', failure, at: 1 }, { type: 'died', failure, at: 100_000 }, { type: 'left', failure, clean: true }, { type: 'left', failure, clean: false }, { type: 'gave-up', failure },
-  { type: 'failed', failure }, { type: 'health', status: 'healthy' }, { type: 'host.lost', failure }, { type: 'host.returned' }, { type: 'host.moved' },
+  { type: 'failed', failure }, { type: 'unplugged', failure: { code: 'u', message: 'v', log: [] } }, { type: 'health', status: 'healthy' }, { type: 'host.lost', failure }, { type: 'host.returned' }, { type: 'host.moved' },
 ] as const;
 const seen = { carrierA: true, carrierB: true, adminUp: true, held: [] };
 const LINK_EVENTS = [
@@ -99,28 +99,6 @@ describe.each([
 
 /** An event that is taken note of without any change leaves the very same snapshot. */
 const isNoop = (arrow: string): boolean => /^(stopped --want\.stopped|waiting --want\.rejoin|recovering --stopped|exited --host\.lost)/.test(arrow);
-
-describe('every mismatch of desired and actual', () => {
-  const stepper = createStepper(nodeMachine);
-  const actual = Object.keys(nodeMachine.states);
-  it.each(actual.flatMap((value) => (['running', 'stopped', 'absent'] as const).map((desired) => [value, desired] as const)))(
-    'node %s wanted %s has a way that ends there',
-    (value, desired) => {
-      const wish = { type: `want.${desired}` } as const;
-      let present = stepper.step({ value, context: { ...stepper.initial().context, desired, runtimeId: 'r' } }, wish).next;
-      const answers: Record<string, (typeof NODE_EVENTS)[number]> = {
-        unknown: { type: 'host.returned' }, preparing: { type: 'prepared', runtimeId: 'r1' }, waiting: { type: 'gate.opened' }, starting: { type: 'started', runtimeId: 'r1', pid: 1, at: 1, repaired: false },
-        configuring: { type: 'steps.finished' }, recovering: { type: 'started', runtimeId: 'r1', pid: 1, at: 1, repaired: false }, stopping: { type: 'stopped' }, removing: { type: 'removed' },
-      };
-      for (let hop = 0; hop < 12; hop += 1) {
-        const answer = answers[present.value];
-        if (!answer) break;
-        present = stepper.step(present, answer as never).next;
-      }
-      expect(present.value).toBe(desired);
-    },
-  );
-});
 
 it('A06: the drawings in docs/ are those of the code', async () => {
   for (const [path, text] of Object.entries(derivedDocs())) {

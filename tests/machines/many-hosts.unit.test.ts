@@ -243,3 +243,37 @@ describe('a lost host', () => {
     foldsAnew();
   });
 });
+
+describe('a host that is drained', () => {
+  it('gives its nodes away one after another, and keeps those that are pinned to it', () => {
+    const spec = aLab([aNode('a', { host: 'h1' }), aNode('b'), aNode('c'), aNode('d', { network: { mode: 'node', node: node('c') } })], [aLink('b:eth1', 'c:eth1')]);
+    const drained = new SimulatedLab();
+    drained.command(deploy(spec), { hosts: [aHost('h1', 1)] });
+    drained.run();
+    const moves: string[][] = [];
+    const hosts = [{ ...aHost('h1', 1), state: 'draining' as const }, aHost('h2', 2)];
+    for (let turn = 0; turn < 5; turn += 1) {
+      const before = labView(drained.state).nodes.filter((one) => one.host === 'h1').map((one) => one.node);
+      expect(drained.command({ type: 'lab.leave', host: host('h1') }, { hosts })).toEqual([]);
+      drained.run();
+      expect(labView(drained.state)).toMatchObject({ state: 'running', problems: [] });
+      const after = labView(drained.state).nodes.filter((one) => one.host === 'h1').map((one) => one.node);
+      moves.push(before.filter((one) => !after.includes(one)));
+    }
+    expect(moves).toEqual([['b'], ['c', 'd'], [], [], []]);
+  });
+});
+
+describe('a lab whose nodes move away from lost hosts', () => {
+  it('P08: tells its hosts after how much silence they have to end them, and names the moment of the move', () => {
+    const moving = new SimulatedLab();
+    moving.command(deploy({ ...SPEC, placement: { policy: 'pack', onLostHost: { moveAfterSeconds: 60 } } }), { hosts: HOSTS });
+    moving.run();
+    expect(moving.orders.flatMap((order) => (order.type === 'node.start' ? [order.fenceAfterMs] : []))).toEqual([60_000, 60_000]);
+    moving.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
+    expect(moving.state.deadlines).toMatchObject({ 'move-from/h2': moving.at + 60_000 });
+    moving.append([{ type: 'HostReturned', host: host('h2') }]);
+    expect(moving.state.deadlines['move-from/h2']).toBeUndefined();
+  });
+});
+

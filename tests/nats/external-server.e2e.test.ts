@@ -60,7 +60,8 @@ async function lifeOfLab(labwright: ReturnType<typeof cli>): Promise<string> {
   expect({ exitCode: deployed.exitCode, log: deployed.stderr }).toMatchObject({ exitCode: 0 });
 
   const status = JSON.parse((await labwright('status', '--json')).stdout);
-  expect(status).toMatchObject({ supervisorAnswers: true, nats: { kind: 'external' } });
+  expect(status).toMatchObject({ supervisorAnswers: true, nats: { kind: 'external', durability: expect.stringMatching(/^version \d+\.\d+\.\d+.*sync_interval unknown/) } });
+  expect(status.supervisor.nats.durable).toBe(status.nats.durability);
   expect(status.processes.map((one: { name: string; state: string }) => `${one.name} ${one.state}`)).toEqual(['supervisor running', 'host-actor running']);
   const running = await children();
   expect(running).toHaveLength(2);

@@ -19,12 +19,13 @@ export type SupervisorProcess = {
 };
 
 /** Starts one; `crashAt` names the moment at which it kills itself (see crash-point.ts). */
-export async function startSupervisorProcess(nats: TestNats, options: { crashAt?: string } = {}): Promise<SupervisorProcess> {
+export async function startSupervisorProcess(nats: TestNats, options: { crashAt?: string; env?: Record<string, string> } = {}): Promise<SupervisorProcess> {
   // It ends with the test, also when that is killed.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, MAIN], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env, LABWRIGHT_NATS_URL: nats.url, LABWRIGHT_NATS_CREDS: await nats.credentials({ role: 'supervisor' }),
+      ...options.env,
       ...(options.crashAt === undefined ? {} : { LABWRIGHT_CRASH_AT: options.crashAt }),
     },
   });

@@ -35,6 +35,7 @@ export type TestHostsOptions = {
   /** Bytes, 1500 by default. */
   readonly underlayMtu?: number;
   /** For the host-actors, e.g. LABWRIGHT_SWEEP_SECONDS; by host number where they differ, e.g. in LABWRIGHT_CAPACITY_CPUS. */
+  readonly supervisorEnv?: Record<string, string>;
   readonly env?: Record<string, string> | ((number: number) => Record<string, string>);
 };
 
@@ -84,7 +85,7 @@ async function open(parts: TestHostsOptions, { dir, images, undo, close }: Groun
   undo.push(async () => await nats.stop());
   const supervisors: SupervisorProcess[] = [];
   const startSupervisor = async (): Promise<SupervisorProcess> => {
-    const supervisor = await startSupervisorProcess(nats);
+    const supervisor = await startSupervisorProcess(nats, { env: parts.supervisorEnv ?? {} });
     undo.push(async () => await supervisor.kill());
     supervisors.push(supervisor);
     return supervisor;

@@ -68,6 +68,7 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     exec: (runtimeId, command, options) => execInNode(engine, runtimeId, command, options),
     watchEvents: (watch) => watchEngineEvents(engine, watch),
     readEventsSince: (cursor, hostId, options) => readEngineEventsSince(engine, cursor, hostId, options),
+    joinsNamespaces: async (options) => (await traits.read(options)).joinsNamespaces,
     engineInfo: async (options) => traits.keep(await readEngineInfo(engine, options)),
   };
 }

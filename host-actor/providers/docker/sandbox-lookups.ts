@@ -1,7 +1,7 @@
 // Tells our OCI runtime which network namespace a container joins: one small file a container, named by its id.
-import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile } from '../../replace-file.ts';
+import { replaceFileIn } from '../../replace-file.ts';
 import { ProviderError } from '../provider-error.ts';
 
 /** Where the runtime looks; it belongs to this boot of the host, as the namespaces do. */
@@ -12,24 +12,22 @@ export class SandboxLookups {
   readonly #dir: string;
   /** Marks by file name; a container id is never used twice. */
   readonly #marks = new Map<string, string>();
+  #former: Promise<void> | undefined;
 
   constructor(dir: string = defaultSandboxDir) {
     this.#dir = dir;
   }
 
-  /** Writes the look-up before a start. The namespace must exist: the runtime refuses anything else.
+  /** Writes the look-up before a start, in the place of those of the node's earlier containers. The namespace must exist: the runtime refuses anything else.
    *  @throws {ProviderError} `sandbox-missing`. */
   async write(runtimeId: string, netnsPath: string, mark: string): Promise<void> {
     if ((await namespaceInode(netnsPath)) === undefined) {
       throw new ProviderError('sandbox-missing', `container ${runtimeId} cannot start: its network namespace ${netnsPath} does not exist`, { retryable: true, details: { netnsPath } });
     }
-    const [path, text] = [join(this.#dir, runtimeId), `${netnsPath}\n${mark}\n`];
-    await replaceFile(path, text).catch(async (error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      await mkdir(this.#dir, { recursive: true });
-      await replaceFile(path, text);
-    });
+    await replaceFileIn(this.#dir, runtimeId, `${netnsPath}\n${mark}\n`);
     this.#marks.set(runtimeId, mark);
+    // A person's removal of a container leaves its look-up.
+    await this.#removeAllOf(mark, runtimeId);
   }
 
   /** Absent is success. */
@@ -40,10 +38,18 @@ export class SandboxLookups {
 
   /** Removes all look-ups of a node, those of containers that a person removed included. */
   async removeOf(mark: string): Promise<void> {
+    await this.#removeAllOf(mark);
+  }
+
+  async #removeAllOf(mark: string, but?: string): Promise<void> {
+    await (this.#former ??= this.#readFormer());
+    for (const [name, of] of this.#marks) if (of === mark && name !== but) await this.remove(name);
+  }
+
+  /** What an earlier process of ours left; later ones are written here. */
+  async #readFormer(): Promise<void> {
     const names = await readdir(this.#dir).catch(() => []);
-    for (const name of names) {
-      if ((await this.#readMark(name)) === mark) await this.remove(name);
-    }
+    await Promise.all(names.map(async (name) => this.#readMark(name)));
   }
 
   async #readMark(name: string): Promise<string> {

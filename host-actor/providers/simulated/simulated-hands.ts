@@ -14,6 +14,8 @@ export function makeSimulatedHands(host: HostId): SimulatedHands {
 const SIMULATED_SIGHT: HostSight = {
   isBridge: async () => true,
   readContainer: async () => undefined,
+  readLookups: async () => [],
+  removeLookup: async () => {},
   runCommand: async (command) => ({ exitCode: 0, stdout: command, stderr: '', engineError: undefined, truncated: false }),
 };
 
@@ -25,6 +27,8 @@ function simulatedNetwork(labs: Set<LabId>): MgmtHands {
       return { foreign: false, network: order.mgmt.network, bridge: order.mgmt.bridge, engineId: undefined, subnets: [], taken: [], warnings: [] };
     },
     foreignAddresses: async () => [],
+    readOrphans: async () => [],
+    removeOrphan: async () => undefined,
     foresee: async (order) => ({ foreign: false, bridge: order.mgmt.bridge }),
     remove: async (lab) => {
       labs.delete(lab);

@@ -23,6 +23,7 @@ export class SimulatedPlane implements LinkPlane {
       for (const name of names) this.netns.delete(name);
       return { foreign: [] };
     },
+    list: async () => [...this.netns].map((name) => ({ name, mark: '', present: true })),
   };
 
   /** Somebody deletes a wire's host ends. */
@@ -51,6 +52,8 @@ export class SimulatedPlane implements LinkPlane {
 
   readonly readWires: LinkPlane['readWires'] = async () => new Map([...this.wires.values()].map((wire) => [wire.id, this.#state(wire)]));
   readonly readOrphans: LinkPlane['readOrphans'] = async () => [];
+  readonly snapshotInner: LinkPlane['snapshotInner'] = async () => undefined;
+  readonly removeOrphans: LinkPlane['removeOrphans'] = async () => {};
   /** Far ends that do not answer, by wire. */
   readonly silent = new Set<string>();
   readonly probe: LinkPlane['probe'] = async (ids) =>

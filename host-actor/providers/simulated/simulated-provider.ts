@@ -148,6 +148,10 @@ export class SimulatedProvider implements NodeProvider {
     return this.#after(cursor);
   }
 
+  async joinsNamespaces(): Promise<boolean> {
+    return true;
+  }
+
   async engineInfo(): Promise<EngineInfo> {
     return { version: 'simulated', apiVersion: '0', runtimes: [], joinsNamespaces: true, securityOptions: [], cgroupVersion: '2', cgroupDriver: 'none', storageDriver: 'none', dataDir: '', liveRestore: false, warnings: [] };
   }

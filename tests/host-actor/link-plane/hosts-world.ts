@@ -17,7 +17,7 @@ export type HostsWorld = {
 };
 
 /** Hosts whose underlay interface is called `under`. */
-export async function openHosts(count: number, options: { readonly mtu?: number; readonly ipv6?: boolean } = {}): Promise<HostsWorld> {
+export async function openHosts(count: number, options: { readonly mtu?: number; readonly ipv6?: boolean; /** Makes the world of a host. */ readonly open?: (host: number) => Promise<NetnsWorld> } = {}): Promise<HostsWorld> {
   counter += 1;
   const netns = `lph${process.pid}x${counter}u`;
   const mtu = options.mtu ?? 1500;
@@ -27,7 +27,7 @@ export async function openHosts(count: number, options: { readonly mtu?: number;
   await underlay(`ip link add under-br mtu ${mtu} type bridge && ip link set dev under-br up`);
   const hosts: NetnsWorld[] = [];
   for (let host = 0; host < count; host += 1) {
-    const world = await openWorld();
+    const world = await (options.open?.(host) ?? openWorld());
     await underlay(`ip link add under netns ${world.hostNetns} mtu ${mtu} type veth peer name u${host} mtu ${mtu} && ip link set dev u${host} master under-br up`);
     await world.host(`ip link set dev under up && ip address add ${address(host)}/${options.ipv6 ? '64 nodad' : '24'} dev under`);
     hosts.push(world);

@@ -1,12 +1,14 @@
 // Links across hosts on the real kernel: frames over a pair of legs, MTUs over underlays, and what a probe says of each fault.
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VxlanWire } from '../../../host-actor/link-plane/wire.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ensurePair, legPair, openHosts, probePair, type HostsWorld } from './hosts-world.ts';
-import { readLink, type NetnsWorld } from './netns-world.ts';
+import { joinedWire, readLink, type NetnsWorld } from './netns-world.ts';
 
 const exec = promisify(execFile);
 let world: HostsWorld;
@@ -99,6 +101,57 @@ describe('a link across hosts', () => {
     expect([...report.outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'vni-taken', message: expect.stringContaining('VNI already exists') } }]);
     expect((await readLink(host(0), 'r', 'eth2')).flags).toContain('NO-CARRIER');
     expect((await host(0).plane.readWires()).get(mine.id)).toMatchObject({ up: true });
+  });
+});
+
+describe('a leg', () => {
+  it('X03: names the tool and the word where ip does not know what a tunnel needs; other links are made all the same', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lp-old-ip-'));
+    const before = process.env['PATH'];
+    // An ip that knows no `df`: it reads a batch up to that line and ends.
+    await writeFile(join(folder, 'ip'), `#!/bin/sh
+case "$*" in *-batch*) ;; *) exec /sbin/ip "$@";; esac
+input=$(cat)
+case "$input" in *' df unset'*) ;; *) echo "$input" | /sbin/ip "$@"; exit $?;; esac
+echo "$input" | sed '/ df unset/,$d' | /sbin/ip "$@"
+echo 'vxlan: unknown command "df"?' >&2
+exit 255
+`, { mode: 0o755 });
+    process.env['PATH'] = `${folder}:${before}`;
+    try {
+      const plane = host(0).restartedPlane();
+      await host(0).withNodes('s');
+      const [wire] = legPair(world, 1);
+      const other = { ...joinedWire(host(0), 77, 'r:eth7', 's:eth7'), mtu: 1500 };
+      const report = await plane.ensureWires([wire, other]);
+      expect(report.outcomes.get(wire.id)).toMatchObject({ ok: false, error: { code: 'not-joined', message: expect.stringContaining('a batch ended early: ip: vxlan: unknown command "df"?') } });
+      expect(report.outcomes.get(other.id)).toMatchObject({ ok: true, state: { up: true } });
+      expect((await readLink(host(0), 'r', 'eth1')).flags).toContain('NO-CARRIER');
+    } finally {
+      process.env['PATH'] = before;
+      await rm(folder, { recursive: true, force: true });
+    }
+    expect(await ensurePair(world, legPair(world, 1))).toMatchObject([{ ok: true, state: { up: true } }, { ok: true }]);
+  });
+
+  it('may end in a bridge of its host', async () => {
+    const [wire, other] = legPair(world, 1);
+    await host(0).host('ip link add sw type bridge && ip link set dev sw up && ip address add 10.0.0.1/24 dev sw');
+    const plugged: VxlanWire = { ...wire, inner: { netns: 'host', interface: 'p1', bridge: 'sw' } };
+    expect(await ensurePair(world, [plugged, other])).toMatchObject([{ ok: true, state: { up: true } }, { ok: true }]);
+    await host(1).inNode('r', 'ip address add 10.0.0.2/24 dev eth1');
+    expect(await host(1).pings('r', '10.0.0.1')).toBe(true);
+    expect(await probePair(world, [plugged, other])).toEqual(['ok', 'ok']);
+  });
+
+  it('is shaped towards its node, each half by its own host; the probe is not held back', async () => {
+    const pair = legPair(world, 1);
+    const slow = pair.map((wire) => ({ ...wire, impairment: { rateKbps: 500 } }));
+    const [first = pair[0], second = pair[1]] = slow;
+    expect(await ensurePair(world, [first, second])).toMatchObject([{ ok: true, state: { up: true, faults: [] } }, { ok: true }]);
+    expect(await host(0).host('tc qdisc show dev lw1.a')).toContain('tbf');
+    expect(await host(0).host('tc qdisc show dev lw1.x')).not.toContain('tbf');
+    expect(await probePair(world, [first, second])).toEqual(['ok', 'ok']);
   });
 });
 

@@ -24,11 +24,12 @@ export type PrivateOvs = {
   readonly close: () => Promise<void>;
 };
 
-/** Makes a database and starts both daemons in the namespace. */
-export async function openPrivateOvs(netns: string): Promise<PrivateOvs> {
+/** Makes a database and starts both daemons, in the namespace or in our own. */
+export async function openPrivateOvs(netns?: string): Promise<PrivateOvs> {
   const runDir = await mkdtemp(join(tmpdir(), 'lw-ovs-'));
   const env = { ...process.env, OVS_RUNDIR: runDir, OVS_LOGDIR: runDir, OVS_DBDIR: runDir };
-  const run = async (program: string, ...args: string[]): Promise<string> => (await exec('nsenter', [`--net=/run/netns/${netns}`, program, ...args], { env, maxBuffer: 64 << 20 })).stdout;
+  const place = netns === undefined ? '/proc/self/ns/net' : `/run/netns/${netns}`;
+  const run = async (program: string, ...args: string[]): Promise<string> => (await exec('nsenter', [`--net=${place}`, program, ...args], { env, maxBuffer: 64 << 20 })).stdout;
   const socket = `${runDir}/db.sock`;
   const pidOf = async (daemon: string): Promise<number> => Number(await readFile(`${runDir}/${daemon}.pid`, 'utf8'));
   const quiet = (daemon: string): string[] => [`--pidfile=${runDir}/${daemon}.pid`, `--log-file=${runDir}/${daemon}.log`, '-vconsole:off', '--detach', '--no-chdir'];
@@ -36,10 +37,10 @@ export async function openPrivateOvs(netns: string): Promise<PrivateOvs> {
   const startSwitch = async (): Promise<void> => void (await run('ovs-vswitchd', `unix:${socket}`, ...quiet('ovs-vswitchd')));
   const kill = async (daemon: string): Promise<void> => {
     const pid = await pidOf(daemon).catch(() => undefined);
-    if (pid === undefined || !isAlive(pid)) return;
+    if (pid === undefined || !(await isAlive(pid))) return;
     process.kill(pid, 'SIGCONT');
     process.kill(pid, 'SIGKILL');
-    await eventually(() => !isAlive(pid), { what: `${daemon} ended` });
+    await eventually(async () => !(await isAlive(pid)), { what: `${daemon} ended` });
   };
   await run('ovsdb-tool', 'create', `${runDir}/conf.db`, SCHEMA);
   await startDatabase();
@@ -48,7 +49,7 @@ export async function openPrivateOvs(netns: string): Promise<PrivateOvs> {
   return {
     runDir,
     vsctl: (...args) => run('ovs-vsctl', `--db=unix:${socket}`, '--timeout=20', ...args),
-    ofctl: (bridge, verb, ...args) => run('ovs-ofctl', '--strict', '-O', 'OpenFlow14', verb, `unix:${runDir}/${bridge}.mgmt`, ...args),
+    ofctl: (bridge, verb, ...args) => run('ovs-ofctl', '-O', 'OpenFlow14', verb, `unix:${runDir}/${bridge}.mgmt`, ...args),
     startSwitch,
     startDatabase,
     killSwitch: () => kill('ovs-vswitchd'),
@@ -62,11 +63,8 @@ export async function openPrivateOvs(netns: string): Promise<PrivateOvs> {
   };
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/** One that has ended and waits for whoever adopted it is gone for our purposes. */
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return stat !== undefined && !/\) [ZX] /.test(stat);
 }

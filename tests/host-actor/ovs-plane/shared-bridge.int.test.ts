@@ -1,0 +1,78 @@
+// Links on a bridge that others use too: one VLAN each, leased, recovered from the bridge, never somebody else's.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JoinedWire } from '../../../host-actor/link-plane/wire.ts';
+import { joinedWire } from '../link-plane/netns-world.ts';
+import { openOvsWorld, type OvsWorld } from './plane-worlds.ts';
+
+const exec = promisify(execFile);
+let world: OvsWorld;
+
+beforeEach(async () => {
+  world = await openOvsWorld({ mode: 'vlan', bridge: 'br-shared' });
+  await world.ovs.vsctl('add-br', 'br-shared', '--', 'set', 'bridge', 'br-shared', 'datapath_type=netdev');
+  await world.host('ip link add theirs type veth peer name theirs2 && ip link set theirs up && ip link set theirs2 up');
+  await world.ovs.vsctl('add-port', 'br-shared', 'theirs', 'tag=77');
+  await world.withNodes('r1', 'r2', 'r3');
+});
+afterEach(() => world.close());
+
+const wireWith = (number: number, vlan: number | undefined, a: string, b: string): JoinedWire => ({ ...joinedWire(world, number, a, b), ...(vlan === undefined ? {} : { vlan }) });
+
+describe('links on a shared bridge', () => {
+  it('passes every kind of frame, and keeps links apart', async () => {
+    await world.plane.ensureWires([wireWith(1, 101, 'r1:eth1', 'r2:eth1'), wireWith(2, 102, 'r3:eth1', 'r3:eth2')]);
+    const path = (node: string): string => `/run/netns/${world.netns(node)}`;
+    const { stdout } = await exec('python3', [join(import.meta.dirname, '../link-plane/frame-echo.py'), path('r1'), 'eth1', path('r2'), 'eth1']);
+    expect(JSON.parse(stdout)).toEqual({ lost: [], foreign: [] });
+    await world.inNode('r1', 'ip address add 10.0.0.1/24 dev eth1');
+    await world.inNode('r2', 'ip address add 10.0.0.2/24 dev eth1');
+    await world.inNode('r3', 'ip address add 10.0.0.3/24 dev eth1');
+    expect(await world.pings('r1', '10.0.0.2')).toBe(true);
+    expect(await world.pings('r1', '10.0.0.3')).toBe(false);
+  });
+
+  it('recovers the VLAN of each link from the bridge after a restart, and discards a stale one by its mark', async () => {
+    const [kept, stale] = [wireWith(1, 101, 'r1:eth1', 'r2:eth1'), wireWith(2, 102, 'r1:eth2', 'r2:eth2')];
+    await world.plane.ensureWires([kept, stale]);
+    const fresh = world.restartedPlane();
+    expect(await fresh.readSwitchPorts()).toEqual(
+      expect.arrayContaining([
+        { device: 'lw1.a', mark: kept.a.host.mark, wireId: kept.id, vlan: 101 },
+        { device: 'lw2.b', mark: stale.b.host.mark, wireId: stale.id, vlan: 102 },
+      ]),
+    );
+    expect([...(await fresh.ensureWires([kept])).outcomes.values()]).toMatchObject([{ ok: true, changed: false }]);
+    await fresh.removeOrphans((await fresh.readOrphans('lw:')).map(({ mark }) => mark));
+    expect((await world.ovs.vsctl('list-ports', 'br-shared')).trim().split('\n').toSorted()).toEqual(['lw1.a', 'lw1.b', 'theirs']);
+  });
+
+  it('mends a wrong tag', async () => {
+    const wire = wireWith(1, 101, 'r1', 'r2');
+    await world.plane.ensureWires([wire]);
+    await world.ovs.vsctl('set', 'port', 'lw1.a', 'tag=999');
+    expect((await world.plane.readWires()).get(wire.id)).toMatchObject({ joined: false, faults: [{ kind: 'wrong-vlan' }] });
+    expect(await world.plane.repairWire(wire.id)).toMatchObject({ ok: true, changed: true });
+    expect((await world.ovs.vsctl('get', 'port', 'lw1.a', 'tag')).trim()).toBe('101');
+  });
+
+  it.each([
+    ['a VLAN that somebody else\'s port has', 77, 'vlan-taken'],
+    ['no VLAN', undefined, 'vlan-taken'],
+  ])('refuses %s', async (_name, vlan, code) => {
+    const report = await world.plane.ensureWires([wireWith(1, vlan, 'r1', 'r2')]);
+    expect([...report.outcomes.values()]).toMatchObject([{ ok: false, error: { code } }]);
+    expect(await world.ovs.vsctl('list-ports', 'br-shared')).toBe('theirs\n');
+  });
+
+  it('leaves the bridge when its last link goes, and refuses a bridge that is not there', async () => {
+    const wire = wireWith(1, 101, 'r1', 'r2');
+    await world.plane.ensureWires([wire]);
+    await world.plane.removeWires([wire.id]);
+    expect(await world.ovs.vsctl('list-ports', 'br-shared')).toBe('theirs\n');
+    await world.ovs.vsctl('del-br', 'br-shared');
+    expect([...(await world.plane.ensureWires([wire])).outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'bridge-missing' } }]);
+  });
+});
