@@ -90,6 +90,7 @@ export class KnownHostRecord {
     if (newest !== undefined && fence.length > 0) {
       if (now >= this.#holdUntil) this.#log.error({ newest: newest.instance, fence }, 'two host-actors speak in one name, the older is fenced');
       this.#holdUntil = now + CONFLICT_HOLD_MS;
+      this.send({ type: 'silent' });
     }
     // Only the process that counts says what the host has and whether it lives.
     if (newest !== undefined && newest.instance !== beat.instance) return { fence, by: newest.instance };
