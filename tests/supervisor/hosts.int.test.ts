@@ -105,6 +105,6 @@ describe('hosts', () => {
     await eventually(async () => (await detail(H3)) !== undefined, { what: 'another process of h3 to be heard' });
     const answer = await ops.request('host-rm', { commandId: command('r3'), host: H1, force: true });
     expect(answer).toMatchObject({ labs: ['hosts-a'], nodes: [{ node: 'a' }] });
-    expect((await ops.request('inspect', {}, { lab: lab('hosts-a') })).nodes[0]?.state).toBe('unknown');
+    await eventually(async () => (await ops.request('inspect', {}, { lab: lab('hosts-a') })).nodes[0]?.state === 'unknown', { what: 'the lab to learn that its host is gone' });
   });
 });
