@@ -1,11 +1,11 @@
 // One run of the fault script: rounds of faults over two labs on several hosts, each followed by a quiet time in which all must come right.
 import { randomUUID } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RecordedEntry } from '../../../machines/evolve/upcast.ts';
 import { openEventLog } from '../../../nats/event-log.ts';
 import { eventually } from '../eventually.ts';
-import { command } from '../lab-builders.ts';
+import { command, lab as labId } from '../lab-builders.ts';
 import { openTestHosts } from '../test-hosts.ts';
 import type { Round } from './fault-plan.ts';
 import { drawRounds } from './fault-plan.ts';
@@ -22,6 +22,7 @@ export type RoundOutcome = { readonly round: number; readonly struck: readonly s
 /** A host that was lost for longer is noticed within so long; the rest takes less. */
 const QUIET_MS = 60_000;
 const RETRY_AFTER_MS = 25_000;
+const KEPT_ENTRIES = 400;
 
 /** After so many rounds that did not come right a run has shown enough. */
 const BAD_ROUNDS = 3;
@@ -44,17 +45,29 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
       outcomes.push(outcome);
       told(outcome);
       if (outcomes.filter(({ left }) => left.length > 0).length >= BAD_ROUNDS) return outcomes;
+      if (outcome.left.length === 0) continue;
+      await keepLogs(world, `round-${outcome.round}`);
       // What is left is told once.
-      if (outcome.left.length > 0) world = { ...world, shape: await shapesOf(bed.hosts) };
+      world = { ...world, shape: await shapesOf(bed.hosts) };
     }
     for (const { name } of labs) await bed.destroy(name);
     outcomes.push({ round: 0, struck: ['destroyed'], quietMs: 0, retries: [], left: await leftAfterDestroy(world) });
     return outcomes;
   } finally {
-    const keep = process.env['LABWRIGHT_FAULTS_LOGS'];
-    if (keep !== undefined) for (const host of bed.hosts) appendFileSync(`${keep}.${host.id}.log`, await host.actor.output());
-    if (keep !== undefined) appendFileSync(`${keep}.supervisors.log`, bed.supervisors.map((one) => one.output()).join('\n--- next supervisor\n'));
     await bed.close();
+  }
+}
+
+/** What the processes printed and the last entries of the labs' logs, where LABWRIGHT_FAULTS_LOGS says. */
+async function keepLogs({ bed, labs, log }: FaultWorld, name: string): Promise<void> {
+  const keep = process.env['LABWRIGHT_FAULTS_LOGS'];
+  if (keep === undefined) return;
+  for (const host of bed.hosts) writeFileSync(`${keep}.${name}.${host.id}.log`, await host.actor.output());
+  writeFileSync(`${keep}.${name}.supervisors.log`, bed.supervisors.map((one) => one.output()).join('\n--- next supervisor\n'));
+  for (const lab of labs) {
+    const entries: string[] = [];
+    for await (const { entry } of log.read(labId(lab.name))) entries.push(JSON.stringify(entry));
+    writeFileSync(`${keep}.${name}.${lab.name}.jsonl`, entries.slice(-KEPT_ENTRIES).join('\n'));
   }
 }
 
