@@ -23,6 +23,8 @@ export type RoundOutcome = { readonly round: number; readonly struck: readonly s
 const QUIET_MS = 60_000;
 const RETRY_AFTER_MS = 25_000;
 const KEPT_ENTRIES = 400;
+/** What is right must stay so: late news of before may still be on their way. */
+const STAYS_MS = 1_500;
 
 /** After so many rounds that did not come right a run has shown enough. */
 const BAD_ROUNDS = 3;
@@ -90,14 +92,19 @@ async function quiet(world: FaultWorld): Promise<Pick<RoundOutcome, 'quietMs' | 
   const from = performance.now();
   const retries: string[] = [];
   let left: string[] = ['nothing was read'];
+  let rightAfterMs = 0;
   await eventually(async () => {
     left = await readFaultsLeft(world);
     if (left.length > 0 && retries.length === 0 && performance.now() - from > RETRY_AFTER_MS) retries.push(...(await retryFailed(world)));
+    if (left.length > 0) return false;
+    rightAfterMs = performance.now() - from;
+    await delay(STAYS_MS);
+    left = await readFaultsLeft(world);
     return left.length === 0;
   }, { timeoutMs: QUIET_MS, what: 'everything to come right', everyMs: 400 }).catch((error: unknown) => {
     if (left.length === 0) left = [String(error)];
   });
-  return { quietMs: Math.round(performance.now() - from), left, retries };
+  return { quietMs: Math.round(left.length === 0 ? rightAfterMs : performance.now() - from), left, retries };
 }
 
 /** Who spends a budget of repairs within its window has failed, and waits for a hand. */
