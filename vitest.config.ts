@@ -22,6 +22,7 @@ export default defineConfig({
       tier('topologies', 1_200_000, false),
       // Takes long and differs from run to run, so it is no part of run-tests.
       tier('kills', 600_000, false),
+      tier('faults', 3_600_000, false),
     ],
   },
 });

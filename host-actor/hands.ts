@@ -12,7 +12,7 @@ import type { StrayLookup } from './providers/docker/stray-lookups.ts';
 import type { ExecResult, NodeProvider } from './providers/provider.ts';
 
 /** What is asked of a link plane. */
-export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'removeOrphans' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove' | 'list'> };
+export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'removeOrphans' | 'snapshotInner' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove' | 'list'> };
 
 export type NetworkEnsureOrder = Extract<Order, { type: 'network.ensure' }>;
 

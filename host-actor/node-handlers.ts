@@ -10,6 +10,7 @@ import { keyOf } from './node-placement.ts';
 import { isProviderError } from './providers/provider-error.ts';
 import type { ExecOnce } from './providers/provider.ts';
 import { prepareContainer, startContainer } from './start-node.ts';
+import { wireIdOfLink } from './wire-of-order.ts';
 import type { NodeOrder } from './wire-of-order.ts';
 
 type OrderOf<T extends Order['type']> = Extract<Order, { type: T }>;
@@ -76,7 +77,15 @@ export async function execInNode(context: HostContext, order: OrderOf<'node.exec
     results.push(result);
     crashPoint('between-exec-commands');
   }
+  await keepInner(context, order);
   return { type: 'node.exec-done', ...nodeOf(order), results };
+}
+
+/** Addresses and routes that commands set outlive the namespace: read before the commands are told done, for the power may go right after. */
+async function keepInner({ wanted, hands, log }: HostContext, { lab, node }: OrderOf<'node.exec'>): Promise<void> {
+  const wires = wanted.linksOf(lab, node.id).map(wireIdOfLink);
+  if (wires.length === 0) return;
+  await hands.plane.snapshotInner(wires).catch((err: unknown) => log.warn({ err, labId: lab, nodeId: node.id }, 'interfaces of the node could not be read after its commands'));
 }
 
 async function runCommand(context: HostContext, order: OrderOf<'node.exec'>, index: number, signal: AbortSignal): Promise<ExecResult> {

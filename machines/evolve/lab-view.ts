@@ -147,6 +147,7 @@ export function problemsOf(state: LabState): string[] {
   return [
     ...silences(state),
     ...sortedKeys(state.lost).map((host) => lostProblem(state, host)),
+    ...owingHosts(state).map((host) => `host ${host} has still to remove what left it: ${owedTo(state, host).join(', ')}`),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
     ...sortedKeys(state.links).flatMap((id) => {
@@ -161,9 +162,12 @@ function networkProblem(state: LabState, host: HostId): string[] {
   return failure ? [`management network${Object.keys(state.networks).length > 1 ? ` on host ${host}` : ''}: ${failure.message}`] : [];
 }
 
+const owedTo = (state: LabState, host: HostId): string[] => Object.values(state.owed).filter((one) => one.host === host).map(({ spec }) => spec.id).toSorted();
+const owingHosts = (state: LabState): HostId[] => [...new Set(Object.values(state.owed).map((one) => one.host))].filter((host) => state.lost[host] === undefined).toSorted();
+
 /** What is still to be removed on the host is said, so that nobody takes the lab for gone there. */
 function lostProblem(state: LabState, host: HostId): string {
-  const owed = Object.values(state.owed).filter((one) => one.host === host).map(({ spec }) => spec.id);
+  const owed = owedTo(state, host);
   const leaving = state.lab.value === 'destroying' ? Object.values(state.nodes).filter((node) => node.plan.host === host).map(({ spec }) => spec.id) : [];
   const todo = [...owed, ...leaving].toSorted();
   return `host ${host} is lost: ${state.lost[host] ?? ''}${todo.length === 0 ? '' : `; when it is back, these are removed there: ${todo.join(', ')}`}`;

@@ -23,7 +23,7 @@ export type PlacementNode = {
   readonly restarts?: boolean;
 };
 
-export type HostState = 'joined' | 'suspect' | 'lost' | 'returned' | 'cordoned' | 'draining';
+export type HostState = 'joined' | 'suspect' | 'lost' | 'returned' | 'incompatible' | 'cordoned' | 'draining';
 
 export type KnownHost = {
   readonly id: HostId;

@@ -99,8 +99,9 @@ export function allocatedBy(state: LabState): Map<HostId, Ceilings> {
     held.set(host, { cpuMillis: before.cpuMillis + more.cpuMillis, memoryMiB: before.memoryMiB + more.memoryMiB, diskMiB: before.diskMiB + more.diskMiB, ports: before.ports + more.ports });
   };
   for (const { id, needs } of placementOfSpec(state.spec, { places: new Map(), restarts: new Set() }).nodes) {
-    const host = state.nodes[id]?.plan.host;
-    if (host !== undefined) add(host, { ...needs, ports: 0 });
+    const record = state.nodes[id];
+    // One that is on its way to another host has room on both.
+    for (const host of new Set(record ? [record.plan.host, record.next?.plan.host ?? record.plan.host] : [])) add(host, { ...needs, ports: 0 });
   }
   for (const [host, ports] of switchPortsOf(state)) add(host, { ...NOTHING, ports });
   return held;

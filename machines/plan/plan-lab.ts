@@ -1,5 +1,6 @@
 // Places and numbers of a lab: hosts, addresses, device names, MACs; what is there already keeps its own.
 import type { HostFacts } from '../vocabulary/host-facts.ts';
+import type { HostState } from '../vocabulary/host-view.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, MgmtSpan, NodePlan, PortLease, TunnelPlan } from '../vocabulary/lab-plan.ts';
@@ -44,7 +45,7 @@ export type Facts = {
   readonly takenNames: ReadonlyMap<string, string>;
 };
 
-export type PlanHost = HostFacts & { readonly id: HostId; readonly state: 'joined' | 'suspect' | 'lost' | 'returned' | 'cordoned' | 'draining' };
+export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState };
 
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 

@@ -1,4 +1,5 @@
 // What tests do with the labs of a running product, through its ops API.
+import type { CommandId } from '../../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import type { OpsClient } from '../../nats/ops-client.ts';
@@ -8,6 +9,8 @@ import { command, lab } from './lab-builders.ts';
 export type BedHands = {
   deploy(spec: LabSpec, options?: { reconfigure?: boolean }): Promise<void>;
   destroy(name: string): Promise<void>;
+  /** A command id that was not used before. */
+  nextId(): CommandId;
   view(name: string): Promise<LabView>;
   /** Waits until the lab's state is one of these. */
   settled(name: string, states?: readonly LabView['state'][], timeoutMs?: number): Promise<LabView>;
@@ -30,7 +33,7 @@ export function bedHands(ops: OpsClient): BedHands {
     await settled(name, ['destroyed']);
   };
   return {
-    view, settled, destroy,
+    view, settled, destroy, nextId,
     deploy: async (spec, options = {}) => void (await ops.request('deploy', { commandId: nextId(), spec, takeOver: false, reconfigure: options.reconfigure ?? false }, { lab: spec.id, timeoutMs: 5_000 })),
     async destroyAll() {
       const { labs } = await ops.request('list', { destroyed: false });

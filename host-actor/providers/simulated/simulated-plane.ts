@@ -52,6 +52,7 @@ export class SimulatedPlane implements LinkPlane {
 
   readonly readWires: LinkPlane['readWires'] = async () => new Map([...this.wires.values()].map((wire) => [wire.id, this.#state(wire)]));
   readonly readOrphans: LinkPlane['readOrphans'] = async () => [];
+  readonly snapshotInner: LinkPlane['snapshotInner'] = async () => undefined;
   readonly removeOrphans: LinkPlane['removeOrphans'] = async () => {};
   /** Far ends that do not answer, by wire. */
   readonly silent = new Set<string>();

@@ -1,5 +1,5 @@
 // The engine of one test host: own data, own socket, our runtime, no network of its own.
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { HostNamespaces } from './host-namespaces.ts';
@@ -21,6 +21,8 @@ export function engineOf(host: { dir: string; namespaces: () => HostNamespaces; 
         'data-root': join(host.dir, 'docker'), 'storage-driver': 'overlay2', bridge: 'none', iptables: false, ip6tables: false,
         'cgroup-parent': host.cgroupParent, runtimes: { labwright: { path: RUNTIME } },
       }));
+      // Whoever has the number of a killed one by now makes the engine refuse to start.
+      rmSync(host.namespaces().path('/run/docker.pid'), { force: true });
       return ['dockerd', '--config-file', config];
     },
     isServing: async () => await engineClient(host.namespaces()).ping(),
