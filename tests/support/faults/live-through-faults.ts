@@ -15,7 +15,7 @@ import { heal } from './heal.ts';
 import { readFaultsLeft } from './quiet-checks.ts';
 import { strike } from './strike.ts';
 
-export type FaultRun = { readonly seed: number; readonly faults: number; readonly prefix: string; readonly supervisors: number; readonly ovs: boolean };
+export type FaultRun = { readonly seed: number; readonly faults: number; readonly prefix: string; readonly supervisors: number; readonly ovs: boolean; readonly only: readonly string[] };
 /** `left`: what did not come right in time; `retries`: what had to be tried again by hand because its budget of repairs was spent. */
 export type RoundOutcome = { readonly round: number; readonly struck: readonly string[]; readonly quietMs: number; readonly left: readonly string[]; readonly retries: readonly string[] };
 
