@@ -21,10 +21,11 @@ afterEach(async () => {
 
 /** What a person would see at that moment; `round` counts how often the lab was seen running before. */
 type Moment = (notice: Notice, round: number) => boolean;
-const node = (state: string) => (notice: Notice) => notice.nodes.some((one) => one.state === state);
+const node = (...states: string[]) => (notice: Notice) => notice.nodes.some((one) => states.includes(one.state));
 const MOMENTS: Record<string, Moment> = {
   'deploy is in the log': (notice) => notice.n === 1,
-  'a node was prepared': node('waiting'),
+  // One whose links are settled by then is started in the same entry.
+  'a node was prepared': node('waiting', 'starting'),
   'a link came up': (notice) => notice.links.some((one) => one.state === 'up'),
   'a node was started': node('configuring'),
   'a node runs': node('running'),
