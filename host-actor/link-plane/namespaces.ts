@@ -34,15 +34,23 @@ export type Namespaces = {
 
 /** Namespaces under /run/netns with our marks in a folder of state. */
 export function createNamespaces(run: RunTool, marks: NamespaceMarks): Namespaces {
+  let turn: Promise<unknown> = Promise.resolve();
+  // One at a time: while a namespace is made its name is for a moment a plain file, and whoever reads its inode then takes the
+  // namespace for somebody else's for ever.
+  const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work);
+    turn = done.catch(() => undefined);
+    return done;
+  };
   return {
-    ensure: (orders) => ensureNamespaces(run, marks, orders),
+    ensure: (orders) => exclusive(() => ensureNamespaces(run, marks, orders)),
     raiseLoopbacks: async (names) => {
       await runInnerBatches(run, names.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] })));
-      await noteLoopbacksUp(marks, names);
+      await exclusive(() => noteLoopbacksUp(marks, names));
     },
-    noteLoopbacksUp: (names) => noteLoopbacksUp(marks, names),
-    remove: (names) => removeNamespaces(run, marks, names),
-    list: () => listNamespaces(marks),
+    noteLoopbacksUp: (names) => exclusive(() => noteLoopbacksUp(marks, names)),
+    remove: (names) => exclusive(() => removeNamespaces(run, marks, names)),
+    list: () => exclusive(() => listNamespaces(marks)),
   };
 }
 

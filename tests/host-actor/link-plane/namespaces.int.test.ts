@@ -28,6 +28,15 @@ describe('namespaces', () => {
     expect(await world.inNode('r1', 'ip -o link show dev lo')).toContain('LOWER_UP');
   });
 
+  it('S04: whoever asks for the same namespaces at once gets them, and they stay ours', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const orders = Array.from({ length: 8 }, (_, index) => order(`c${round}-${index}`));
+      const reports = await Promise.all([orders, orders.slice(2), orders.toReversed(), orders.slice(0, 3)].map((some) => world.plane.namespaces.ensure(some)));
+      expect(reports.flatMap(({ failed }) => [...failed.values()])).toEqual([]);
+      expect(await world.restartedPlane().namespaces.remove(orders.map(({ name }) => name))).toEqual({ foreign: [] });
+    }
+  });
+
   it('leaves a foreign namespace of the same name alone', async () => {
     await world.host(`ip netns add ${world.netns('r1')}`);
     const report = await world.plane.ensureWires([], [order('r1'), order('r10')]);
