@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import type { MgmtSpan } from '../machines/vocabulary/lab-plan.ts';
 import type { LabClaims } from '../machines/plan/claims.ts';
-import { NOTHING } from '../machines/plan/choose-places.ts';
+import { addCeilings, NOTHING } from '../machines/plan/choose-places.ts';
 import type { Ceilings } from '../machines/vocabulary/placement.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 
@@ -54,11 +54,9 @@ function freeLabNumber(used: ReadonlySet<number>, first: number): number | null 
 function sumOfHosts(held: readonly LabClaims['held'][]): Map<HostId, Ceilings> {
   const sums = new Map<HostId, Ceilings>();
   // Object.entries forgets the key type.
-  for (const [host, ceilings] of held.flatMap((one) => Object.entries(one) as [HostId, Ceilings][])) sums.set(host, sum(sums.get(host) ?? NOTHING, ceilings));
+  for (const [host, ceilings] of held.flatMap((one) => Object.entries(one) as [HostId, Ceilings][])) sums.set(host, addCeilings(sums.get(host) ?? NOTHING, ceilings));
   return sums;
 }
-
-const sum = (a: Ceilings, b: Ceilings): Ceilings => ({ cpuMillis: a.cpuMillis + b.cpuMillis, memoryMiB: a.memoryMiB + b.memoryMiB, diskMiB: a.diskMiB + b.diskMiB, ports: a.ports + b.ports });
 
 function joinSpans(spans: readonly MgmtSpan[]): MgmtSpan | undefined {
   const [first] = spans;

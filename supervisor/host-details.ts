@@ -1,7 +1,7 @@
 // Hosts as people see them, with what labs have on them; wishing for one, and forgetting one.
 import { decide } from '../machines/decide/decide.ts';
 import { concerns } from '../machines/evolve/apply-host.ts';
-import { allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
+import { addCeilings, allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import type { HostDetail, HostNode, HostSummary, HostWish } from '../machines/vocabulary/host-view.ts';
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
@@ -40,9 +40,7 @@ function addLab(held: ReadonlyMap<HostId, Holding>, actor: LabActor): void {
     if (!concerns(actor.state, host)) continue;
     holding.labs.push(actor.id);
     holding.nodes += nodesOf(actor, host).length;
-    const mine = ceilings.get(host) ?? NOTHING;
-    const sum = holding.allocated;
-    holding.allocated = { cpuMillis: sum.cpuMillis + mine.cpuMillis, memoryMiB: sum.memoryMiB + mine.memoryMiB, diskMiB: sum.diskMiB + mine.diskMiB, ports: sum.ports + mine.ports };
+    holding.allocated = addCeilings(holding.allocated, ceilings.get(host) ?? NOTHING);
   }
 }
 

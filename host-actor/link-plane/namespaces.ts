@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { isNetnsName } from './check-wire.ts';
 import { runInnerBatches } from './inner-batches.ts';
+import { createKeyedLock } from './keyed-lock.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { readBootId, type NamespaceMark, type NamespaceMarks } from './namespace-marks.ts';
 import { NETNS_DIR, netnsInodes } from './read-kernel-state.ts';
@@ -34,14 +35,10 @@ export type Namespaces = {
 
 /** Namespaces under /run/netns with our marks in a folder of state. */
 export function createNamespaces(run: RunTool, marks: NamespaceMarks): Namespaces {
-  let turn: Promise<unknown> = Promise.resolve();
+  const lock = createKeyedLock();
   // One at a time: while a namespace is made its name is for a moment a plain file, and whoever reads its inode then takes the
   // namespace for somebody else's for ever.
-  const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work);
-    turn = done.catch(() => undefined);
-    return done;
-  };
+  const exclusive = <T>(work: () => Promise<T>): Promise<T> => lock.hold(['namespaces'], work);
   return {
     ensure: (orders) => exclusive(() => ensureNamespaces(run, marks, orders)),
     raiseLoopbacks: async (names) => {

@@ -34,22 +34,14 @@ export function wantedTunnels(state: MgmtState): WantedTunnel[] {
 
 /** In words, what of a network's tunnel is not as wanted; the tunnels of networks without one that bear our mark count too. */
 export async function tunnelFaults(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<{ network: string; fault: string }[]> {
-  const wanted = wantedTunnels(state);
-  if (wanted.length === 0 && !(await hasOurs(shell, owner, signal))) return [];
-  return (await planTunnels(shell, wanted, owner, signal)).faults;
+  return (await planTunnels(shell, wantedTunnels(state), owner, signal)).faults;
 }
 
 /** Makes, changes and removes tunnels until they are as the record wants. @throws {MgmtNetworkError} `command-failed`. */
 export async function syncTunnels(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<void> {
-  const wanted = wantedTunnels(state);
-  if (wanted.length === 0 && !(await hasOurs(shell, owner, signal))) return;
-  const { ip, bridge } = await planTunnels(shell, wanted, owner, signal);
+  const { ip, bridge } = await planTunnels(shell, wantedTunnels(state), owner, signal);
   if (ip.length > 0) await shell.run('ip', ['-batch', '-'], { input: `${ip.join('\n')}\n`, signal });
   if (bridge.length > 0) await shell.run('bridge', ['-batch', '-'], { input: `${bridge.join('\n')}\n`, signal });
-}
-
-async function hasOurs(shell: HostShell, owner: string, signal?: AbortSignal): Promise<boolean> {
-  return (await readLinks(shell, signal)).some((link) => link.ifalias?.startsWith(markPrefix(owner)));
 }
 
 type Steps = { readonly ip: string[]; readonly bridge: string[]; readonly faults: { network: string; fault: string }[] };

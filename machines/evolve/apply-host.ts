@@ -1,5 +1,5 @@
 // What becomes of a lab when one of its hosts falls silent, comes back, gives its nodes away or changes its address.
-import { hostOfSide, linkHosts, SIDES } from '../link/crossing.ts';
+import { hostOfSide, linkHosts, sideOfHost, SIDES } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
 import type { LinkPlan } from '../vocabulary/lab-plan.ts';
@@ -108,7 +108,7 @@ export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): bool
 
 function withVtep(link: LinkPlan, host: HostId, vtep: string): LinkPlan {
   if (!link.far || !linkHosts(link).includes(host)) return link;
-  const side = SIDES.find((one) => hostOfSide(link, one) === host) ?? 'a';
+  const side = sideOfHost(link, host);
   const { tunnel } = link.far;
   return { ...link, far: { ...link.far, tunnel: { ...tunnel, [side]: { ...tunnel[side], vtep } } } };
 }

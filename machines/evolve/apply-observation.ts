@@ -1,6 +1,6 @@
 // One report of a host -> what it says to the machine of the node, link or network it speaks of.
 import type { Failure } from '../vocabulary/lab-view.ts';
-import { crossingFault, farAway, hostOfSide, NOT_CROSSED, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, NOT_CROSSED, sideOfHost, SIDES } from '../link/crossing.ts';
 import type { LegSeen, Side } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
@@ -10,7 +10,7 @@ import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { rejoinLinksOf } from './lab-parts.ts';
-import { NO_NETWORK, owedKey } from './lab-state.ts';
+import { NO_NETWORK, owedKeyOf } from './lab-state.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Returns whether the observation was news; what was not is not recorded. */
@@ -31,7 +31,7 @@ export function applyObservation(draft: Draft, host: HostId, seen: Observation):
 
 /** The host that was left has removed what it kept. */
 function settleOwed(draft: Draft, effect: PendingEffect): boolean {
-  delete draft.state.owed[owedKey(effect.host, effect.type.slice(0, 4), effect.target)];
+  delete draft.state.owed[owedKeyOf(effect)];
   draft.news.push(`host ${effect.host} removed what it kept of ${effect.target}`);
   return true;
 }
@@ -147,7 +147,7 @@ type LegNews = Exclude<LinkSeen, { type: 'link.removed' }>;
 function applyLeg(draft: Draft, host: HostId, seen: LegNews): boolean {
   const record = draft.state.links[seen.link];
   if (!record) return false;
-  const side: Side = hostOfSide(record.plan, 'a') === host ? 'a' : 'b';
+  const side = sideOfHost(record.plan, host);
   const before = (record.crossing ?? NOT_CROSSED).legs[side];
   const leg = legOf(before, side, seen);
   if (JSON.stringify(leg) === JSON.stringify(before)) return seen.type === 'link.joined' || seen.type === 'link.repaired' ? tellCrossing(draft, seen) : false;
@@ -229,7 +229,7 @@ function failLink(draft: Draft, effect: PendingEffect, failure: Failure): void {
   const id = effect.target as LinkId;
   const record = draft.state.links[id];
   if (record?.plan.far) {
-    const side: Side = hostOfSide(record.plan, 'a') === effect.host ? 'a' : 'b';
+    const side = sideOfHost(record.plan, effect.host);
     const crossing = record.crossing ?? NOT_CROSSED;
     draft.state.links[id] = { ...record, crossing: { ...crossing, legs: { ...crossing.legs, [side]: null } } };
   }
@@ -238,7 +238,7 @@ function failLink(draft: Draft, effect: PendingEffect, failure: Failure): void {
 
 /** What is ours on a host must go, however long the host takes. */
 function retryOwed(draft: Draft, effect: PendingEffect): boolean {
-  armDeadline(draft, `owed/${owedKey(effect.host, effect.type.slice(0, 4), effect.target)}`, draft.at + OWED_AGAIN_MS);
+  armDeadline(draft, `owed/${owedKeyOf(effect)}`, draft.at + OWED_AGAIN_MS);
   return true;
 }
 

@@ -83,6 +83,9 @@ export function initialLab(id: LabId): LabState {
 
 export const owedKey = (host: HostId, kind: string, id: string): string => `${host}/${kind}/${id}`;
 
+/** The key of what an order removes: the kind is the order's room. */
+export const owedKeyOf = ({ host, type, target }: PendingEffect): string => owedKey(host, type.slice(0, type.indexOf('.')), target);
+
 export const NO_NETWORK: NetworkRecord = { state: 'absent', mgmt: null, foreign: false, failure: null, attempts: 0 };
 
 /**

@@ -1,12 +1,11 @@
 // A pending effect -> the complete order for its host, rendered from the folded state alone.
-import { farAway, hostOfSide, otherSide } from '../link/crossing.ts';
-import type { Side } from '../link/crossing.ts';
+import { farAway, hostOfSide, otherSide, sideOfHost } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Attachment, HostsEntry, LabContext, LinkLeg, MgmtTunnel, Order, PendingEffect } from '../vocabulary/effect.ts';
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
 import { LEAST_FENCE_MS, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
-import { NO_NETWORK, overLogs, owedKey } from './lab-state.ts';
+import { NO_NETWORK, overLogs, owedKeyOf } from './lab-state.ts';
 import { mgmtOn, plannedHosts } from './lab-parts.ts';
 import { hasSandbox } from './waits.ts';
 
@@ -57,7 +56,7 @@ function tunnelOf(state: LabState, host: HostId): { tunnel?: MgmtTunnel } {
 
 /** The removal of what a host kept of an object that lives elsewhere now. */
 function renderOwed(state: LabState, effect: PendingEffect): Order | null {
-  const owed = state.owed[owedKey(effect.host, effect.type.slice(0, 4), effect.target)];
+  const owed = state.owed[owedKeyOf(effect)];
   if (!owed) return null;
   if ('containerName' in owed.spec && 'generation' in owed.plan) return renderNode(state, { ...effect, type: 'node.remove' }, { spec: owed.spec, plan: owed.plan });
   if ('a' in owed.spec && 'mtu' in owed.plan) return renderLink(state, { ...effect, type: 'link.remove' }, { spec: owed.spec, plan: owed.plan });
@@ -134,7 +133,7 @@ function renderLink(state: LabState, effect: EffectOf<'link.ensure' | 'link.remo
 function legOf(state: LabState, effect: PendingEffect, record: Pick<LinkRecord, 'spec' | 'plan' | 'crossing'>): { leg?: LinkLeg } {
   const { plan } = record;
   if (!plan.far) return {};
-  const side: Side = plan.host === effect.host ? 'a' : 'b';
+  const side = sideOfHost(plan, effect.host);
   return { leg: { side, farHost: hostOfSide(plan, otherSide(side)), farAway: farAway(record, side, state.lost) } };
 }
 

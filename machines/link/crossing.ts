@@ -28,6 +28,9 @@ export const otherSide = (side: Side): Side => (side === 'a' ? 'b' : 'a');
 
 export const hostOfSide = (plan: LinkPlan, side: Side): HostId => (side === 'a' ? plan.host : (plan.far?.host ?? plan.host));
 
+/** The end that a host of the link holds. */
+export const sideOfHost = (plan: LinkPlan, host: HostId): Side => (plan.host === host ? 'a' : 'b');
+
 /** Hosts that have a part of the link: one, or the two of its legs. */
 export const linkHosts = (plan: LinkPlan): readonly HostId[] => (plan.far ? [plan.host, plan.far.host] : [plan.host]);
 

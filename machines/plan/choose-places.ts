@@ -96,7 +96,7 @@ export function allocatedBy(state: LabState): Map<HostId, Ceilings> {
   if (!state.spec) return held;
   const add = (host: HostId, more: Ceilings): void => {
     const before = held.get(host) ?? NOTHING;
-    held.set(host, { cpuMillis: before.cpuMillis + more.cpuMillis, memoryMiB: before.memoryMiB + more.memoryMiB, diskMiB: before.diskMiB + more.diskMiB, ports: before.ports + more.ports });
+    held.set(host, addCeilings(before, more));
   };
   for (const { id, needs } of placementOfSpec(state.spec, { places: new Map(), restarts: new Set() }).nodes) {
     const record = state.nodes[id];
@@ -106,5 +106,8 @@ export function allocatedBy(state: LabState): Map<HostId, Ceilings> {
   for (const [host, ports] of switchPortsOf(state)) add(host, { ...NOTHING, ports });
   return held;
 }
+
+export const addCeilings = (a: Ceilings, b: Ceilings): Ceilings =>
+  ({ cpuMillis: a.cpuMillis + b.cpuMillis, memoryMiB: a.memoryMiB + b.memoryMiB, diskMiB: a.diskMiB + b.diskMiB, ports: a.ports + b.ports });
 
 export const NOTHING: Ceilings = { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 };
