@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
+import { askForFile } from '../nats/file-question.ts';
 import { LOG_REDACTION, shownUrl } from '../nats/log-redaction.ts';
 import { publishReports } from '../nats/report-queue.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
@@ -19,6 +20,7 @@ import { startHeartbeat } from './heartbeat.ts';
 import { readCapacity } from './host-capacity.ts';
 import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
+import { LabFiles } from './lab-files/lab-files.ts';
 import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
 import { createOvsSwitch } from './ovs-plane/ovs-switch.ts';
@@ -37,6 +39,7 @@ const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
 const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge }) });
+const files = new LabFiles({ stateDir: config.stateDir });
 const actor = new HostActor({
   hands: {
     host: config.host,
@@ -44,6 +47,7 @@ const actor = new HostActor({
     plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log, crossConnect: ovsSwitch, defaultPlane: config.plane }),
     network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket, joinsNamespaces: async () => await provider.joinsNamespaces() }),
     sight: makeHostSight({ host: config.host, engineSocket }),
+    files,
   },
   ledgerDir: config.ledgerDir,
   log,
@@ -88,6 +92,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   });
   const stopBeating = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
+  files.connect(async (sha256) => await askForFile(connection, config.host, sha256));
   const consuming = consumeOrders(connection, config.host, {
     schema: z.unknown(),
     handle: (orders) => actor.accept(orders),

@@ -82,6 +82,11 @@ export function beatSubject(hostId?: HostId): string {
   return `${SUBJECT_ROOT}.beat.${hostId === undefined ? '*' : subjectToken(hostId)}`;
 }
 
+/** A host's question for a piece of a file of a lab, by its digest; all hosts with no argument. */
+export function fileSubject(hostId?: HostId): string {
+  return `${SUBJECT_ROOT}.file.${hostId === undefined ? '*' : subjectToken(hostId)}`;
+}
+
 /** One verb of the ops API about one lab, or about none. */
 export function opsSubject(kind: OpsKind, verb: string, labId?: LabId): string {
   return `${SUBJECT_ROOT}.${kind}.${verb}.${labId === undefined ? NO_LAB : subjectToken(labId)}`;

@@ -11,6 +11,7 @@ import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
 import { SteppedDownError } from './lab-actor.ts';
+import { serveLabFiles } from './lab-files.ts';
 import { watchLoop } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
@@ -28,9 +29,10 @@ const nc = await connectNats({
 const loop = watchLoop(logger);
 
 const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs });
+const files = serveLabFiles(nc, { logger, now: Date.now, labs: () => supervisor.labs().map((actor) => actor.latest) });
 const serving = await serveOps(nc, {
   version,
-  handlers: opsHandlers({ supervisor, nc, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now }),
+  handlers: opsHandlers({ supervisor, nc, files, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now }),
   failureOf: (error) => {
     if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
     if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
@@ -45,6 +47,7 @@ setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');
   await serving.stop();
+  files.stop();
   await supervisor.stop();
   await nc.close();
   process.exit(0);
