@@ -80,10 +80,11 @@ async function withLog(load: Load) {
     };
     const turns = makePacedSlots(APPEND_PACE);
     const actors = Array.from({ length: load.labs }, (_unused, n) => new LabActor(lab(`l${n}`), { state: runningLab(`l${n}`), seq: 0 }, {
-      log: timed, turns, logger: pino({ level: 'silent' }), now: Date.now, facts: () => facts(),
+      supervisor: 'bench', claims: { reserve: async (_before, make) => make(), settle: () => {} }, log: timed, turns, logger: pino({ level: 'silent' }), now: Date.now, facts: () => facts(),
       committed: (_actor, entry, evolution) => publishNotice(nc, renderNotice(entry, evolution)),
-      reload: async () => null, steppedDown: () => {},
+      reload: async (base) => base, steppedDown: () => {},
     }));
+    for (const actor of actors) actor.own();
     const cpu = process.threadCpuUsage();
     const began = performance.now();
     const taken: number[] = [];

@@ -10,6 +10,7 @@ import { execCommand } from './commands/exec.ts';
 import { explainCommand } from './commands/explain.ts';
 import { generateCommand } from './commands/generate.ts';
 import { graphCommand } from './commands/graph.ts';
+import { hostCommand } from './commands/host.ts';
 import { historyCommand } from './commands/history.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { restartCommand, retryCommand, startCommand, stopCommand } from './commands/lifecycle.ts';
@@ -20,6 +21,7 @@ import { orphansCommand } from './commands/orphans.ts';
 import { planCommand } from './commands/plan.ts';
 import { redeployCommand } from './commands/redeploy.ts';
 import { saveCommand } from './commands/save.ts';
+import { supervisorCommand } from './commands/supervisor.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { schemaCommand, validateCommand } from './commands/validate.ts';
 import { versionCommand } from './commands/version.ts';
@@ -27,6 +29,6 @@ import { versionCommand } from './commands/version.ts';
 export const commands: readonly CommandSpec[] = [
   deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
   nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand, saveCommand,
-  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, orphansCommand, upCommand, downCommand, statusCommand, doctorCommand, versionCommand,
+  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, upCommand, downCommand, statusCommand, supervisorCommand, doctorCommand, versionCommand,
   completionCommand(() => commands),
 ];

@@ -28,6 +28,9 @@ export async function openSession(options: { start: StartWhen; terminal: Termina
   const dir = stateDir(homeDir());
   const external = await readExternalNats(process.env);
   const known = external ? { url: external.url, credentials: external.credentials } : await readEndpoint(dir);
+  if (known && 'kind' in known && known.kind === 'host') {
+    throw new CliError(EXIT.unreachable, 'is-host', `this machine is host ${known.hostId} of the controller at ${known.url}: run this there, or name the controller's NATS with LABWRIGHT_NATS_URL and LABWRIGHT_NATS_CREDS`);
+  }
   const session = known ? await tryConnect(known) : null;
   if (session && (await answers(session))) return session;
   await session?.close();

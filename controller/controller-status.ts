@@ -2,11 +2,14 @@
 import { access } from 'node:fs/promises';
 import { readDurability } from '../nats/durability.ts';
 import { askSupervisor } from './ask-supervisor.ts';
+import type { ControlAnswer } from './ask-supervisor.ts';
 import { readEndpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { PARENT_NAME } from './parent-record.ts';
 import { isAlive, readProcessUse } from './process-identity.ts';
 import { readProcessRecord } from './process-record.ts';
 import type { ProcessFailure, ProcessState } from './process-record.ts';
+import { helloOf } from './host-hello.ts';
 import { NATS_SERVER } from './nats-server-spec.ts';
 import { processRecordPath } from './state-dir.ts';
 import type { StateDir } from './state-dir.ts';
@@ -27,7 +30,8 @@ export type ProcessStatus = {
 };
 
 export type NatsStatus = {
-  readonly kind: 'embedded' | 'external' | 'none';
+  /** `host`: that of the controller which this host has joined. */
+  readonly kind: 'embedded' | 'external' | 'host' | 'none';
   readonly url?: string;
   readonly version?: string;
   readonly fault?: string;
@@ -52,10 +56,10 @@ export type ControllerStatus = {
 /** Reads it all; never starts or changes anything, and answers also when nothing runs. */
 export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promise<ControllerStatus> => {
   const endpoint = await readEndpoint(dir);
-  const names = [...(endpoint?.kind === 'external' ? [] : [NATS_SERVER]), 'supervisor', 'host-actor'];
+  const names = endpoint?.kind === 'host' ? ['host-actor'] : [...(endpoint?.kind === 'external' ? [] : [NATS_SERVER]), 'supervisor', 'host-actor'];
   const parent = await readProcessStatus(PARENT_NAME, dir.parentRecord);
   const processes = await Promise.all(names.map((name) => readProcessStatus(name, processRecordPath(dir, name))));
-  const answer = endpoint === undefined ? { supervisorAnswers: false } : await askSupervisor(endpoint, timeoutMs);
+  const answer: ControlAnswer = endpoint === undefined ? { supervisorAnswers: false } : await (endpoint.kind === 'host' ? askAsHost : askSupervisor)(endpoint, timeoutMs);
   const unit = await access(UNIT_PATH).then(() => true, () => false);
   return {
     home: dir.home,
@@ -64,7 +68,7 @@ export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promis
     processes,
     nats: {
       kind: endpoint?.kind ?? 'none',
-      durability: endpoint === undefined ? 'no server has been started yet' : await readDurability({ configPath: endpoint.kind === 'embedded' ? dir.natsConfig : undefined, version: answer.natsVersion }),
+      durability: endpoint === undefined ? 'no server has been started yet' : endpoint.kind === 'host' ? 'decided by the controller that this host has joined' : await readDurability({ configPath: endpoint.kind === 'embedded' ? dir.natsConfig : undefined, version: answer.natsVersion }),
       ...(endpoint === undefined ? {} : { url: endpoint.url }),
       ...(answer.natsVersion === undefined ? {} : { version: answer.natsVersion }),
       ...(answer.natsFault === undefined ? {} : { fault: answer.natsFault }),
@@ -74,6 +78,12 @@ export const controllerStatus = async (dir: StateDir, timeoutMs = 2_000): Promis
     ...(unit ? { startsAtBoot: 'systemd' } : { startsAtBoot: 'no', bootHint: bootHint(dir, await hasSystemd()) }),
   };
 };
+
+const askAsHost = async (endpoint: Endpoint, timeoutMs: number): Promise<ControlAnswer> =>
+  await helloOf(endpoint, timeoutMs).then(
+    (hello) => ({ supervisorAnswers: hello !== undefined, ...(hello === undefined ? {} : { supervisor: { hello } }) }),
+    (error: unknown) => ({ supervisorAnswers: false, natsFault: error instanceof Error ? error.message : String(error) }),
+  );
 
 const bootHint = (dir: StateDir, systemd: boolean): string =>
   systemd

@@ -1,7 +1,7 @@
 // The processes of an ordinary installation, in their order of start.
 import { hostname } from 'node:os';
 import { HostId } from '../machines/vocabulary/ids.ts';
-import { readExternalNats, writeEndpoint } from './endpoint.ts';
+import { readEndpoint, readExternalNats, writeEndpoint } from './endpoint.ts';
 import { ensureHostIdentity, readMachineId } from './host-identity.ts';
 import { natsServerSpec } from './nats-server-spec.ts';
 import type { ProcessSpec } from './process-spec.ts';
@@ -17,13 +17,11 @@ export type DefaultSpecsOptions = {
   readonly mains?: Readonly<Partial<Record<'supervisor' | 'host-actor', string>>>;
 };
 
-/** nats-server (unless the environment names an external one), supervisor, host-actor. The caller holds the parent's lock.
+/** nats-server (unless the environment names an external one), supervisor, host-actor; on a host of a controller elsewhere the last alone. The caller holds the parent's lock.
  *  @throws {ControllerError} `external-nats-incomplete`, `empty-secret`, `bad-state-file`. */
 export const makeDefaultSpecs = async (options: DefaultSpecsOptions): Promise<ProcessSpec[]> => {
   const { dir, env, version, mains = {} } = options;
   const { hostId } = await ensureHostIdentity(dir, { hostname: hostname(), machineId: await readMachineId() });
-  const external = await readExternalNats(env);
-  if (external !== undefined) await writeEndpoint(dir, { kind: 'external', ...external, hostId });
   const room = (name: 'supervisor' | 'host-actor'): ProcessSpec =>
     roomSpec({
       dir,
@@ -32,6 +30,9 @@ export const makeDefaultSpecs = async (options: DefaultSpecsOptions): Promise<Pr
       role: name === 'supervisor' ? { role: 'supervisor' } : { role: 'host', hostId: HostId.parse(hostId) },
       ...(mains[name] === undefined ? {} : { main: mains[name] }),
     });
+  if ((await readEndpoint(dir))?.kind === 'host') return [room('host-actor')];
+  const external = await readExternalNats(env);
+  if (external !== undefined) await writeEndpoint(dir, { kind: 'external', ...external, hostId });
   const nats = external === undefined ? [natsServerSpec({ dir, hostId, env, onMoved: options.onNatsMoved })] : [];
   return [...nats, room('supervisor'), room('host-actor')];
 };

@@ -8,7 +8,8 @@ import type { StateDir } from './state-dir.ts';
 import { writeAtomically } from './write-atomically.ts';
 
 export type Endpoint = {
-  readonly kind: 'embedded' | 'external';
+  /** `host`: this machine is a host of a controller elsewhere; no labs are kept here. */
+  readonly kind: 'embedded' | 'external' | 'host';
   readonly url: string;
   /** A folder with one file per role, or one file for all roles. */
   readonly credentials: string;
@@ -83,7 +84,7 @@ const parseEndpoint = (text: string): Endpoint | undefined => {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
     const { kind, url, credentials, hostId }: Partial<Record<keyof Endpoint, unknown>> = value;
-    if (kind !== 'embedded' && kind !== 'external') return undefined;
+    if (kind !== 'embedded' && kind !== 'external' && kind !== 'host') return undefined;
     if (typeof url !== 'string' || typeof credentials !== 'string' || typeof hostId !== 'string') return undefined;
     return { kind, url, credentials, hostId };
   } catch {

@@ -20,16 +20,29 @@ export type Machine = {
 /** The identity in this state directory, made at the first call. The caller holds the parent's lock.
  *  @throws {ControllerError} `bad-state-file`: a damaged identity is never replaced, for placements hang on it;
  *  `copied-identity`: it was made on another machine (neither is retryable). */
-export const ensureHostIdentity = async (dir: StateDir, machine: Machine): Promise<HostIdentity> => {
-  const { hostname, machineId } = machine;
+export const ensureHostIdentity = async (dir: StateDir, machine: Machine): Promise<HostIdentity> =>
+  await claimHostIdentity(dir, machine, newHostId(machine.hostname));
+
+/** A name that no other host has. */
+export const newHostId = (hostname: string): string => nameHost(hostname, randomBytes(3).toString('hex'));
+
+/** As above; made with this name at the first call. An identity that is there keeps its own. */
+export const claimHostIdentity = async (dir: StateDir, machine: Machine, hostId: string): Promise<HostIdentity> => {
+  const { machineId } = machine;
+  const there = await readHostIdentity(dir);
+  if (there !== undefined) return refuseCopy(there, machineId, dir.hostIdentity);
+  const identity: HostIdentity = { hostId, ...(machineId === undefined ? {} : { machineId }) };
+  await writeAtomically(dir.hostIdentity, `${JSON.stringify(identity, undefined, 2)}\n`, 0o600);
+  return identity;
+};
+
+/** The identity as it was made; undefined where there is none. @throws {ControllerError} `bad-state-file`. */
+export const readHostIdentity = async (dir: StateDir): Promise<HostIdentity | undefined> => {
   const text = await readFile(dir.hostIdentity, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (text !== undefined) return refuseCopy(parseHostIdentity(text, dir.hostIdentity), machineId, dir.hostIdentity);
-  const identity: HostIdentity = { hostId: nameHost(hostname, randomBytes(3).toString('hex')), ...(machineId === undefined ? {} : { machineId }) };
-  await writeAtomically(dir.hostIdentity, `${JSON.stringify(identity, undefined, 2)}\n`, 0o600);
-  return identity;
+  return text === undefined ? undefined : parseHostIdentity(text, dir.hostIdentity);
 };
 
 const refuseCopy = (identity: HostIdentity, machineId: string | undefined, path: string): HostIdentity => {

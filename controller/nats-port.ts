@@ -1,22 +1,24 @@
-// The loopback port of the embedded NATS server: kept over restarts, so that its clients find it again.
+// The port of the embedded NATS server: kept over restarts, so that its clients find it again.
 import { createConnection, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ControllerError } from './controller-error.ts';
-
-export const LOOPBACK = '127.0.0.1';
 
 // Below the range of outgoing connections (ip_local_port_range begins at 32768), so that no client takes it while the server is away.
 const FIRST_PORT = 14_222;
 const LAST_PORT = 14_722;
 
-/** The wanted port if nobody listens there, else the next free one.
- *  @throws {ControllerError} `no-free-port` (retryable). */
-export const choosePort = async (wanted: number | undefined): Promise<number> => {
-  if (wanted !== undefined && (await isFree(wanted))) return wanted;
-  for (let port = FIRST_PORT; port <= LAST_PORT; port += 1) {
-    if (await isFree(port)) return port;
+/** Exactly the port that a person asked for; else the one of before if nobody listens there, else the next free one.
+ *  @throws {ControllerError} `no-free-port` (retryable), `address-not-here` (retryable: a device may come up late). */
+export const choosePort = async (asked: number | undefined, before: number | undefined, address: string): Promise<number> => {
+  if (asked !== undefined) {
+    if (await isFree(asked, address)) return asked;
+    throw new ControllerError('no-free-port', `Somebody else listens on TCP port ${asked} of ${address}.`, { retryable: true });
   }
-  throw new ControllerError('no-free-port', `No free TCP port from ${FIRST_PORT} to ${LAST_PORT} on ${LOOPBACK}.`, { retryable: true });
+  if (before !== undefined && (await isFree(before, address))) return before;
+  for (let port = FIRST_PORT; port <= LAST_PORT; port += 1) {
+    if (await isFree(port, address)) return port;
+  }
+  throw new ControllerError('no-free-port', `No free TCP port from ${FIRST_PORT} to ${LAST_PORT} on ${address}.`, { retryable: true });
 };
 
 /** What a NATS server says first on a connection; `jetstream` is true once its store has been recovered. */
@@ -40,11 +42,11 @@ export const readNatsInfo = (host: string, port: number, timeoutMs: number): Pro
     });
   });
 
-/** Waits until a server with JetStream answers at the port. @throws the signal's reason when it aborts first. */
-export const untilNatsServes = async (port: number, signal: AbortSignal): Promise<void> => {
+/** Waits until a server with JetStream answers there. @throws the signal's reason when it aborts first. */
+export const untilNatsServes = async ({ address, port }: { address: string; port: number }, signal: AbortSignal): Promise<void> => {
   for (;;) {
     signal.throwIfAborted();
-    const info = await readNatsInfo(LOOPBACK, port, 500);
+    const info = await readNatsInfo(address, port, 500);
     if (info?.jetstream === true) return;
     await delay(20);
   }
@@ -59,9 +61,12 @@ export const parseNatsInfo = (text: string): NatsInfo | undefined => {
   return { version: value.version, jetstream: 'jetstream' in value && value.jetstream === true };
 };
 
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
+const isFree = (port: number, address: string): Promise<boolean> =>
+  new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ host: LOOPBACK, port, exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRNOTAVAIL') resolve(false);
+      else reject(new ControllerError('address-not-here', `${address} is no address of this machine now. Name one that is: labwright up --listen ADDRESS[:PORT]`, { retryable: true, cause: error }));
+    });
+    server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(true)));
   });

@@ -1,18 +1,17 @@
-// The embedded NATS server as a process to keep: loopback, users by role, a store that loses nothing acknowledged.
+// The embedded NATS server as a process to keep: on loopback or where a person wants it, users by role, a store that loses nothing acknowledged.
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { Role } from '../nats/roles.ts';
-import { ensureCredentials, writeServerConfig } from '../nats/server-users.ts';
+import { ensureCredentials } from '../nats/server-users.ts';
 import { readEndpoint, writeEndpoint } from './endpoint.ts';
 import { findNatsServer } from './find-nats-server.ts';
-import { choosePort, LOOPBACK, untilNatsServes } from './nats-port.ts';
+import { addressOfUrl, isWildcard, LOOPBACK, readListen, urlOf } from './listen.ts';
+import { choosePort, untilNatsServes } from './nats-port.ts';
+import { writeNatsConfig } from './nats-users.ts';
 import { processSpec } from './process-spec.ts';
 import type { ProcessSpec } from './process-spec.ts';
 import type { StateDir } from './state-dir.ts';
 
 export const NATS_SERVER = 'nats-server';
-
-/** What the embedded server does with acknowledged entries. */
-const SYNC_INTERVAL = 'always';
 
 export type NatsServerOptions = {
   readonly dir: StateDir;
@@ -34,7 +33,8 @@ export const natsServerSpec = (options: NatsServerOptions): ProcessSpec => ({
     },
     untilServing: async (signal) => {
       const endpoint = await readEndpoint(options.dir);
-      if (endpoint !== undefined) await untilNatsServes(portOf(endpoint.url) ?? 0, signal);
+      const at = endpoint === undefined ? undefined : addressOfUrl(endpoint.url);
+      if (at !== undefined) await untilNatsServes(at, signal);
     },
   }),
   // Two servers on one store both run and both acknowledge: the lock lies beside the store, not in the run directory.
@@ -47,19 +47,11 @@ const ensureAllCredentials = async (dir: StateDir, hostId: string): Promise<void
 };
 
 const settleAddress = async ({ dir, hostId, onMoved }: NatsServerOptions): Promise<void> => {
-  const before = await readEndpoint(dir);
-  const port = await choosePort(before?.kind === 'embedded' ? portOf(before.url) : undefined);
-  await writeServerConfig({
-    path: dir.natsConfig,
-    credentialsFolder: dir.credentialsDir,
-    settings: { serverName: `labwright-${hostId}`, host: LOOPBACK, port, storeDir: dir.natsStore, syncInterval: SYNC_INTERVAL },
-  });
-  const url = `nats://${LOOPBACK}:${port}`;
+  const [before, listen] = [await readEndpoint(dir), await readListen(dir)];
+  const address = listen?.address ?? LOOPBACK;
+  const port = await choosePort(listen?.port, before?.kind === 'embedded' ? addressOfUrl(before.url)?.port : undefined, address);
+  await writeNatsConfig(dir, { hostId, address, port });
+  const url = urlOf(isWildcard(address) ? LOOPBACK : address, port);
   await writeEndpoint(dir, { kind: 'embedded', url, credentials: dir.credentialsDir, hostId });
   if (before !== undefined && before.url !== url) onMoved();
-};
-
-const portOf = (url: string): number | undefined => {
-  const port = Number(/:(\d+)$/.exec(url)?.[1]);
-  return Number.isInteger(port) ? port : undefined;
 };

@@ -58,7 +58,10 @@ const usesUnit = async (unit: 'install' | 'keep'): Promise<boolean> => {
   return unit === 'install' || access(UNIT_PATH).then(() => true, () => false);
 };
 
-const PASSED_ON = ['LABWRIGHT_NATS_URL', 'LABWRIGHT_NATS_CREDS', 'LABWRIGHT_NATS_SERVER', 'PATH'];
+const PASSED_ON = [
+  'LABWRIGHT_NATS_URL', 'LABWRIGHT_NATS_CREDS', 'LABWRIGHT_NATS_SERVER', 'PATH',
+  'LABWRIGHT_UNDERLAY_ADDRESS', 'LABWRIGHT_CAPACITY_CPUS', 'LABWRIGHT_CAPACITY_MEMORY_MIB', 'LABWRIGHT_CAPACITY_DISK_MIB', 'LABWRIGHT_DOCKER_SOCKET',
+];
 
 const unitEnv = (env: NodeJS.ProcessEnv): Record<string, string> => {
   const found: Record<string, string> = {};

@@ -21,6 +21,7 @@ export type StateDir = {
   readonly parentLog: string;
   readonly natsDir: string;
   readonly natsConfig: string;
+  readonly natsListen: string;
   readonly natsStore: string;
   readonly natsStoreLock: string;
   readonly supervisorDir: string;
@@ -52,6 +53,7 @@ export const stateDir = (home: string): StateDir => ({
   parentLog: join(home, 'log', 'parent.log'),
   natsDir: join(home, 'nats'),
   natsConfig: join(home, 'nats', 'server.conf'),
+  natsListen: join(home, 'nats', 'listen.json'),
   natsStore: join(home, 'nats', 'store'),
   // Inside the store's own parent, so that a copied or linked home meets the same lock.
   natsStoreLock: join(home, 'nats', 'store.lock'),

@@ -1,5 +1,5 @@
 // The systemd unit that starts the controller at boot: its text, and putting it in place where systemd runs.
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { ControllerError } from './controller-error.ts';
 import { writeAtomically } from './write-atomically.ts';
@@ -56,6 +56,14 @@ export const installUnit = async (options: UnitOptions, path: string = UNIT_PATH
 
 /** Stops the unit and waits for it; it starts again at the next boot. @throws {ControllerError} `systemd-failed`. */
 export const stopUnit = async (): Promise<void> => systemctl(['stop', UNIT_NAME]);
+
+/** Takes the unit away, so that nothing starts at the next boot; absent is success. @throws {ControllerError} `systemd-failed`. */
+export const removeUnit = async (): Promise<void> => {
+  if (!(await hasSystemd()) || !(await access(UNIT_PATH).then(() => true, () => false))) return;
+  await systemctl(['disable', '--now', UNIT_NAME]);
+  await rm(UNIT_PATH, { force: true });
+  await systemctl(['daemon-reload']);
+};
 
 /** True when systemd runs our unit now. */
 export const isUnitActive = async (): Promise<boolean> => {

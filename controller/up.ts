@@ -4,6 +4,11 @@ import type { ControllerStatus } from './controller-status.ts';
 import { ControllerError } from './controller-error.ts';
 import { isGoneWithin } from './end-process.ts';
 import { readEndpoint, readExternalNats } from './endpoint.ts';
+import { stopController } from './down.ts';
+import { startHost, untilJoined } from './join-host.ts';
+import { readListen, writeListen } from './listen.ts';
+import type { Listen } from './listen.ts';
+import { makeStateDir } from './parent.ts';
 import { readLivingParent } from './parent-record.ts';
 import { signalProcess } from './process-identity.ts';
 import { readVersion } from './read-version.ts';
@@ -13,7 +18,7 @@ import type { StateDir } from './state-dir.ts';
 import { hasSystemd, isUnitActive } from './systemd-unit.ts';
 import { untilAnswers, untilHostJoined } from './until-answers.ts';
 
-export type UpStep = 'runs-already' | 'parent-replaced' | 'parent-started' | 'unit-started' | 'nats-answers' | 'supervisor-answers' | 'host-joined';
+export type UpStep = 'runs-already' | 'parent-replaced' | 'parent-started' | 'unit-started' | 'nats-answers' | 'supervisor-answers' | 'host-joined' | 'stopped-to-listen-elsewhere';
 
 export type UpOptions = {
   readonly home: string;
@@ -23,6 +28,8 @@ export type UpOptions = {
   readonly onProgress?: (step: UpStep) => void;
   /** `install` writes and starts the systemd unit where there is systemd (`labwright up`); `keep`, the default, uses one that is there. */
   readonly unit?: 'install' | 'keep';
+  /** Where the embedded NATS server is to listen from now on; as before when absent. */
+  readonly listen?: Listen;
   /** Command of the parent; the real one when absent. */
   readonly parentCommand?: readonly [string, ...string[]];
 };
@@ -38,7 +45,9 @@ export const ensureController = async (options: UpOptions): Promise<ControllerSt
   const report = options.onProgress ?? ((): void => undefined);
   const unit = options.unit ?? 'keep';
   const sinceMs = Date.now();
+  if ((await readEndpoint(dir))?.kind === 'host') return await ensureHost(dir, options);
   await refuseOtherNats(dir, options.env ?? process.env);
+  if (options.listen !== undefined) await listenAt(dir, options.listen, report);
   const endAt = performance.now() + (options.deadlineMs ?? DEADLINE_MS);
   let kept = await keepOrRelease(dir, unit, report);
   for (;;) {
@@ -55,6 +64,33 @@ export const ensureController = async (options: UpOptions): Promise<ControllerSt
   // A deploy waits for the host by itself; a person who asked for the controller wants to see it whole.
   if (unit === 'install' && (await untilHostJoined(dir, endAt))) report('host-joined');
   return controllerStatus(dir);
+};
+
+/** A machine that joined a controller elsewhere: its host-actor alone is started. */
+const ensureHost = async (dir: StateDir, options: UpOptions): Promise<ControllerStatus> => {
+  const endpoint = await readEndpoint(dir);
+  if (endpoint === undefined || options.unit !== 'install' || options.listen !== undefined) {
+    throw new ControllerError('is-host', `This machine is host ${endpoint?.hostId ?? ''} of the controller at ${endpoint?.url ?? ''}: labs are deployed there. To keep labs of its own here, set LABWRIGHT_HOME to another directory, or run \`labwright host leave\` first.`);
+  }
+  await startHost(dir, options);
+  options.onProgress?.('parent-started');
+  await untilJoined(dir, endpoint, performance.now() + (options.deadlineMs ?? DEADLINE_MS));
+  options.onProgress?.('host-joined');
+  return await controllerStatus(dir);
+};
+
+/** A server cannot be told to listen elsewhere while it runs: the controller is stopped and started, labs go on meanwhile. */
+const listenAt = async (dir: StateDir, listen: Listen, report: (step: UpStep) => void): Promise<void> => {
+  if ((await readExternalNats(process.env)) !== undefined || (await readEndpoint(dir))?.kind === 'external') {
+    throw new ControllerError('other-nats-in-use', 'This controller uses an external NATS server: where that one listens is decided there.');
+  }
+  if (JSON.stringify(await readListen(dir)) === JSON.stringify(listen)) return;
+  await makeStateDir(dir);
+  if ((await readLivingParent(dir)) !== undefined) {
+    await stopController({ home: dir.home });
+    report('stopped-to-listen-elsewhere');
+  }
+  await writeListen(dir, listen);
 };
 
 const refuseOtherNats = async (dir: StateDir, env: NodeJS.ProcessEnv): Promise<void> => {

@@ -1,46 +1,42 @@
-// When nodes that may be moved away must not run here: after the host was out of contact for so long that they may live elsewhere.
-import type { LastingNodeOrder } from './wanted.ts';
+// The end of a host-actor in whose name a newer one speaks: it becomes passive for good and says so, until somebody ends it.
+import type { Logger } from 'pino';
+import { z } from 'zod';
 
-/** After contact is back, orders that take a node away have this long to arrive before its old order counts again. */
-const HOLD_MS = 5_000;
-/** Contact is proved every second; a longer silence breaks it. */
-const BROKEN_MS = 3_000;
+const FenceQuestion = z.object({ instance: z.string(), by: z.string() });
+
+export type FencedBy = { readonly by: string; readonly at: number };
+
+export type FenceParts = {
+  /** This process. */
+  readonly instance: string;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Ends taking orders and enforcing; what runs goes on. */
+  readonly giveUp: () => Promise<void>;
+  /** The state changed. */
+  readonly changed: () => void;
+};
 
 export class Fence {
-  readonly #now: () => number;
-  #lastContact: number;
-  /** When unbroken contact began; undefined while there is none. */
-  #contactSince: number | undefined;
-  /** The longest silence that may have cost this host its nodes, until contact has held. */
-  #silence = 0;
+  readonly #parts: FenceParts;
+  #fenced: FencedBy | undefined;
 
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#lastContact = now();
+  constructor(parts: FenceParts) {
+    this.#parts = parts;
   }
 
-  /** To be called often, also without contact: a process that was stopped finds out here, before it hears from anybody. */
-  tick(): void {
-    const silent = this.#now() - this.#lastContact;
-    if (silent >= BROKEN_MS) this.#contactSince = undefined;
-    if (this.#contactSince === undefined) this.#silence = Math.max(this.#silence, silent);
-    else if (this.#now() - this.#contactSince >= HOLD_MS) this.#silence = 0;
+  /** Who took its place; undefined while it acts. */
+  get fenced(): FencedBy | undefined {
+    return this.#fenced;
   }
 
-  /** The server that all orders come through has answered. */
-  noteContact(): void {
-    this.tick();
-    this.#lastContact = this.#now();
-    this.#contactSince ??= this.#lastContact;
-  }
-
-  /** The node may run elsewhere by now: its process has to end here. */
-  mustStop({ fenceAfterMs }: LastingNodeOrder): boolean {
-    return fenceAfterMs !== undefined && this.#silence >= fenceAfterMs;
-  }
-
-  /** Whether a node without a process may be given one again by its last order alone. */
-  mayStart({ fenceAfterMs }: LastingNodeOrder): boolean {
-    return fenceAfterMs === undefined || (this.#silence < fenceAfterMs && this.#contactSince !== undefined && this.#now() - this.#contactSince >= HOLD_MS);
+  /** Obeys when this very process is meant; whoever else is, and whatever is no such order, is left alone. */
+  hear(question: unknown): void {
+    const { instance, log, now, giveUp, changed } = this.#parts;
+    const parsed = FenceQuestion.safeParse(question);
+    if (!parsed.success || parsed.data.instance !== instance || this.#fenced !== undefined) return;
+    this.#fenced = { by: parsed.data.by, at: now() };
+    log.fatal({ instance, by: parsed.data.by }, 'a newer host-actor speaks in the name of this host: this one takes no orders and enforces nothing any more. Stop the one that should not be');
+    giveUp().catch((err: unknown) => log.error({ err }, 'fenced host-actor could not end its work')).finally(changed);
   }
 }

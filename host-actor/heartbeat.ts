@@ -12,7 +12,14 @@ const EVERY_MS = 2_000;
 /** Longer stalls of the event loop delay every repair; they are told as a problem. */
 const STALL_MS = 200;
 
-export type BeatFacts = { readonly version: string; readonly bootId: string };
+export type BeatFacts = {
+  readonly version: string;
+  readonly protocol: number;
+  readonly bootId: string;
+  /** This process, for a host in whose name two speak. */
+  readonly instance: string;
+  readonly startedAt: number;
+};
 
 export type BeatParts = {
   readonly host: HostId;
@@ -21,21 +28,24 @@ export type BeatParts = {
   readonly readFacts: () => Promise<HostFacts>;
   readonly status: () => HostActorStatus;
   readonly fingerprint: () => unknown;
+  /** By whom this process was fenced, if it was. */
+  readonly fenced: () => unknown;
   readonly log: Logger;
 };
 
-/** Beats until the returned function is called. */
-export function startHeartbeat(nc: NatsConnection, about: BeatParts): () => void {
+export type Heartbeat = { /** At once, for something changed that others wait for. */ beat(): void; stop(): void };
+
+/** Beats until stopped. */
+export function startHeartbeat(nc: NatsConnection, about: BeatParts): Heartbeat {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  const startedAt = Date.now();
   let [known, isReading]: [HostFacts, boolean] = [{}, false];
   const beat = (): void => {
     const maxMs = Math.round(delay.max / 1e6);
     const p99Ms = Math.round(delay.percentile(99) / 1e6);
     delay.reset();
     if (maxMs > STALL_MS) about.log.warn({ maxMs, p99Ms }, 'event loop was held up');
-    const body = { v: 1, host: about.host, ...about.facts, ...known, startedAt, at: Date.now(), fingerprint: digestOf(about.fingerprint()), eventLoop: { maxMs, p99Ms }, ...about.status() };
+    const body = { v: 1, host: about.host, ...about.facts, ...known, at: Date.now(), fenced: about.fenced(), fingerprint: digestOf(about.fingerprint()), eventLoop: { maxMs, p99Ms }, ...about.status() };
     if (!nc.isClosed()) nc.publish(beatSubject(about.host), JSON.stringify(body));
   };
   const refresh = async (): Promise<void> => {
@@ -55,9 +65,12 @@ export function startHeartbeat(nc: NatsConnection, about: BeatParts): () => void
     beat();
     void refresh();
   }, EVERY_MS);
-  return () => {
-    clearInterval(timer);
-    delay.disable();
+  return {
+    beat,
+    stop() {
+      clearInterval(timer);
+      delay.disable();
+    },
   };
 }
 

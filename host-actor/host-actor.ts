@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { EchoKeeper } from './echo-keeper.ts';
-import { Fence } from './fence.ts';
+import { NodeLease } from './node-lease.ts';
 import type { Hands } from './hands.ts';
 import { Interrupts } from './interrupts.ts';
 import { LinkKeeper } from './link-keeper.ts';
@@ -57,7 +57,7 @@ export class HostActor {
   readonly #watches: Watches;
   readonly #loops: LoopHealth;
   readonly #sweepEveryMs: number;
-  readonly #fence: Fence;
+  readonly #lease: NodeLease;
   #sweepTimer: NodeJS.Timeout | undefined;
   #fenceTimer: NodeJS.Timeout | undefined;
   #gapTimer: NodeJS.Timeout | undefined;
@@ -67,7 +67,7 @@ export class HostActor {
   constructor(options: HostActorOptions) {
     const { hands, log } = options;
     const now = options.now ?? Date.now;
-    this.#fence = new Fence(options.now ?? Date.now);
+    this.#lease = new NodeLease(options.now ?? Date.now);
     const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log, onBroken: options.onLedgerBroken });
     const out = new ObservationsOut({ ledger, host: hands.host, log });
     const wanted = new Wanted(ledger);
@@ -79,7 +79,7 @@ export class HostActor {
     const base = { interrupts: new Interrupts(wanted), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
     this.#intake = new OrderIntake(base);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
-    const nodes = new NodeKeeper({ ...base, recent, hasOrder, fence: this.#fence });
+    const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
     this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
     this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), isBusy: () => this.#intake.isBusy() });
     this.#loops = new LoopHealth(log, now);
@@ -105,7 +105,7 @@ export class HostActor {
     this.#watches.watchEngine();
     await this.#watches.watchKernel();
     this.#sweepTimer = setInterval(() => void this.#sweep(), this.#sweepEveryMs);
-    this.#fenceTimer = setInterval(() => this.#lookAtFence(), FENCE_EVERY_MS);
+    this.#fenceTimer = setInterval(() => this.#lookAtLease(), FENCE_EVERY_MS);
     log.info({ orders: ledger.state.orders.size, open: this.#intake.open }, 'host-actor keeps its last orders');
   }
 
@@ -121,7 +121,7 @@ export class HostActor {
 
   /** The server that orders come through has answered just now. */
   noteContact(): void {
-    this.#fence.noteContact();
+    this.#lease.noteContact();
   }
 
   status(): HostActorStatus {
@@ -167,9 +167,9 @@ export class HostActor {
     if (ledger.state.engineSeen === undefined) await ledger.append([{ r: 'engine-seen', nanos: engineCursorAt(now()) }], 'written');
   }
 
-  #lookAtFence(): void {
-    this.#fence.tick();
-    for (const order of this.context.wanted.nodes()) if (this.#fence.mustStop(order)) void this.context.nodes.check(order.lab, order.node.id);
+  #lookAtLease(): void {
+    this.#lease.tick();
+    for (const order of this.context.wanted.nodes()) if (this.#lease.mustStop(order)) void this.context.nodes.check(order.lab, order.node.id);
   }
 
   async #sweep(): Promise<void> {

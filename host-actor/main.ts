@@ -1,10 +1,12 @@
 // The host-actor process: keeps this host as it was last ordered, with or without NATS; ends on a signal and leaves all running.
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
 import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
 import { askForFile } from '../nats/file-question.ts';
@@ -14,6 +16,7 @@ import { inboxPrefixOf } from '../nats/roles.ts';
 import { consumeOrders } from '../nats/work-queue.ts';
 import type { HostActorConfig } from './config.ts';
 import { readConfig } from './config.ts';
+import { Fence } from './fence.ts';
 import { readFingerprint } from './fingerprint/read-fingerprint.ts';
 import { fitReports } from './fit-reports.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -25,6 +28,7 @@ import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
 import { createOvsSwitch } from './ovs-plane/ovs-switch.ts';
 import { readPlanes } from './ovs-plane/read-planes.ts';
+import { startOrderFlow } from './order-flow.ts';
 import { makeDockerProvider } from './providers/docker/docker-provider.ts';
 import { serveRpc } from './rpc.ts';
 import { readUnderlay } from './underlay-address.ts';
@@ -55,6 +59,8 @@ const actor = new HostActor({
   echoEveryMs: config.echoEveryMs,
   onLedgerBroken: (err) => giveUp(err, 'ledger cannot be written'),
 });
+let stopped: Promise<void> | undefined;
+const stopActor = (): Promise<void> => (stopped ??= keeping.then(async () => await actor.stop()));
 const ending = new AbortController();
 process.once('SIGTERM', () => ending.abort());
 process.once('SIGINT', () => ending.abort());
@@ -67,7 +73,7 @@ const nc = await connect(config, ending.signal);
 const leave = nc === undefined ? async () => {} : await serve(nc);
 await untilAborted(ending.signal);
 log.info('host-actor ends, nodes and links stay');
-await Promise.race([leave().then(() => keeping).then(() => actor.stop()), delay(END_WITHIN_MS)]);
+await Promise.race([leave().then(stopActor), delay(END_WITHIN_MS)]);
 await nc?.close();
 process.exit(0);
 
@@ -78,7 +84,8 @@ function giveUp(err: unknown, what: string): never {
 }
 
 async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
-  const facts = { version: await readVersion(), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
+  const version = await readVersion();
+  const facts = { version, protocol: HOST_PROTOCOL, instance: randomUUID(), startedAt: Math.round(performance.timeOrigin), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
   let fingerprint: unknown;
   const askFingerprint = async () => {
     fingerprint = { probes: await readFingerprint({ stateDir: config.stateDir, engineSocket }) };
@@ -87,24 +94,30 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const readFacts = async () => ({
     underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
     capacity: await readCapacity(config.stateDir, config.capacity),
-    ...(await readPlanes(ovsSwitch, config.plane)),
+    ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
   });
-  const stopBeating = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, log });
+  const fence = new Fence({
+    instance: facts.instance, log, now: Date.now, changed: () => heart.beat(),
+    giveUp: async () => {
+      await flow.stop();
+      await stopActor();
+    },
+  });
+  const heart = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, fenced: () => fence.fenced, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
   files.connect(async (sha256) => await askForFile(connection, config.host, sha256));
-  const consuming = consumeOrders(connection, config.host, {
-    schema: z.unknown(),
-    handle: (orders) => actor.accept(orders),
-    onProblem: (err) => log.warn({ err }, 'queue of orders complained'),
+  const flow = startOrderFlow(connection, {
+    host: config.host, version, log,
+    open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained') }),
   });
-  serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint });
+  serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint, fence });
   log.info({ ...facts, natsUrl: shownUrl(config.natsUrl) }, 'host-actor takes orders');
   const contact = setInterval(() => void connection.rtt().then(() => actor.noteContact(), () => undefined), CONTACT_EVERY_MS);
   return async () => {
     clearInterval(contact);
-    stopBeating();
-    await consuming.stop();
+    heart.stop();
+    await flow.stop();
   };
 }
 

@@ -1,7 +1,7 @@
 // Keeps processes as ordered: looks after each event of the engine, repairs by policy and budget, reports what it saw and did.
 import type { Logger } from 'pino';
 import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
-import type { Fence } from './fence.ts';
+import type { NodeLease } from './node-lease.ts';
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import { failureOf } from './host-actor-error.ts';
@@ -26,7 +26,7 @@ const RETRY_AFTER_FAILURE_MS = 1_000;
 const OWN_START_MS = 1_500;
 
 export type NodeKeeperContext = HostContext & {
-  readonly fence: Fence;
+  readonly lease: NodeLease;
   readonly recent: RecentEvents;
   /** Whether an order about the object waits or runs: it looks for itself. */
   readonly hasOrder: (key: string) => boolean;
@@ -99,7 +99,7 @@ export class NodeKeeper {
       const order = this.#context.wanted.node(lab, node);
       if (this.#stopped || order === undefined || order.node.runtime !== 'container' || this.#context.hasOrder(key)) return;
       try {
-        if (order.type === 'node.start' && this.#context.fence.mustStop(order)) await this.#keepFenced(order);
+        if (order.type === 'node.start' && this.#context.lease.mustStop(order)) await this.#keepFenced(order);
         else if (order.type === 'node.start') await this.#keepRunning(order, key);
         else if (order.type !== 'node.remove') await this.#keepResting(order, key);
       } catch (err) {
@@ -133,7 +133,7 @@ export class NodeKeeper {
       this.#context.states.noteDown(order.lab, order.node.id);
       this.#context.links.refreshNode(order.lab, order.node.id, 'external');
     }
-    if (!this.#context.fence.mayStart(order)) {
+    if (!this.#context.lease.mayStart(order)) {
       this.checkSoon(order.lab, order.node.id, FENCE_LOOK_MS);
       return;
     }

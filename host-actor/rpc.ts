@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { ExecResult } from '../machines/vocabulary/observation.ts';
 import { rpcSubject } from '../nats/subjects.ts';
+import type { Fence } from './fence.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
 import type { Orphans } from './orphans.ts';
@@ -24,7 +25,7 @@ const OrphansQuestion = z.discriminatedUnion('op', [
 /** Reply subjects of the supervisor: `_R_` from its account, an inbox on a server without accounts; the server does not check where an answer is sent to. */
 const REPLY_PREFIXES = ['_R_.', '_INBOX_supervisor.', '_INBOX.'];
 
-export type RpcContext = Pick<HostContext, 'hands' | 'wanted' | 'states' | 'log'> & { readonly context: HostContext & { readonly orphans: Pick<Orphans, 'read' | 'remove'> }; readonly fingerprint: () => Promise<unknown> };
+export type RpcContext = Pick<HostContext, 'hands' | 'wanted' | 'states' | 'log'> & { readonly context: HostContext & { readonly orphans: Pick<Orphans, 'read' | 'remove'> }; readonly fingerprint: () => Promise<unknown>; readonly fence: Pick<Fence, 'fenced' | 'hear'> };
 type Answerer = (context: RpcContext, question: unknown) => Promise<unknown>;
 
 /** The complete list of questions. */
@@ -44,12 +45,18 @@ export function serveRpc(nc: NatsConnection, context: RpcContext): Subscription 
 }
 
 async function answer(message: Msg, context: RpcContext): Promise<void> {
+  const verb = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+  if (verb === 'fence') {
+    context.fence.hear(parseJson(message.data));
+    return;
+  }
+  // The process that took its place answers.
+  if (context.fence.fenced !== undefined) return;
   const reply = message.reply;
   if (reply === undefined || !REPLY_PREFIXES.some((prefix) => reply.startsWith(prefix))) {
     context.log.warn({ subject: message.subject, reply }, 'question asks for an answer to a place that is no inbox, left alone');
     return;
   }
-  const verb = message.subject.slice(message.subject.lastIndexOf('.') + 1);
   const body = await answerTo(verb, message.data, context).catch((error: unknown) => {
     const { code, message: text, retryable } = failureOf(error);
     return { error: { code, message: text, retryable } };

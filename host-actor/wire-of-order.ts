@@ -32,7 +32,7 @@ type Side = { readonly attachment: Attachment; readonly lease: PortLease };
 export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
   const a: Side = { attachment: order.a, lease: order.plan.a };
   const b: Side = { attachment: order.b, lease: order.plan.b };
-  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order) };
+  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order), ...planeOf(order) };
   if (order.leg !== undefined) return { ...base, ...legPart(order, order.leg, order.leg.side === 'a' ? a : b, around) };
   if (isInner(order.a.end) && isInner(order.b.end)) {
     return { ...base, kind: 'joined', a: joinedEnd(order, a, b, around), b: joinedEnd(order, b, a, around) };
@@ -96,6 +96,13 @@ function canBeNear(end: LinkEnd): boolean {
 function impairmentOf(order: LinkOrder): Pick<Wire, 'impairment'> {
   if (order.type !== 'link.ensure' || Object.values(order.impairment).every((value) => value === undefined || value === 0)) return {};
   return { impairment: order.impairment };
+}
+
+/** What joins the ends on this host, and what that takes. */
+function planeOf({ plan, leg }: LinkOrder): Pick<Wire, 'plane' | 'vlan' | 'computeChecksums'> {
+  const plane = leg?.side === 'b' ? plan.far?.plane : plan.plane;
+  if (plane === undefined) return {};
+  return { plane: plane.kind, ...(plane.vlan === undefined ? {} : { vlan: plane.vlan }), ...(plane.computeChecksums ? { computeChecksums: true } : {}) };
 }
 
 function adminOf(order: LinkOrder): CarrierWish {

@@ -30,7 +30,7 @@ export interface ConsumeBatches<T> {
   readonly schema: z.ZodType<T>;
   /** Most messages in one call of `handle`. */
   readonly maxMessages: number;
-  /** Calls of `handle` at the same time; 1 keeps the order of the queue. */
+  /** Calls of `handle` at the same time, begun in the order of the queue; with 1 each ends before the next begins. */
   readonly parallel: number;
   /**
    * Its resolve acknowledges the messages, but for those whose sequence it gives back (they come again after a while); its
@@ -112,6 +112,8 @@ class BatchLoop<T> {
   readonly #handlers = new Set<Promise<void>>();
   #messages: ConsumerMessages | undefined;
   #stopped = false;
+  /** Messages become batches one batch after another, so that batches begin in the order of the queue. */
+  #collecting = false;
 
   constructor(nc: NatsConnection, options: ConsumeBatches<T>) {
     this.#nc = nc;
@@ -176,7 +178,7 @@ class BatchLoop<T> {
   }
 
   #startHandlers(): void {
-    while (!this.#stopped && this.#waiting.length > 0 && this.#handlers.size < this.#options.parallel) {
+    while (!this.#stopped && !this.#collecting && this.#waiting.length > 0 && this.#handlers.size < this.#options.parallel) {
       const handler = this.#handleWaiting().finally(() => {
         this.#handlers.delete(handler);
         this.#startHandlers();
@@ -186,6 +188,7 @@ class BatchLoop<T> {
   }
 
   async #handleWaiting(): Promise<void> {
+    this.#collecting = true;
     // One turn of the loop later all that came in one read of the socket waits together.
     const taken = this.#waiting.splice(0, 1);
     await Promise.resolve();
@@ -195,9 +198,11 @@ class BatchLoop<T> {
       const batch = await this.#decode(message);
       if (batch !== undefined) valid.push([message, batch]);
     }
-    if (valid.length === 0) return;
+    const handled = valid.length === 0 ? undefined : this.#options.handle(valid.map(([, batch]) => batch));
+    this.#collecting = false;
+    this.#startHandlers();
     try {
-      const givenBack = (await this.#options.handle(valid.map(([, batch]) => batch))) ?? new Set();
+      const givenBack = (await handled) ?? new Set();
       for (const [message, { seq }] of valid) this.#settle(message, (settled) => (givenBack.has(seq) ? settled.nak(GIVEN_BACK_MS) : settled.ack()));
     } catch (error) {
       this.#options.onProblem(error);

@@ -12,6 +12,7 @@ import { serverFeatures } from './connect.ts';
 import { LogConflictError, TransportError } from './errors.ts';
 import type { Publisher, PublishOptions } from './publish-acked.ts';
 import { publishAcked } from './publish-acked.ts';
+import { followStream } from './follow-stream.ts';
 import { readStream } from './read-stream.ts';
 import { makeSlots } from './slots.ts';
 import { LOG_STREAM } from './streams.ts';
@@ -56,12 +57,31 @@ export interface EventLog<T> {
   readFew(labId: LabId, fromSeq: number, count: number): AsyncIterable<LogRecord<T>>;
   /** Entries of all labs after a sequence, in the order of the stream, to the present end. @throws {MessageInvalidError}. */
   readAll(afterSeq?: number): AsyncIterable<LogRecord<T>>;
+  /**
+   * Entries of all labs after a sequence, those to come included: without end, through reconnects, until `stop`. What `options.skip`
+   * says of lab, sequence and entry id is left out unread; what cannot be read is told and left out.
+   */
+  follow(afterSeq: number, options: FollowOptions): Following<T>;
+  /** Sequence of the last entry of any lab; 0 in a new log. @throws {TransportError} `nats-unavailable`. */
+  endSeq(): Promise<number>;
   /** Sequence of the lab's last entry; 0 when it has none. @throws {TransportError} `nats-unavailable`, as the next two. */
   lastSeq(labId: LabId): Promise<number>;
   /** Labs that have a log, with the number of their entries, sorted by name. */
   listLabs(): Promise<ReadonlyMap<LabId, number>>;
   /** Removes the whole log of a destroyed lab, for good. */
   prune(labId: LabId): Promise<void>;
+}
+
+export interface FollowOptions {
+  skip(labId: LabId, seq: number, entryId: string): boolean;
+  unreadable(labId: LabId, error: unknown): void;
+}
+
+export interface Following<T> {
+  readonly records: AsyncIterable<LogRecord<T>>;
+  /** Sequence up to which all that the stream holds was handed on or left out. */
+  readonly seq: number;
+  stop(): void;
 }
 
 interface Parts<T> {
@@ -85,6 +105,8 @@ export async function openEventLog<T>(nc: NatsConnection, schema: z.ZodType<T>):
     read: (labId, fromSeq) => readRecords(parts, logSubject(labId), fromSeq ?? 1),
     readFew: (labId, fromSeq, count) => readFew(parts, labId, { fromSeq, count }),
     readAll: (afterSeq) => readRecords(parts, `${SUBJECT_ROOT}.log.*`, (afterSeq ?? 0) + 1),
+    follow: (afterSeq, options) => follow(parts, afterSeq, options),
+    endSeq: async () => await answered('read the end of the log', parts.manager.streams.info(LOG_STREAM).then(({ state }) => state.last_seq)),
     lastSeq: async (labId) => (await lastMessage(parts.manager, labId))?.seq ?? 0,
     listLabs: async () => await answered('list the labs of the log', listLabs(parts.manager)),
     prune: async (labId) => {
@@ -131,6 +153,27 @@ async function* readFew<T>(parts: Parts<T>, labId: LabId, range: { fromSeq: numb
     if (record !== undefined) yield record;
     fromSeq = message.seq + 1;
   }
+}
+
+function follow<T>(parts: Parts<T>, afterSeq: number, options: FollowOptions): Following<T> {
+  const stream = followStream(parts.publisher.nc, parts.publisher.js, { stream: LOG_STREAM, subject: `${SUBJECT_ROOT}.log.*`, from: afterSeq + 1 });
+  async function* records(): AsyncGenerator<LogRecord<T>, void, void> {
+    for await (const message of stream.messages) {
+      const labId = labOfLogSubject(message.subject);
+      const entryId = entryIdOf(message.headers);
+      if (labId === undefined || (entryId !== undefined && options.skip(labId, message.seq, entryId))) continue;
+      const stored = { seq: message.seq, data: message.data, header: message.headers, time: message.time };
+      const record = await recordOf(parts, message.subject, stored).catch((error: unknown) => options.unreadable(labId, error));
+      if (record) yield record;
+    }
+  }
+  return {
+    records: records(),
+    get seq() {
+      return stream.seq;
+    },
+    stop: () => stream.stop(),
+  };
 }
 
 type Stored = { readonly seq: number; readonly data: Uint8Array; readonly header: MsgHdrs | undefined; readonly time: Date };

@@ -7,7 +7,9 @@ import { EpochMs, HostId } from '../machines/vocabulary/ids.ts';
 import { HOST_BUCKET } from './streams.ts';
 import { fromSubjectToken, subjectToken } from './subjects.ts';
 
-export const HostWishRecord = z.object({ v: z.literal(1), wish: z.enum(['open', 'cordoned', 'draining']), firstSeenAt: EpochMs });
+export const HostWishRecord = z.object({ v: z.literal(1), wish: z.enum(['open', 'cordoned', 'draining']), firstSeenAt: EpochMs,
+  /** What the host last spoke, so that a supervisor of another version knows it before it says a word. */
+  protocol: z.number().int().optional() });
 export type HostWishRecord = z.infer<typeof HostWishRecord>;
 
 export type HostWishes = {

@@ -10,6 +10,7 @@ import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
 import { TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
+import { againHeaders } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
@@ -85,13 +86,17 @@ async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: Ops
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const lostUntil = performance.now() + (OPS[verb].kind === 'read' ? timeoutMs : patienceMs);
   let giveUpAt: number | undefined;
+  let wasLost = false;
   for (;;) {
     try {
-      const reply = () => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs });
-      return await ('commandId' in request ? untilGone(nc, reply) : watchConnection(nc).orDisconnect(reply()));
+      const reply = (again = false) => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs, ...(again ? { headers: againHeaders() } : {}) });
+      if ('commandId' in request) return await untilGone(nc, reply, 'throw');
+      return await (OPS[verb].kind === 'read' ? untilGone(nc, reply, 'again') : watchConnection(nc).orDisconnect(reply()));
     } catch (cause) {
       const failure = unanswered(nc, verb, cause);
-      giveUpAt ??= performance.now() + patienceMs;
+      wasLost ||= failure.code === 'connection-lost' && OPS[verb].kind === 'read';
+      // After a loss whoever answers may come back a little later than we do.
+      giveUpAt ??= performance.now() + (wasLost ? Math.max(patienceMs, Math.min(timeoutMs, PATIENCE_MS)) : patienceMs);
       if (!failure.retryable || nc.isClosed() || performance.now() >= (failure.code === 'connection-lost' ? Math.max(lostUntil, giveUpAt) : giveUpAt)) throw new OpsRequestError(failure, { cause });
       // What is sent without a connection is lost.
       if (failure.code === 'connection-lost') await within(watchConnection(nc).whenConnected(), Math.max(lostUntil, giveUpAt) - performance.now());

@@ -1,7 +1,7 @@
 // The ops API as data: each verb with its kind and the shapes of request and answer; the service and the typed client both stand on it.
 import { z } from 'zod';
 import { Sha256 } from '../machines/vocabulary/carried-file.ts';
-import { HostFacts } from '../machines/vocabulary/host-facts.ts';
+import { HostDetail, HostNode, HostSummary, HostWish } from '../machines/vocabulary/host-view.ts';
 import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
 import { Change } from '../machines/vocabulary/lab-plan.ts';
@@ -25,12 +25,13 @@ export const LabSummary = z.object({
 });
 export type LabSummary = z.infer<typeof LabSummary>;
 
-export const HostSummary = z.object({ host: HostId, state: z.enum(['joined', 'suspect', 'lost', 'returned', 'cordoned', 'draining']), version: z.string().optional(), firstSeenAt: EpochMs, lastSeenAt: EpochMs, ...HostFacts.shape });
-export type HostSummary = z.infer<typeof HostSummary>;
-
 export const Status = z.object({
   version: z.string(), supervisor: z.string(), pid: z.number().int(), startedAt: EpochMs,
   nats: z.object({ version: z.string(), durable: z.string() }),
+  /** All that live, with the number of labs that each owns; the one that answers is any of them. */
+  supervisors: z.array(z.object({ id: z.string(), startedAt: EpochMs, version: z.string(), labs: z.number().int() })).default([]),
+  /** Supervisors that went within the last minute: what was on its way to them is lost. */
+  gone: z.array(z.string()).default([]),
   hosts: z.array(HostSummary), labs: z.number().int(),
   /** Longest stall of the event loop in the last minute, milliseconds. */
   loopDelayMaxMs: z.number(),
@@ -82,7 +83,12 @@ export const OPS = {
   /** Entries after number `after`, the last `limit` of them. */
   history: { kind: 'read', scope: 'lab', request: z.object({ after: z.number().int().nonnegative(), limit: z.number().int().positive().max(1000) }), response: z.object({ entries: z.array(HistoryEntry), last: z.number().int() }) },
   list: { kind: 'read', scope: 'none', request: z.object({ destroyed: z.boolean() }), response: z.object({ labs: z.array(LabSummary) }) },
-  hosts: { kind: 'read', scope: 'none', request: nothing, response: z.object({ hosts: z.array(HostSummary) }) },
+  hosts: { kind: 'read', scope: 'none', request: nothing, response: z.object({ hosts: z.array(HostDetail) }) },
+  /** One host with its nodes. `stuck`: why nodes of a lab cannot leave it now, while it is draining. */
+  host: { kind: 'read', scope: 'none', request: z.object({ host: HostId }), response: z.object({ host: HostDetail, nodes: z.array(HostNode), stuck: z.array(z.object({ lab: LabId, message: z.string() })) }) },
+  'host-wish': { kind: 'do', scope: 'none', request: z.object({ commandId, host: HostId, wish: HostWish }), response: z.object({ host: HostDetail }) },
+  /** Forgets a host and the orders that wait for it. Refused while it carries something, unless `force`. */
+  'host-rm': { kind: 'do', scope: 'none', request: z.object({ commandId, host: HostId, force: z.boolean() }), response: z.object({ labs: z.array(LabId), nodes: z.array(HostNode) }) },
   status: { kind: 'read', scope: 'none', request: nothing, response: Status },
   /** What a host's tools and kernel can do, as its host-actor probed it. */
   fingerprint: { kind: 'read', scope: 'none', request: z.object({ host: HostId.optional() }), response: z.object({ host: HostId, probes: z.array(z.record(z.string(), z.unknown())) }) },

@@ -1,10 +1,11 @@
 // The ops API as a NATS service, so that the stock `nats` command discovers and calls it. The pre-release package stays behind this file.
 import { Svcm } from '@nats-io/services';
-import type { ServiceMsg } from '@nats-io/services';
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { headers } from '@nats-io/transport-node';
 import { gzipSync } from 'node:zlib';
 import type { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
+import { AGAIN_HEADER } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS } from './ops-contract.ts';
 import type { OpsFailure, OpsVerb } from './ops-contract.ts';
@@ -22,6 +23,8 @@ export type ServeOps = {
   /** Turns whatever a handler threw into what the caller is told. */
   readonly failureOf: (error: unknown) => OpsFailure;
   readonly onProblem: (problem: { verb: OpsVerb; reason: string; err?: unknown }) => void;
+  /** Whether a request that all supervisors hear is for this one; always by default. */
+  readonly concerns?: (lab: LabId | undefined, verb: OpsVerb) => boolean;
 };
 
 /** Serves every verb of the contract. A request whose reply subject is not the asker's own inbox gets no answer. */
@@ -33,16 +36,32 @@ export async function serveOps(nc: NatsConnection, options: ServeOps): Promise<O
     service.addEndpoint(verb, {
       subject: opsWildcard(kind, verb),
       metadata: { kind, scope },
-      handler: (error, message) => {
+      handler: (error, served) => {
+        // Its own copy of the core package again.
+        const message = served as unknown as Msg;
         if (error) options.onProblem({ verb, reason: 'subscription failed', err: error });
-        else void answer(nc, { verb, message, options });
+        else if (!isAgain(message)) void answer(nc, { verb, message, options });
       },
     });
   }
-  return { stop: async () => void (await service.stop()) };
+  // One that stands still goes on to get its share of requests: what is sent again is heard by all.
+  const hearing = (Object.keys(OPS) as OpsVerb[]).map((verb) => nc.subscribe(opsWildcard(OPS[verb].kind, verb), {
+    callback: (error, message) => {
+      if (error || !isAgain(message)) return;
+      if (options.concerns?.(labOfOpsSubject(message.subject), verb) ?? true) void answer(nc, { verb, message, options });
+    },
+  }));
+  return {
+    stop: async () => {
+      for (const subscription of hearing) subscription.unsubscribe();
+      await service.stop();
+    },
+  };
 }
 
-type Asked = { verb: OpsVerb; message: ServiceMsg; options: ServeOps };
+const isAgain = (message: Msg): boolean => message.headers?.has(AGAIN_HEADER) ?? false;
+
+type Asked = { verb: OpsVerb; message: Msg; options: ServeOps };
 
 async function answer(nc: NatsConnection, { verb, message, options }: Asked): Promise<void> {
   if (!mayAnswerTo(message.reply)) {
@@ -55,7 +74,7 @@ async function answer(nc: NatsConnection, { verb, message, options }: Asked): Pr
     respond(nc, message, await handler(labOfOpsSubject(message.subject), request, askerOf(message.reply, message.headers?.get(REQUEST_INFO_HEADER))));
   } catch (error) {
     const failure = error instanceof RequestInvalid ? error.failure : options.failureOf(error);
-    message.respondError(failure.retryable ? 503 : 400, failure.code, JSON.stringify({ error: failure }));
+    message.respond(JSON.stringify({ error: failure }), { headers: errorHeaders(failure) });
   }
 }
 
@@ -67,7 +86,15 @@ class RequestInvalid extends Error {
   }
 }
 
-function readRequest(verb: OpsVerb, message: ServiceMsg): unknown {
+/** As the NATS services protocol has it (ADR-32). */
+function errorHeaders(failure: OpsFailure): MsgHdrs {
+  const header = headers();
+  header.set('Nats-Service-Error', failure.code);
+  header.set('Nats-Service-Error-Code', failure.retryable ? '503' : '400');
+  return header;
+}
+
+function readRequest(verb: OpsVerb, message: Msg): unknown {
   const schema: z.ZodType = OPS[verb].request;
   const parsed = schema.safeParse(parseJson(bodyText(message.data)));
   if (parsed.success) return parsed.data;
@@ -84,7 +111,7 @@ function parseJson(text: string): unknown {
 }
 
 /** Large answers travel compressed; what even then is larger than a message is refused with the way out. */
-function respond(nc: NatsConnection, message: ServiceMsg, value: unknown): void {
+function respond(nc: NatsConnection, message: Msg, value: unknown): void {
   const text = JSON.stringify(value);
   const limit = nc.info?.max_payload ?? 1024 * 1024;
   if (text.length < limit / 4) {

@@ -15,6 +15,8 @@ export interface AckedMessage {
   readonly headers?: MsgHdrs;
   /** Last sequence on the subject that the writer knows; anything else there is a conflict. */
   readonly expectedSeq?: number;
+  /** The same for the whole stream. */
+  readonly expectedStreamSeq?: number;
 }
 
 export interface PublishOptions {
@@ -76,6 +78,7 @@ function publishOptions(message: AckedMessage): Partial<JetStreamPublishOptions>
     timeout: ATTEMPT_MS,
     ...(message.headers === undefined ? {} : { headers: message.headers }),
     ...(message.expectedSeq === undefined ? {} : { expect: { lastSubjectSequence: message.expectedSeq } }),
+    ...(message.expectedStreamSeq === undefined ? {} : { expect: { lastSequence: message.expectedStreamSeq } }),
   };
 }
 

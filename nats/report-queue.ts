@@ -37,7 +37,7 @@ export interface ReportHandling<T> {
   onProblem(error: unknown): void;
   /** Most messages in one call; 500 by default. */
   readonly maxMessages?: number;
-  /** Calls of `handle` at the same time; 1 by default, which keeps the order. */
+  /** Calls of `handle` at the same time, begun in the order of the queue; 1 by default. */
   readonly parallel?: number;
 }
 

@@ -117,9 +117,9 @@ export function permissionsOf(role: Role): Permissions {
   switch (role.role) {
     case 'supervisor':
       return {
-        // `_R_` is where answers to another account go.
-        publish: [...['log.*', 'work.*', 'notice.*', 'rpc.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), '$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$KV.>', '$O.>', '_R_.>'],
-        subscribe: [`${inboxPrefixOf(role)}.>`, ...['read.>', 'do.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), beatSubject(), fileSubject(), '$SRV.>'],
+        // `_R_` is where answers to another account go, the own inbox where those to another supervisor do.
+        publish: [...['log.*', 'claims.*', 'work.*', 'notice.*', 'rpc.>', 'sup.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), '$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$KV.>', '$O.>', '_R_.>', `${inboxPrefixOf(role)}.>`],
+        subscribe: [`${inboxPrefixOf(role)}.>`, ...['read.>', 'do.>', 'sup.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), beatSubject(), fileSubject(), '$SRV.>'],
       };
     case 'host':
       return hostPermissions(role.hostId);

@@ -14,6 +14,7 @@ const INCARNATION_KEY = 'lw.incarnation';
 const STREAM_NAME_IN_USE = 10058;
 
 export const LOG_STREAM = 'LW_LOG';
+export const CLAIMS_STREAM = 'LW_CLAIMS';
 export const WORK_STREAM = 'LW_WORK';
 export const OBSERVATION_STREAM = 'LW_OBS';
 export const OBSERVATION_CONSUMER = 'supervisor';
@@ -25,7 +26,7 @@ export const FILE_BUCKET = 'lw_files';
 
 type StreamSettings = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 
-/** Nothing here is bounded by count, size or age: the log is the only truth, and orders and observations go when acknowledged. */
+/** No log is bounded by count, size or age: it is the only truth. Orders and observations go when acknowledged; of claims the last one counts. */
 export const STREAM_SETTINGS: readonly StreamSettings[] = [
   {
     name: LOG_STREAM,
@@ -38,6 +39,16 @@ export const STREAM_SETTINGS: readonly StreamSettings[] = [
     deny_delete: true,
     deny_purge: false,
     allow_direct: true,
+    duplicate_window: nanos(120_000),
+  },
+  {
+    name: CLAIMS_STREAM,
+    description: 'Labwright: what each lab holds of what all labs share; derived from the log, one message a lab',
+    subjects: [`${SUBJECT_ROOT}.claims.*`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_msgs_per_subject: 1,
     duplicate_window: nanos(120_000),
   },
   {

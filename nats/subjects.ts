@@ -87,6 +87,19 @@ export function fileSubject(hostId?: HostId): string {
   return `${SUBJECT_ROOT}.file.${hostId === undefined ? '*' : subjectToken(hostId)}`;
 }
 
+/** What one lab holds of what all labs share; only supervisors write and read it. */
+export function claimsSubject(labId?: LabId): string {
+  return `${SUBJECT_ROOT}.claims.${labId === undefined ? '*' : subjectToken(labId)}`;
+}
+
+/** Signs of life of supervisors, to each other. */
+export const MEMBER_BEAT_SUBJECT = `${SUBJECT_ROOT}.sup.beat`;
+
+/** What one supervisor is asked by another: a verb of the ops API about a lab that it owns, reports about it, whether it is there. */
+export function memberSubject(memberId: string, ...what: readonly string[]): string {
+  return [SUBJECT_ROOT, 'sup', subjectToken(memberId), ...what].join('.');
+}
+
 /** One verb of the ops API about one lab, or about none. */
 export function opsSubject(kind: OpsKind, verb: string, labId?: LabId): string {
   return `${SUBJECT_ROOT}.${kind}.${verb}.${labId === undefined ? NO_LAB : subjectToken(labId)}`;

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Brings whatever Labwright needs to a Debian machine: setup.sh [--for run|tests]. Run it as often as you like.
+# Brings whatever Labwright needs to a Debian machine: setup.sh [--for run|tests|host]. Run it as often as you like.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 . ./places.sh
 
-usage='usage: setup/setup.sh [--for run|tests]'
+usage='usage: setup/setup.sh [--for run|tests|host]'
 purpose=run
 while [ $# -gt 0 ]; do
   case $1 in
@@ -16,8 +16,8 @@ while [ $# -gt 0 ]; do
   shift || break
 done
 case $purpose in
-  run | tests) ;;
-  *) echo "--for takes run or tests, got '$purpose'; $usage" >&2; exit 2 ;;
+  run | tests | host) ;;
+  *) echo "--for takes run, tests or host, got '$purpose'; $usage" >&2; exit 2 ;;
 esac
 export LABWRIGHT_SETUP_FOR=$purpose
 
@@ -54,7 +54,9 @@ run_step() {
 
 echo "Labwright set-up (for: $purpose)"
 started=$(date +%s.%N)
+# A host of a controller elsewhere runs no NATS server, and gets its images from where the labs say.
 while IFS='|' read -r name script; do
+  case $purpose/$script in host/nats-server.sh | host/images.sh) continue ;; esac
   run_step "$name" "$script" || exit 1
 done <<'STEPS'
 machine|machine.sh

@@ -11,6 +11,8 @@ const Environment = z.object({
   LABWRIGHT_HOST_LOST_SECONDS: z.coerce.number().positive().default(15),
   /** Within which hosts have to answer orders before they are asked again. */
   LABWRIGHT_ANSWER_SECONDS: z.coerce.number().positive().optional(),
+  /** Seconds of silence after which another supervisor takes the labs of this one. */
+  LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
@@ -20,6 +22,7 @@ export type SupervisorConfig = {
   readonly natsConfigPath: string | undefined;
   readonly logLevel: string;
   readonly patience: Patience;
+  readonly leaseMs: number;
   readonly answerWithinMs: number | undefined;
 };
 
@@ -30,6 +33,6 @@ export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);
   }
-  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_NATS_CONFIG: natsConfigPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_ANSWER_SECONDS: answerSeconds } = parsed.data;
-  return { natsUrl, credentialsPath, natsConfigPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000) };
+  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_NATS_CONFIG: natsConfigPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_ANSWER_SECONDS: answerSeconds, LABWRIGHT_LEASE_SECONDS: leaseSeconds } = parsed.data;
+  return { natsUrl, credentialsPath, natsConfigPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, leaseMs: leaseSeconds * 1000, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000) };
 }

@@ -11,23 +11,32 @@ import { crashPoint } from './crash-point.ts';
 
 const RETRY_MS = 500;
 
+export type DispatchParts = {
+  readonly nc: NatsConnection;
+  readonly logger: Logger;
+  /** Orders for a host that may not be told any wait here; what never left is sent again after a restart, by the log. */
+  readonly mayOrder: (host: HostId) => boolean;
+};
+
 export type Dispatcher = {
   /** Sends effects of one state; `reason` tells a first sending from one after a resume, which must not be taken for a repeat. */
   send(state: LabState, effects: readonly PendingEffect[], reason: string): void;
-  /** Resolves when all that was sent before is in the queue. */
+  /** Resolves when all that was sent before is in the queue, but for what waits for a host that may not be told. For the end. */
   flushed(): Promise<void>;
 };
 
-export function createDispatcher(parts: { nc: NatsConnection; logger: Logger }): Dispatcher {
+export function createDispatcher(parts: DispatchParts): Dispatcher {
   const tails = new Map<HostId, Promise<void>>();
+  const ending = new AbortController();
   return {
     send(state, effects, reason) {
       for (const [host, orders] of byHost(state, effects)) {
-        const job = async () => await publishUntilStored(parts, { host, orders, msgId: `${state.id}/${state.n}/${reason}` });
+        const job = async () => await publishUntilStored({ ...parts, ending: ending.signal }, { host, orders, msgId: `${state.id}/${state.n}/${reason}` });
         tails.set(host, (tails.get(host) ?? Promise.resolve()).then(job));
       }
     },
     flushed: async () => {
+      ending.abort();
       await Promise.all(tails.values());
     },
   };
@@ -44,8 +53,12 @@ function byHost(state: LabState, effects: readonly PendingEffect[]): Map<HostId,
 
 type Sending = { host: HostId; orders: Order[]; msgId: string };
 
-async function publishUntilStored({ nc, logger }: { nc: NatsConnection; logger: Logger }, { host, orders, msgId }: Sending): Promise<void> {
+async function publishUntilStored({ nc, logger, mayOrder, ending }: DispatchParts & { ending: AbortSignal }, { host, orders, msgId }: Sending): Promise<void> {
   crashPoint('supervisor/before-dispatch');
+  while (!mayOrder(host)) {
+    if (nc.isClosed() || ending.aborted) return;
+    await delay(RETRY_MS);
+  }
   while (!nc.isClosed()) {
     try {
       await publishOrders(nc, host, orders, msgId);

@@ -19,8 +19,8 @@ export type HostNotes = { stop(): void };
 /** What the lab has yet to learn of a host; null = nothing. */
 export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent | null {
   const lost = state.lost[host.id] !== undefined;
-  if (host.state === 'lost') return lost || !concerns(state, host.id) ? null : { type: 'HostLost', host: host.id, reason: `silent for ${Math.round((now - host.lastSeenAt) / 1000)} s` };
-  if (lost) return host.state === 'suspect' ? null : { type: 'HostReturned', host: host.id };
+  if (host.state === 'lost') return lost || !concerns(state, host.id) ? null : { type: 'HostLost', host: host.id, reason: host.problem ?? `silent for ${Math.round((now - host.lastSeenAt) / 1000)} s` };
+  if (lost) return host.state === 'suspect' || host.state === 'incompatible' ? null : { type: 'HostReturned', host: host.id };
   const vtep = host.beat.underlay?.address;
   const before = state.plan?.span?.hosts[host.id]?.vtep;
   return vtep !== undefined && before !== undefined && before !== vtep ? { type: 'VtepChanged', host: host.id, vtep } : null;
@@ -61,10 +61,16 @@ export function noteHosts(parts: { hosts: HostRegistry; labs: () => LabActor[]; 
       if (host.state === 'returned' && told.every((one) => one.status === 'fulfilled')) hosts.compared(host.id);
     }
   };
+  const tellForgotten = async (): Promise<void> => {
+    const known = new Set(hosts.hosts().map(({ id }) => id));
+    for (const actor of labs()) {
+      for (const host of hostsOfLab(actor.state)) if (!known.has(host) && actor.state.lost[host] === undefined) await actor.record({ type: 'HostLost', host, reason: 'it was removed by hand' });
+    }
+  };
   const timer = setInterval(() => {
     if (busy) return;
     busy = true;
-    void look().finally(() => {
+    void look().then(tellForgotten).catch((error: unknown) => logger.warn({ err: error }, 'a lab could not be told about a host that was removed, it is told again')).finally(() => {
       busy = false;
     });
   }, EVERY_MS);

@@ -1,27 +1,29 @@
 // Hosts that the supervisor knows: their lives from their signs of life, what people wish for them from a bucket that all supervisors share.
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import { hostStepper } from '../machines/evolve/steppers.ts';
-import { hostStateOf } from '../machines/host/host-machine.ts';
-import type { HostContext, HostEvent, HostLife, HostWish } from '../machines/host/host-machine.ts';
-import type { Plain } from '../machines/evolve/run-machine.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
+import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
+import type { HostInstance, HostWish } from '../machines/vocabulary/host-view.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { PlanHost } from '../machines/plan/plan-lab.ts';
+import { answerHello, helloIn } from '../nats/host-hello.ts';
 import { openHostWishes } from '../nats/host-wishes.ts';
 import { ensureHostConsumer, removeHostConsumer } from '../nats/streams.ts';
-import { beatSubject, lastTokenName } from '../nats/subjects.ts';
+import { beatSubject, lastTokenName, rpcSubject } from '../nats/subjects.ts';
+import type { Patience } from './known-host.ts';
+import { Beat, KnownHostRecord } from './known-host.ts';
 
-/** Silence in milliseconds after which a host is suspect, and after which it is lost. It beats every two seconds. */
-export type Patience = { readonly suspectMs: number; readonly lostMs: number };
+export type { Patience } from './known-host.ts';
 
 const LOOK_EVERY_MS = 500;
 
-export const Beat = z.looseObject({ version: z.string().optional(), bootId: z.string().optional(), ...HostFacts.shape });
-type Beat = z.infer<typeof Beat>;
-
-export type KnownHost = { readonly id: HostId; readonly state: PlanHost['state']; readonly firstSeenAt: number; readonly lastSeenAt: number; readonly beat: Beat };
+export type KnownHost = {
+  readonly id: HostId; readonly state: PlanHost['state']; readonly wish: HostWish; readonly firstSeenAt: number; readonly lastSeenAt: number; readonly beat: Beat;
+  /** What is not well with it. */
+  readonly problem: string | undefined;
+  /** Processes that speak in its name at the same time, the newest first; empty = no conflict. */
+  readonly conflict: readonly HostInstance[];
+};
 
 export type HostRegistry = {
   hosts(): KnownHost[];
@@ -31,21 +33,32 @@ export type HostRegistry = {
   whenJoined(timeoutMs: number): Promise<boolean>;
   /** A host known from elsewhere (the log, a configuration): its queue of orders is made at once. */
   expect(host: HostId): Promise<void>;
+  /** Whether orders may go to the host: not while it speaks another protocol. */
+  mayOrder(host: HostId): boolean;
   wish(host: HostId, wish: HostWish): Promise<void>;
-  /** Forgets a host and the orders that wait for it. */
+  /** Forgets a host and the orders that wait for it. What still speaks in its name is not heard until it is started anew. */
   forget(host: HostId): Promise<void>;
   /** All labs have taken note of the return. */
   compared(host: HostId): void;
   stop(): void;
 };
 
-type Known = { machine: Plain<HostContext>; firstSeenAt: number; lastSeenAt: number; beat: Beat };
+export type RegistryParts = {
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly patience: Patience;
+  readonly version: string;
+  /** Nodes that labs have on a host. */
+  readonly nodesOn: (host: HostId) => number;
+};
 
-export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; now: () => number; patience: Patience }): Promise<HostRegistry> {
-  const { logger, now, patience } = parts;
-  const known = new Map<HostId, Known>();
+export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Promise<HostRegistry> {
+  const { logger, now, patience, version } = parts;
+  const known = new Map<HostId, KnownHostRecord>();
   const waiting = new Set<() => void>();
   const consumers = new Map<HostId, Promise<void>>();
+  /** Processes of hosts that were forgotten. */
+  const forgotten = new Set<string>();
   const wishes = await openHostWishes(nc);
 
   const expect = (host: HostId): Promise<void> => {
@@ -57,69 +70,82 @@ export async function watchHosts(nc: NatsConnection, parts: { logger: Logger; no
     meet(host);
     return made;
   };
-  const meet = (host: HostId): Known => {
-    const record = known.get(host) ?? { machine: hostStepper.initial(), firstSeenAt: now(), lastSeenAt: now(), beat: {} };
+  const meet = (host: HostId): KnownHostRecord => {
+    const record = known.get(host) ?? new KnownHostRecord(host, { logger, version, now: now() });
     known.set(host, record);
     return record;
   };
-  const send = (host: HostId, event: HostEvent): void => {
-    const record = meet(host);
-    const { next, handled } = hostStepper.step(record.machine, event);
-    if (!handled) return;
-    if (next.value !== record.machine.value) logger.info({ hostId: host, from: record.machine.value, to: next.value }, 'host changed its state');
-    record.machine = next;
+  const leaveBehind = (host: HostId): void => {
+    for (const instance of known.get(host)?.instances() ?? []) forgotten.add(instance);
+    known.delete(host);
+    consumers.delete(host);
   };
   const onBeat = async (host: HostId, body: Uint8Array): Promise<void> => {
     const parsed = Beat.safeParse(JSON.parse(new TextDecoder().decode(body)));
-    if (!parsed.success) return;
-    const isNew = !known.has(host);
+    if (!parsed.success || forgotten.has(parsed.data.instance ?? '')) return;
+    const isNew = !known.has(host) || known.get(host)?.beat.protocol !== parsed.data.protocol;
     await expect(host);
-    Object.assign(meet(host), { lastSeenAt: now(), beat: parsed.data });
-    send(host, { type: 'beat' });
-    if (isNew) await wishes.change(host, (before) => before ?? { v: 1, wish: 'open', firstSeenAt: now() });
+    const { fence, by } = meet(host).hear(parsed.data, { now: now(), windowMs: patience.suspectMs });
+    // Told with each sign of life until it obeys.
+    for (const instance of fence) nc.publish(rpcSubject(host, 'fence'), JSON.stringify({ instance, by }));
+    if (isNew) await wishes.change(host, (before) => ({ ...(before ?? { v: 1, wish: 'open', firstSeenAt: now() }), protocol: parsed.data.protocol ?? 0 }));
     for (const wake of waiting) wake();
+  };
+  const onHello = (host: HostId, message: Msg, told: { protocol: number; version: string }): void => {
+    const record = known.get(host);
+    const refusal = (record ?? new KnownHostRecord(host, { logger, version, now: now() })).mismatch(told);
+    const problem = record?.problem(now());
+    answerHello(message, {
+      v: 1, protocol: HOST_PROTOCOL, version, state: record?.state ?? 'unknown', nodes: parts.nodesOn(host),
+      ...(refusal === undefined ? {} : { refusal }), ...(problem === undefined ? {} : { problem }),
+    });
   };
   nc.subscribe(beatSubject(), {
     callback: (_error, message) => {
-      onBeat(HostId.parse(lastTokenName(message.subject)), message.data).catch((error: unknown) => logger.warn({ err: error }, 'sign of life not understood'));
+      const host = HostId.parse(lastTokenName(message.subject));
+      const hello = helloIn(message);
+      if (hello) onHello(host, message, hello);
+      else onBeat(host, message.data).catch((error: unknown) => logger.warn({ err: error }, 'sign of life not understood'));
     },
   });
   const looking = setInterval(() => {
-    for (const [host, { lastSeenAt }] of known) {
-      const silentMs = now() - lastSeenAt;
-      if (silentMs >= patience.lostMs) send(host, { type: 'silent' });
-      else if (silentMs >= patience.suspectMs) send(host, { type: 'overdue' });
-    }
+    for (const record of known.values()) record.look(now(), patience);
   }, LOOK_EVERY_MS);
   const following = await wishes.follow((host, kept) => {
     if (kept === null) {
-      known.delete(host);
+      leaveBehind(host);
       return;
     }
-    meet(host).firstSeenAt = kept.firstSeenAt;
-    send(host, { type: 'wish', wish: kept.wish });
+    const record = meet(host);
+    record.firstSeenAt = kept.firstSeenAt;
+    record.send({ type: 'wish', wish: kept.wish });
+    if (kept.protocol !== undefined) record.expectProtocol(kept.protocol);
   });
   following.done.catch((error: unknown) => logger.error({ err: error }, 'wishes for hosts are not heard any more'));
 
-  const stateOf = ({ machine }: Known): PlanHost['state'] => hostStateOf(machine.value as HostLife, machine.context);
-  const sorted = () => [...known].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = () => [...known.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   return {
-    hosts: () => sorted().map(([id, record]) => ({ id, state: stateOf(record), firstSeenAt: record.firstSeenAt, lastSeenAt: record.lastSeenAt, beat: record.beat })),
-    facts: () => sorted().map(([id, record]) => ({ id, state: stateOf(record), ...HostFacts.parse(record.beat) })),
+    hosts: () => sorted().map((record) => ({
+      id: record.id, state: record.state, wish: record.wish, firstSeenAt: record.firstSeenAt, lastSeenAt: record.lastSeenAt, beat: record.beat, problem: record.problem(now()), conflict: record.conflict(),
+    })),
+    facts: () => sorted().map((record) => ({ id: record.id, state: record.state, ...HostFacts.parse(record.beat) })),
     expect,
+    mayOrder: (host) => known.get(host)?.state !== 'incompatible',
     async wish(host, wish) {
-      await wishes.change(host, (before) => ({ v: 1, firstSeenAt: before?.firstSeenAt ?? now(), wish }));
-      send(host, { type: 'wish', wish });
+      await wishes.change(host, (before) => ({ ...(before ?? { v: 1, firstSeenAt: now() }), wish }));
+      meet(host).send({ type: 'wish', wish });
     },
     async forget(host) {
+      leaveBehind(host);
       await wishes.forget(host);
       await removeHostConsumer(nc, host);
-      consumers.delete(host);
-      known.delete(host);
     },
-    compared: (host) => send(host, { type: 'compared' }),
+    compared: (host) => meet(host).send({ type: 'compared' }),
     async whenJoined(timeoutMs) {
-      const isJoined = () => [...known.values()].some((record) => stateOf(record) === 'joined');
+      const states = () => [...known.values()].map((record) => record.state);
+      const isJoined = () => states().includes('joined');
+      // Nobody to wait for: all are there, and none of them takes nodes.
+      if (states().length > 0 && !states().some((state) => state === 'suspect' || state === 'returned' || state === 'lost')) return isJoined();
       if (isJoined()) return true;
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const wake = () => {

@@ -25,18 +25,27 @@ export type LabFiles = {
 const GRACE_MS = 3_600_000;
 const SWEEP_EVERY_MS = 3_600_000;
 
-/** Answers hosts until stopped. `labs` = all labs there are. */
-export function serveLabFiles(nc: NatsConnection, parts: { logger: Logger; now: () => number; labs: () => readonly LabState[] }): LabFiles {
+export type LabFilesParts = {
+  readonly logger: Logger;
+  readonly now: () => number;
+  /** All labs there are, whoever owns them. */
+  readonly labs: () => Promise<readonly LabState[]>;
+  /** Whether it is ours to answer: every supervisor hears every question, so that one which is paused holds none back. */
+  readonly isOurs: () => boolean;
+};
+
+/** Answers hosts until stopped. */
+export function serveLabFiles(nc: NatsConnection, parts: LabFilesParts): LabFiles {
   const { logger, now } = parts;
   const store = openFileStore(nc);
   const subscription = nc.subscribe(fileSubject(), {
-    queue: 'supervisor',
     callback: (error, message) => {
-      if (error === null) void answer(message, store, logger);
-      else logger.error({ err: error }, 'questions for files cannot be heard');
+      if (error === null && parts.isOurs()) void answer(message, store, logger);
+      else if (error !== null) logger.error({ err: error }, 'questions for files cannot be heard');
     },
   });
-  const sweeper = setInterval(() => void sweep(store, { before: now() - GRACE_MS, labs: parts.labs() }).then(
+  const sweepNow = async (): Promise<number> => (parts.isOurs() ? await sweep(store, { before: now() - GRACE_MS, labs: await parts.labs() }) : 0);
+  const sweeper = setInterval(() => void sweepNow().then(
     (removed) => removed > 0 && logger.info({ removed }, 'files that no lab names were removed'),
     (err: unknown) => logger.warn({ err }, 'files that no lab names could not be removed'),
   ), SWEEP_EVERY_MS);

@@ -7,6 +7,7 @@ import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
 import { readDurability } from '../nats/durability.ts';
 import { LOG_REDACTION } from '../nats/log-redaction.ts';
+import type { OpsFailure } from '../nats/ops-contract.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
@@ -15,6 +16,7 @@ import { serveLabFiles } from './lab-files.ts';
 import { watchLoop } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
+import { routeOps } from './ops-routing.ts';
 import { startSupervisor } from './supervisor.ts';
 
 /** Compiled code is kept for the next start (where NODE_COMPILE_CACHE is set) once the first rush is over: who is killed writes nothing. */
@@ -28,17 +30,20 @@ const nc = await connectNats({
 });
 const loop = watchLoop(logger);
 
-const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, answerWithinMs: config.answerWithinMs });
-const files = serveLabFiles(nc, { logger, now: Date.now, labs: () => supervisor.labs().map((actor) => actor.latest) });
+const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, leaseMs: config.leaseMs, answerWithinMs: config.answerWithinMs, version });
+const files = serveLabFiles(nc, { logger, now: Date.now, labs: async () => (await supervisor.labs()).map((actor) => actor.latest), isOurs: () => supervisor.concerns(undefined, 'files-put') });
+const failureOf = (error: unknown): OpsFailure => {
+  if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
+  if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
+  logger.error({ err: error }, 'request failed');
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
+};
+const handlers = opsHandlers({ supervisor, nc, files, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now });
 const serving = await serveOps(nc, {
   version,
-  handlers: opsHandlers({ supervisor, nc, files, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now }),
-  failureOf: (error) => {
-    if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
-    if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
-    logger.error({ err: error }, 'request failed');
-    return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
-  },
+  handlers: routeOps(handlers, { supervisor, failureOf }),
+  failureOf,
+  concerns: (lab, verb) => supervisor.concerns(lab, verb),
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');

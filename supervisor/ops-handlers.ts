@@ -6,15 +6,15 @@ import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
-import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { serverFeatures } from '../nats/connect.ts';
-import type { Accepted, HistoryEntry, HostSummary, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
+import type { Accepted, HistoryEntry, LabSummary, NodeExecResult, OpsRequest, OpsResponse, OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
 import { rpcSubject } from '../nats/subjects.ts';
+import { hostDetails, hostSummary, hostWithNodes, removeHost, wishForHost } from './host-details.ts';
 import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import type { LabFiles } from './lab-files.ts';
@@ -44,7 +44,7 @@ const FINGERPRINT_TIMEOUT_MS = 60_000;
 /** The table of handlers; refusals and accidents are thrown as OpsError. */
 export function opsHandlers(parts: OpsParts): OpsHandlers {
   const { supervisor } = parts;
-  const order = async (lab: LabId | undefined, command: Command, id: CommandId) => await sendCommand(supervisor.lab(named(lab)), command, id);
+  const order = async (lab: LabId | undefined, command: Command, id: CommandId) => await sendCommand(await supervisor.owned(named(lab)), command, id);
   return {
     deploy: async (lab, { commandId, ...deploy }) => {
       if (deploy.spec.id !== named(lab)) throw new OpsError('invalid-request', `the subject names lab ${lab}, the request lab ${deploy.spec.id}`);
@@ -57,7 +57,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     'node-start': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.start', nodes }, commandId),
     'node-stop': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.stop', nodes }, commandId),
     'node-restart': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.restart', nodes }, commandId),
-    'node-exec': async (lab, request) => ({ results: await execInNodes(parts, existing(supervisor, lab), request) }),
+    'node-exec': async (lab, request) => ({ results: await execInNodes(parts, await existing(supervisor, lab), request) }),
     'link-set': async (lab, { commandId, ...set }) => await order(lab, { type: 'link.set', ...set }, commandId),
     'files-missing': async (_lab, { sha256 }) => ({ missing: await parts.files.missing(sha256) }),
     'files-put': async (_lab, { pieces }) => {
@@ -69,8 +69,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       return {};
     },
     plan: async (lab, { spec, takeOver, reconfigure }, asker) => {
-      const actor = supervisor.labs().find((one) => one.id === named(lab));
-      const state = actor?.latest ?? initialLab(named(lab));
+      const state = (await supervisor.lab(named(lab)))?.latest ?? initialLab(named(lab));
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
       await supervisor.learn(spec.mgmt.network);
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
@@ -81,27 +80,31 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {
-      const { state } = existing(supervisor, lab);
+      const { state } = await existing(supervisor, lab);
       return fitFor(asker, labView(state), state.spec);
     },
     spec: async (lab, _request, asker) => {
-      const { spec } = existing(supervisor, lab).state;
+      const { spec } = (await existing(supervisor, lab)).state;
       if (!spec) throw new OpsError('lab-not-found', `lab ${lab} was never deployed`);
       return { spec: asker === 'operator' ? spec : withoutSecrets(withoutEnv(spec), secretsOf(spec)) };
     },
     node: async (lab, { node }, asker) => {
-      const { state } = existing(supervisor, lab);
+      const { state } = await existing(supervisor, lab);
       const view = nodeView(state, node);
       if (!view) throw new OpsError('node-not-found', `lab ${lab} has no node ${node}`);
       return fitFor(asker, view, state.spec);
     },
     history: async (lab, request, asker) => await readHistory(supervisor, named(lab), { ...request, asker }),
-    list: async (_lab, { destroyed }) => ({ labs: supervisor.labs().map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
-    hosts: async () => ({ hosts: hostSummaries(parts) }),
+    list: async (_lab, { destroyed }) => ({ labs: (await supervisor.labs()).map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
+    hosts: async () => ({ hosts: await hostDetails(supervisor) }),
+    host: async (_lab, { host }) => await hostWithNodes(supervisor, host),
+    'host-wish': async (_lab, { host, wish }) => await wishForHost(supervisor, host, wish),
+    'host-rm': async (_lab, request) => await removeHost(supervisor, request),
     status: async () => ({
       version: parts.version, supervisor: supervisor.id, pid: process.pid, startedAt: supervisor.startedAt,
       nats: { version: serverFeatures(parts.nc).version, durable: await parts.durable() },
-      hosts: hostSummaries(parts), labs: supervisor.labs().filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
+      supervisors: supervisor.members().map(({ id, startedAt, version, labs }) => ({ id, startedAt, version, labs })), gone: [...supervisor.gones()],
+      hosts: supervisor.hosts.hosts().map(hostSummary), labs: (await supervisor.labs()).filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
       loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(),
     }),
     fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
@@ -115,8 +118,8 @@ function named(lab: LabId | undefined): LabId {
   return lab;
 }
 
-function existing(supervisor: Supervisor, lab: LabId | undefined): LabActor {
-  const actor = supervisor.labs().find((one) => one.id === named(lab));
+async function existing(supervisor: Supervisor, lab: LabId | undefined): Promise<LabActor> {
+  const actor = await supervisor.lab(named(lab));
   if (!actor || actor.state.n === 0) throw new OpsError('lab-not-found', `lab ${lab} does not exist: see \`labwright ls\``);
   return actor;
 }
@@ -139,14 +142,14 @@ async function sendCommand(actor: LabActor, command: Command, commandId: Command
 }
 
 async function pruneLab(supervisor: Supervisor, lab: LabId): Promise<void> {
-  const actor = existing(supervisor, lab);
+  const actor = await existing(supervisor, lab);
   if (actor.state.lab.value !== 'destroyed') throw new OpsError('not-applicable', `lab ${lab} is ${actor.state.lab.value}: destroy it before its log is pruned`);
   await supervisor.forget(lab);
 }
 
 /** Refolds the lab from its first entry, since sentences are derived, not stored. */
 async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsRequest<'history'> & { asker: Asker }): Promise<OpsResponse<'history'>> {
-  existing(supervisor, lab);
+  await existing(supervisor, lab);
   let state = initialLab(lab);
   const entries: HistoryEntry[] = [];
   const secrets = new Set<string>();
@@ -185,13 +188,6 @@ function summary(actor: LabActor): LabSummary {
     links: view.links.length, linksUp: view.links.filter((link) => link.oper === 'up').length,
     problems: view.problems.length,
   };
-}
-
-function hostSummaries({ supervisor }: OpsParts): HostSummary[] {
-  const states = new Map(supervisor.hosts.facts().map((host) => [host.id, host.state]));
-  return supervisor.hosts.hosts().map(({ id, firstSeenAt, lastSeenAt, beat }) => ({
-    host: id, state: states.get(id) ?? 'lost', firstSeenAt, lastSeenAt, ...(beat.version === undefined ? {} : { version: beat.version }), ...HostFacts.parse(beat),
-  }));
 }
 
 const ExecAnswer = z.union([ExecResult, z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);

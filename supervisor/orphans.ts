@@ -2,13 +2,12 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import type { LabState } from '../machines/evolve/lab-state.ts';
-import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
+import type { HostId } from '../machines/vocabulary/ids.ts';
 import { Orphan, OrphanOutcome } from '../machines/vocabulary/orphan.ts';
 import type { HostOrphans, RemovedOrphans } from '../machines/vocabulary/orphan.ts';
 import { rpcSubject } from '../nats/subjects.ts';
 import type { KnownHost } from './host-registry.ts';
 import { OpsError } from './ops-error.ts';
-import { foldLab } from './resume-lab.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export type OrphanParts = { readonly supervisor: Pick<Supervisor, 'hosts' | 'labs' | 'log'>; readonly nc: NatsConnection };
@@ -74,9 +73,7 @@ async function withoutOwned(parts: OrphanParts, orphans: readonly Orphan[]): Pro
 
 /** All labs of the log, those of other supervisors too. */
 async function allLabs({ supervisor }: OrphanParts): Promise<LabState[]> {
-  const own = new Map<LabId, LabState>(supervisor.labs().map((actor) => [actor.id, actor.latest]));
-  const others = [...(await supervisor.log.listLabs()).keys()].filter((lab) => !own.has(lab));
-  return [...own.values(), ...(await Promise.all(others.map(async (lab) => (await foldLab(supervisor.log, lab)).state)))];
+  return (await supervisor.labs()).map((actor) => actor.latest);
 }
 
 /** A destroyed lab speaks only for what it still owes. */

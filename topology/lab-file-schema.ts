@@ -36,6 +36,7 @@ export type SettingsFile = z.infer<typeof settings>;
 
 const placement = z.strictObject({
   policy: z.enum(['pack', 'spread']).meta({ description: 'pack (the default): on few hosts; spread: an equal share on each host. Linked nodes are kept together in both' }).optional(),
+  plane: z.enum(['tc', 'ovs']).meta({ description: 'what joins the ends of links: tc (the kernel), ovs (Open vSwitch); unset = what each host prefers' }).optional(),
   'on-lost-host': text('wait (the default) for the host to return, or the time after which its nodes are made anew on other hosts, e.g. 10m').optional(),
 });
 export type PlacementFile = z.infer<typeof placement>;

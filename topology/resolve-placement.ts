@@ -8,7 +8,7 @@ import type { PlacementFile } from './lab-file-schema.ts';
 /** Settings with their defaults; undefined when the file has no such section. */
 export function resolvePlacement(file: PlacementFile | undefined, report: Report): PlacementSettings | undefined {
   if (file === undefined) return undefined;
-  return { policy: file.policy ?? 'pack', onLostHost: onLostHost(file['on-lost-host'], report) };
+  return { policy: file.policy ?? 'pack', ...(file.plane === undefined ? {} : { plane: file.plane }), onLostHost: onLostHost(file['on-lost-host'], report) };
 }
 
 function onLostHost(given: string | undefined, report: Report): PlacementSettings['onLostHost'] {

@@ -12,14 +12,16 @@ const nothing = z.object({});
 export const upCommand = command({
   usage: 'up',
   summary: 'start the controller; deploy does so by itself',
-  details: 'Where there is systemd, a unit is installed, so that labs come back after a reboot.',
-  examples: ['labwright up'],
-  schema: nothing,
-  run: async ({ terminal, globals }) => {
+  details: 'Where there is systemd, a unit is installed, so that labs come back after a reboot. With --listen other machines can join as hosts; only those with credentials are let in, but what crosses the network is not encrypted: name an address on a network that you trust. It is kept until another one is named; 127.0.0.1 closes it again. On a machine that joined a controller elsewhere, its host-actor is started.',
+  examples: ['labwright up', 'labwright up --listen 10.0.0.1', 'labwright up --listen [fd00::1]:4222'],
+  options: [{ flags: '--listen <address[:port]>', text: 'address of this machine on which the NATS server of the controller listens, for hosts' }],
+  schema: z.object({ listen: z.string().optional() }),
+  run: async ({ terminal, globals }, { listen }) => {
+    const { parseListen } = await import('../../controller/listen.ts');
     const { ensureController } = await import('../../controller/up.ts');
     const status = await ensureController({
       home: homeDir(), unit: 'install', onProgress: (step) => terminal.log('INFO', `Controller: ${step.replaceAll('-', ' ')}`),
-      ...(globals.timeout === undefined ? {} : { deadlineMs: globals.timeout }),
+      ...(globals.timeout === undefined ? {} : { deadlineMs: globals.timeout }), ...(listen === undefined ? {} : { listen: parseListen(listen) }),
     });
     if (globals.json) terminal.out(JSON.stringify(status, undefined, 2));
     else terminal.log('INFO', 'The controller runs', { home: status.home, nats: status.nats.url ?? '' });

@@ -15,7 +15,7 @@ export function renderStatus(status: ControllerStatus, options: StatusOptions): 
     `NATS             ${status.nats.kind}${status.nats.url === undefined ? '' : ` at ${status.nats.url}`}${status.nats.version === undefined ? '' : `, version ${status.nats.version}`}${status.nats.fault === undefined ? '' : `: ${status.nats.fault}`}`,
     `durability       ${status.nats.durability}`,
     `supervisor       ${status.supervisorAnswers ? 'answers' : 'does not answer: start it with `labwright up`'}`,
-    ...(said.success ? [`labs             ${said.data.labs}`, ...said.data.hosts.map((host) => `host             ${host.host} ${host.state}`)] : []),
+    ...(said.success ? [`labs             ${said.data.labs}`, ...said.data.supervisors.map((one) => `supervisor       ${one.id} owns ${one.labs} ${one.labs === 1 ? 'lab' : 'labs'}, for ${renderDuration(options.now - one.startedAt)}`), ...said.data.hosts.map((host) => `host             ${host.host} ${host.state}`)] : []),
     `starts at boot   ${status.startsAtBoot === 'systemd' ? 'yes, by systemd' : 'no'}`,
     ...failures(status),
   ].join('\n');

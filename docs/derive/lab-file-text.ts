@@ -1,5 +1,5 @@
 // The parts of the document of lab files that no schema tells.
-import { DEFAULT_CPU_OVERCOMMIT, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
+import { DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
 
 /** How a file is read as a whole. */
 export const introduction = (nodeKeys: number): string => `# Lab files
@@ -41,6 +41,7 @@ export const PLACEMENT = `## Placement
 \`\`\`yaml
 placement:
   policy: pack # or spread
+  plane: ovs # or tc; what each host prefers when unset
   on-lost-host: wait # or a time, e.g. 10m
 topology:
   nodes:
@@ -55,6 +56,11 @@ a bridge inside a node) are always on one host. The label \`labwright-near: WORD
 What counts is \`cpu\` and \`memory\` of the nodes, as ceilings: never what is in use at the moment. A container without limits counts
 for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times, memory once. A node that has a place keeps it as long as its host can
 have it. \`on-lost-host\` says whether nodes of a lost host wait for its return or, after that time, are made anew on other hosts.
+
+\`plane\` says what joins the ends of links: \`tc\` (redirects of the kernel, always there) or \`ovs\` (Open vSwitch). Unset, each host has its
+own choice (\`LABWRIGHT_PLANE\` of its host-actor), and the two ends of a link may be on different planes. With \`ovs\` nodes go only to hosts
+that have it; its userspace datapath carries at most ${OVS_USERSPACE_MAX_PORTS} ports on a host (two a link), which placement counts. A changed \`plane\`
+moves the links of a running lab over, one short interruption each.
 `;
 
 /** What holds for links and names. */

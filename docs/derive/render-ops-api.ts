@@ -2,6 +2,7 @@
 import * as carriedFile from '../../machines/vocabulary/carried-file.ts';
 import * as event from '../../machines/vocabulary/event.ts';
 import * as hostFacts from '../../machines/vocabulary/host-facts.ts';
+import * as hostView from '../../machines/vocabulary/host-view.ts';
 import { HostId, LabId } from '../../machines/vocabulary/ids.ts';
 import * as labPlan from '../../machines/vocabulary/lab-plan.ts';
 import * as labSpec from '../../machines/vocabulary/lab-spec.ts';
@@ -36,7 +37,10 @@ const MEANING: Record<OpsVerb, string> = {
   node: 'One node of the lab.',
   history: 'The entries of the log after number `after`, the last `limit` of them, with a sentence for each thing that happened. A viewer gets them without values of environment variables, output of commands, and what bears the name of a secret.',
   list: 'All labs; destroyed ones whose log is still there with `destroyed: true`.',
-  hosts: 'All hosts that ever joined.',
+  hosts: 'All hosts that ever joined and were not removed, with what labs have on them.',
+  host: 'One host with its nodes; while it is draining also why nodes cannot leave it.',
+  'host-wish': '`open` lets nodes onto the host, `cordoned` no new ones, `draining` also moves those away that no lab file pins to it.',
+  'host-rm': 'Forgets a host, the wish for it, and the orders that wait for it. With `force` also while labs have something on it: they are told that it is lost. The answer names what it carried. What still speaks in its name is not heard until it is started anew; its credentials are the affair of whoever made them.',
   status: 'What the supervisor is and sees.',
   orphans: 'Objects on the hosts, or on the one named, that bear the exact mark of the installation and that no order of their host and no lab of the log wants. Hosts that are lost or do not answer are named with `asked: false`. What bears no mark is not listed.',
   'orphans-remove': 'Removes them, each by its own mark, if it has been without an owner for `graceMs` at least; with `dryRun` it only says what it would remove. Each object has its outcome; what is in use stays, with the reason.',
@@ -45,7 +49,7 @@ const MEANING: Record<OpsVerb, string> = {
 
 /** The text of ops-api.md. `example` is the source of the example that follows a lab. */
 export function renderOpsApi(example: string): string {
-  const names = nameSchemas([carriedFile, labSpec, labView, labPlan, hostFacts, event, orphan, observation, contract]);
+  const names = nameSchemas([carriedFile, labSpec, labView, labPlan, hostFacts, hostView, event, orphan, observation, contract]);
   const verbs = Object.keys(contract.OPS) as OpsVerb[];
   const shapes = new Map(verbs.flatMap((verb) => [contract.OPS[verb].request, contract.OPS[verb].response]).concat([labView.Notice]).flatMap((schema) => [...renderShape(schema, names).used]));
   return [

@@ -5,7 +5,7 @@ import { MINIMUM_SERVER_VERSION } from '../../nats/connect.ts';
 import type { Role } from '../../nats/roles.ts';
 import { accountOf, accountRules, credentialsName, inboxPrefixOf, permissionsOf } from '../../nats/roles.ts';
 import { ACK_WAIT_MS, BLOB_BUCKET, FILE_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
-import { beatSubject, fileSubject, logSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
+import { beatSubject, claimsSubject, fileSubject, logSubject, MEMBER_BEAT_SUBJECT, memberSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
 import { code, markdownTable } from './markdown-table.ts';
 
 const LAB = LabId.parse('LAB');
@@ -14,6 +14,10 @@ const ROLES: readonly Role[] = [{ role: 'supervisor' }, { role: 'host', hostId: 
 
 const SUBJECTS: readonly (readonly [subject: string, from: string, to: string, what: string])[] = [
   [logSubject(LAB), 'supervisor', 'stream only', 'the event log of one lab: one entry a decision, appended with the expected last sequence. Nobody subscribes to it: an append that the server refused would be seen there all the same'],
+  [claimsSubject(LAB), 'supervisor', 'stream only', 'what one lab holds of what all labs share: number, addresses, ports, names, tunnel numbers, room on hosts. A new hold is written with the last sequence of the whole stream, so only by who has seen all others'],
+  [MEMBER_BEAT_SUBJECT, 'supervisor', 'supervisor', 'sign of life of a supervisor, with the number of its labs'],
+  [memberSubject('MEMBER', 'ops', 'VERB', 'LAB'), 'supervisor', 'the supervisor that owns the lab', 'a verb of the ops API that another supervisor was asked for'],
+  [memberSubject('MEMBER', 'obs', 'LAB'), 'supervisor', 'the supervisor that owns the lab', 'observations about the lab that another supervisor took from the stream'],
   [workSubject(HOST), 'supervisor', 'the host, from the stream', 'orders to one host'],
   [observationSubject(HOST), 'the host', 'supervisor, from the stream', 'what one host saw, with generation and effect id'],
   [beatSubject(HOST), 'the host', 'supervisor', 'sign of life'],
@@ -43,10 +47,10 @@ message may be lies in the object store under its sha256 (\`${ENCODING_HEADER}: 
 
 ## Streams
 
-All on disk, none bounded by count, size or age. Server ${MINIMUM_SERVER_VERSION} or later: older ones may lose what they acknowledged.
+All on disk; the log is never bounded by count, size or age. Server ${MINIMUM_SERVER_VERSION} or later: older ones may lose what they acknowledged.
 `,
     markdownTable(['stream', 'subjects', 'keeps', 'settings'], STREAM_SETTINGS.map((stream) => [
-      code(stream.name), stream.subjects.map(code).join(', '), stream.retention === 'workqueue' ? 'until acknowledged' : 'for ever',
+      code(stream.name), stream.subjects.map(code).join(', '), stream.retention === 'workqueue' ? 'until acknowledged' : stream.max_msgs_per_subject === 1 ? 'the last of each lab' : 'for ever',
       [`duplicates are known for ${Number(stream.duplicate_window) / 1e9} s`, ...(stream.deny_delete === true ? ['no entry can be deleted'] : []), ...(stream.allow_direct === true ? ['direct reads'] : [])].join('; '),
     ])),
     markdownTable(['bucket', 'kind', 'what'], [

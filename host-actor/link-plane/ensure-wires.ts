@@ -1,6 +1,5 @@
 // Makes wires as ordered: reads, plans the difference, runs it in a few batches for all wires at once, reads back.
 import { absentNamespaces } from './absent-namespaces.ts';
-import { computeChecksums } from './compute-checksums.ts';
 import type { CrossConnect } from './cross-connect.ts';
 import type { LinkPlaneError } from './link-plane-error.ts';
 import { wireState } from './assess-ports.ts';
@@ -128,9 +127,7 @@ async function runInner(run: RunTool, plans: readonly WirePlan[], input: EnsureI
   byNetns.delete('');
   const batches = [...byNetns].map(([netns, lines]) => ({ netns, lines }));
   progress.linesRun += here.length + batches.reduce((sum, { lines }) => sum + lines.length, 0);
-  const computing = new Set(input.wires.flatMap((wire) => (wire.computeChecksums ? [wire.id] : [])));
-  const sums = computeChecksums(run, work.flatMap(({ wireId, port, remade }) => (remade && computing.has(wireId) ? [port.inner] : [])));
-  const [inside, outside] = await Promise.all([runInnerBatches(run, batches), runBatch(run, 'ip', here), sums]);
+  const [inside, outside] = await Promise.all([runInnerBatches(run, batches), runBatch(run, 'ip', here)]);
   for (const failure of [...inside, ...outside.failures]) {
     const warnings = progress.warnings.get(failure.owner) ?? [];
     progress.warnings.set(failure.owner, [...warnings, innerWarning(work.find((one) => one.wireId === failure.owner), failure)]);

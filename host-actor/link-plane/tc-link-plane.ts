@@ -8,6 +8,7 @@ import { ensureInnerDevices, isInnerDeviceWire, readInnerDeviceStates, removeInn
 import { impairmentQdisc } from './impairment-qdisc.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { choosePlane } from './choose-plane.ts';
+import { keepChecksums } from './compute-checksums.ts';
 import type { CrossConnect } from './cross-connect.ts';
 import type { DeviceRead, KernelState } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
@@ -65,6 +66,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
   const changing = new Set<string>();
   const watches = new Set<Watch>();
   const shapedAs = new Map<string, string>();
+  const computing = new Set<string>();
 
   /** Holds the wires for a change; what is seen of them meanwhile is our own doing up to the change's last read. */
   const change = <T extends { readonly readAt: number }>(wireIds: readonly string[], work: () => Promise<T>): Promise<T> =>
@@ -96,7 +98,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     const mended = await mendRedirects(run, registry, wires);
     const innerDevices = await ensureInnerDevices(run, wires.filter(isInnerDeviceWire));
     const result = await ensureJoined(run, { wires: wires.filter((wire) => !isInnerDeviceWire(wire)), extraInner, inner, isRedirectLost: mended.isRedirectLost, mended: mended.wires, shapedAs, read, join: crossConnect?.join });
-    await namespaces.noteLoopbacksUp(ensured.loopbackDown);
+    const [unsummed] = await Promise.all([keepChecksums(run, wires, result.outcomes, computing), namespaces.noteLoopbacksUp(ensured.loopbackDown)]);
     registry.noteRead(wires, result.kernel);
     for (const port of wires.filter(({ id }) => result.outcomes.get(id)?.ok).flatMap(hostPortsOf)) {
       if (port.qdisc) shapedAs.set(port.mark, port.qdisc.words);
@@ -104,7 +106,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const now = Date.now();
     for (const [wireId, outcome] of result.outcomes) if (!outcome.ok || outcome.changed) changedAt.set(wireId, now);
-    return { outcomes: new Map([...rivals, ...result.outcomes, ...innerDevices.outcomes]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
+    return { outcomes: new Map([...rivals, ...result.outcomes, ...innerDevices.outcomes, ...unsummed]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
   };
 
   const ensureWires: TcLinkPlane['ensureWires'] = async (given, namespaceOrders = []) => {
@@ -124,6 +126,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       for (const wire of wires) {
         registry.drop(wire.id);
         changedAt.delete(wire.id);
+        computing.delete(wire.id);
       }
       const ports = wires.flatMap(hostPortsOf);
       // Before the devices: a switch must not join what comes next under their names.

@@ -30,6 +30,8 @@ export type OvsSwitchOptions = {
 export type OvsSwitch = CrossConnect & {
   /** VXLAN tunnels that the switch ends by itself, ours or not. @throws {LinkPlaneError} `switch-away` */
   readonly readTunnels: () => Promise<readonly SwitchTunnel[]>;
+  /** VLANs that any port of the bridge has, ours or not. @throws {LinkPlaneError} `switch-away` */
+  readonly readVlans: () => Promise<readonly number[]>;
   /** Whether this host has a database of Open vSwitch, answering or not. */
   readonly isInstalled: () => Promise<boolean>;
   readonly close: () => void;
@@ -71,8 +73,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   };
   const view = async (): Promise<SwitchView> => {
     const { tables } = await session.database();
-    const rules = mode === 'flows' || bridgesOf(tables).some(({ name }) => name === bridgeName) ? await session.rules() : undefined;
-    const flows = mode === 'flows' ? ((await rules?.readFlows()) ?? []) : [];
+    const flows = (await (await session.rules())?.readFlows()) ?? [];
     const bridges = bridgesOf(tables);
     const datapath = bridges.find(({ name }) => name === bridgeName)?.datapath ?? found ?? 'netdev';
     return switchView({ mode, bridgeName, bridges, flows, maxPorts: options.maxPorts ?? (datapath === 'netdev' ? MAX_PORTS.netdev : MAX_PORTS.system) });
@@ -113,7 +114,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       const usable = wires.filter(({ wireId }) => !errors.has(wireId)).flatMap(({ ports }) => ports);
       if (usable.length === 0) return errors;
       await plug(usable);
-      if (mode === 'flows') await connectPorts(usable);
+      await connectPorts(usable);
     } catch (error) {
       if (!(error instanceof LinkPlaneError)) throw error;
       for (const { wireId } of wires) if (!errors.has(wireId)) errors.set(wireId, new LinkPlaneError(error.code, `link cannot be joined: ${error.message} (wire ${wireId})`, { wireId }, error));
@@ -149,7 +150,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       const ports = [...known.values()];
       if (ports.length === 0) return;
       await database.carryOut([], CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length);
-      if (mode === 'flows') await connectPorts(ports);
+      await connectPorts(ports);
     });
 
   const takeOut = async (marks: readonly string[], onFailure: (error: unknown) => void): Promise<void> => {
@@ -197,6 +198,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       return { datapath, maxPorts: options.maxPorts ?? MAX_PORTS[datapath], usedPorts: usedPorts(seen) };
     },
     readTunnels: async () => tunnelsOf(bridgesOf((await session.database()).tables)),
+    readVlans: async () => bridgesOf((await session.database()).tables).filter(({ name }) => name === bridgeName).flatMap(({ ports }) => ports.flatMap(({ tag }) => tag ?? [])),
     watch: (listeners, signal) => {
       watching.start({ listeners, signal, session, replay });
     },

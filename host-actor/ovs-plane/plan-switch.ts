@@ -47,7 +47,6 @@ export function plugOperations(view: SwitchView, ports: readonly PortOnSwitch[],
 
 /** Rules to take away and to add, so that what comes in at these ports goes to their opposite and nowhere else. */
 export function joinFlows(view: SwitchView, ports: readonly PortOnSwitch[]): FlowChange {
-  if (view.mode === 'vlan') return { remove: [], add: [] };
   const changes = ports.map((port) => {
     const should = wantedFlows(view, port);
     const found = ownFlowsFrom(view, port.device);

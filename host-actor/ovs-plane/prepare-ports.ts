@@ -8,16 +8,18 @@ import type { RunTool } from '../link-plane/run-tool.ts';
  *  right into the lab (seen). So they are dropped after the copy is taken. cls_bpf, since not every kernel has the action `drop`. */
 const GUARD_PREF = 20;
 const DROP_ALL = "bpf da bytecode '1,6 0 0 2,'";
-/** Preference of the redirects of plane tc. */
+/** Preferences of the redirects of plane tc, which a leg may have been on before: whoever sends probes back proves that it lives. */
 const REDIRECT_PREF = 10;
+const REFLECT_PREF = 2;
 
 /** Ports of a kernel datapath: frames reach the switch after tc, so nothing of tc may take them.
  *  Ports of a userspace datapath: see above, and their nodes compute checksums, for a copy carries none that is right.
  *  @throws {LinkPlaneError} `kernel-lacks` where ethtool is missing */
 export async function preparePorts(run: RunTool, ports: readonly PortOnSwitch[], datapath: 'system' | 'netdev'): Promise<void> {
+  const reflecting = ports.flatMap(({ device, switchPort }) => (switchPort.echo ? [`filter del dev ${device} ingress pref ${REFLECT_PREF}`] : []));
   const lines = ports.flatMap(({ device, switchPort }) => (datapath === 'netdev' ? guardLines(device) : [`filter del dev ${device} ingress pref ${REDIRECT_PREF}`, ...(switchPort.echo ? [] : [`filter del dev ${device} ingress pref ${GUARD_PREF}`])]));
   await Promise.all([
-    runBatch(run, 'tc', lines.map((text) => ({ owner: '', text, mayFail: true }))),
+    runBatch(run, 'tc', [...lines, ...reflecting].map((text) => ({ owner: '', text, mayFail: true }))),
     datapath === 'netdev' ? computeChecksums(run, ports.flatMap(({ inner }) => inner ?? [])) : undefined,
     datapath === 'netdev' ? keepFramesWhole(run, ports.flatMap(({ inner, device }) => (inner ? [] : [device]))) : undefined,
   ]);

@@ -65,7 +65,8 @@ export function portFaults(view: SwitchView, wanted: PortOnSwitch, ifindex: numb
   const port = view.ports.get(wanted.device);
   if (!port || port.bridge !== view.bridgeName) return fault('unplugged');
   if (!isBound(port, ifindex)) return fault('unbound', port.interface?.error);
-  return view.mode === 'vlan' ? vlanFaults(view, wanted, port).flatMap(({ kind, detail }) => fault(kind, detail)) : flowFaults(view, wanted).flatMap((kind) => fault(kind));
+  const rules = view.mode === 'flows' || wanted.switchPort.echo ? flowFaults(view, wanted).flatMap((kind) => fault(kind)) : [];
+  return view.mode === 'vlan' ? [...vlanFaults(view, wanted, port).flatMap(({ kind, detail }) => fault(kind, detail)), ...rules] : rules;
 }
 
 /** Whether the switch has the very device open that bears the name now. When a device is made again a userspace datapath goes on
@@ -92,14 +93,15 @@ export function portRefusal(view: SwitchView, { device, mark, switchPort }: Port
   return others.length > 0 ? { kind: 'vlan-taken', detail: `VLAN ${switchPort.vlan} of bridge ${view.bridgeName} is used by port ${others[0] ?? ''}` } : undefined;
 }
 
-/** The rules for what comes in at a port; none while either end has no number. */
+/** The rules for what comes in at a port; none while either end has no number. Where VLANs join the wires only probes have any. */
 export function wantedFlows(view: SwitchView, wanted: PortOnSwitch): readonly Flow[] {
   const [from, to] = [ofportOf(view, wanted.device), ofportOf(view, wanted.switchPort.to)];
   if (from === undefined || to === undefined) return [];
   const cookie = cookieOf(wanted.mark);
   const { echo } = wanted.switchPort;
   const probe = (etherType: number, output?: number): Flow => ({ cookie, priority: PRIORITY.probe, inPort: from, etherType, etherSource: echo?.source ?? '', ...(output === undefined ? {} : { output }) });
-  return [{ cookie, priority: PRIORITY.everything, inPort: from, output: to }, ...(echo ? [probe(echo.asked, IN_PORT), probe(echo.answered)] : [])];
+  const everything: readonly Flow[] = view.mode === 'vlan' ? [] : [{ cookie, priority: PRIORITY.everything, inPort: from, output: to }];
+  return [...everything, ...(echo ? [probe(echo.asked, IN_PORT), probe(echo.answered)] : [])];
 }
 
 /** Rules of ours for what comes in at a port. */
@@ -133,7 +135,7 @@ function flowFaults(view: SwitchView, wanted: PortOnSwitch): readonly SwitchFaul
   if (should.length === 0 || should.some((flow) => !found.some((one) => sameMatch(one, flow)))) return ['flow-missing'];
   const right = found.length === should.length && found.every((one) => !one.strange && should.some((flow) => sameFlow(one, flow)));
   // Without it the switch would make rules of its own when it starts, which join everything with everything.
-  return right && view.bridge?.failMode === 'secure' ? [] : ['flow-wrong'];
+  return right && (view.mode === 'vlan' || view.bridge?.failMode === 'secure') ? [] : ['flow-wrong'];
 }
 
 function vlanFaults(view: SwitchView, { switchPort }: PortOnSwitch, port: PortRead): readonly { readonly kind: SwitchFaultKind; readonly detail: string }[] {

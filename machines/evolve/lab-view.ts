@@ -64,6 +64,7 @@ export function linkView(state: LabState, id: LinkId): LinkView | null {
     b: endView(spec.b, plan.b, context.carrierB),
     mtu: plan.mtu,
     ...(plan.far ? { tunnel: tunnelView(plan.host, plan.far) } : {}),
+    ...planesView(plan),
     admin: context.admin,
     oper: operOf(state, record),
     state: machine.value,
@@ -80,6 +81,11 @@ function operOf(state: LabState, { machine, plan }: LinkRecord): LinkView['oper'
   if (machine.value === 'up') return 'up';
   if (machine.value === 'joining' || machine.value === 'repairing') return 'unknown';
   return !plan.far && linkHosts(plan).some((host) => state.lost[host] !== undefined) ? 'unknown' : 'down';
+}
+
+function planesView({ plane, far }: LinkRecord['plan']): Pick<LinkView, 'planes'> {
+  const [a, b] = [plane?.kind, (far ? far.plane : plane)?.kind];
+  return a === undefined && b === undefined ? {} : { planes: { ...(a === undefined ? {} : { a }), ...(b === undefined ? {} : { b }) } };
 }
 
 function tunnelView(host: HostId, { host: farHost, tunnel }: NonNullable<LinkRecord['plan']['far']>): NonNullable<LinkView['tunnel']> {

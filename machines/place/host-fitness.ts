@@ -52,6 +52,7 @@ export function refusalOfNew(host: PlacementHost): string | undefined {
     case 'suspect': return 'it does not answer at present';
     case 'lost': return 'it is lost';
     case 'returned': return 'it has come back and is being compared';
+    case 'incompatible': return 'it is of another version, whose protocol does not fit (labwright host ls)';
     case 'cordoned': return 'it is cordoned';
     case 'draining': return 'it is being drained';
     case 'joined': return isReadable(host) ? undefined : 'it reports sizes that make no sense';

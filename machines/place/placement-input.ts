@@ -1,12 +1,10 @@
 // All that a placement is decided from; the planner knows nothing else.
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
-import type { Ceilings, PlacementPolicy } from '../vocabulary/placement.ts';
-
-export type PlaneKind = 'tc' | 'ovs';
+import type { Ceilings, PlacementPolicy, PlaneKind } from '../vocabulary/placement.ts';
 
 export type PlacementNode = {
   readonly id: NodeId;
-  /** `ports` are those besides the ends of `PlacementInput.links`: management, the host, a foreign tunnel. */
+  /** `ports` are those besides the ends of `PlacementInput.links`: a link to itself, a foreign tunnel. */
   readonly needs: Ceilings;
   /** Processors that the host must have at least (a node bound to core 5 needs six). */
   readonly cores?: number;
@@ -25,7 +23,7 @@ export type PlacementNode = {
   readonly restarts?: boolean;
 };
 
-export type HostState = 'joined' | 'suspect' | 'lost' | 'returned' | 'cordoned' | 'draining';
+export type HostState = 'joined' | 'suspect' | 'lost' | 'returned' | 'incompatible' | 'cordoned' | 'draining';
 
 export type KnownHost = {
   readonly id: HostId;

@@ -55,7 +55,7 @@ function placementNode(node: NodeSpec, far: readonly LinkEnd[], standing: Standi
   const cores = node.cpuSet === undefined ? undefined : Math.max(...node.cpuSet.split(/[,-]/).map(Number)) + 1;
   return {
     id: node.id,
-    needs: { ...ceilings(node, standing.unlimited ?? UNLIMITED_CONTAINER), ports: portsOf(node, far) },
+    needs: { ...ceilings(node, standing.unlimited ?? UNLIMITED_CONTAINER), ports: portsOf(far) },
     wants: [...new Set([...wantsOfNode(node), ...far.flatMap((end) => (end.at === 'macvlan' ? [`interface:${end.parent}`] : []))])].toSorted(),
     restarts: standing.restarts.has(node.id),
     ...(cores === undefined ? {} : { cores }),
@@ -77,8 +77,8 @@ function ceilings(node: NodeSpec, unlimited: Omit<Ceilings, 'ports'>): Omit<Ceil
   };
 }
 
-const portsOf = (node: NodeSpec, far: readonly LinkEnd[]): number =>
-  (node.runtime === 'container' && node.network.mode === 'sandbox' ? 1 : 0) + far.filter((end) => end.at !== 'macvlan' && end.at !== 'dummy').length;
+/** Ends in a bridge, on the host or in the management network are in no plane. */
+const portsOf = (far: readonly LinkEnd[]): number => far.reduce((sum, end) => sum + (end.at === 'vxlan' && end.stitch ? 2 : end.at === 'node' || end.at === 'node-bridge' ? 1 : 0), 0);
 
 function wantsOfNode(node: NodeSpec): string[] {
   const wants = node.devices.map((device) => device.split(':')[0] ?? device).map((device) => (device === '/dev/kvm' ? 'kvm:kvm' : `device:${device}`));

@@ -6,7 +6,9 @@ import type { Ceilings, PlacementView, UnplacedNodes } from '../vocabulary/place
 import type { LabState } from '../evolve/lab-state.ts';
 import { placeNodes } from '../place/place-nodes.ts';
 import { capacityOfHost, DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defaults.ts';
-import type { PlacementHost, PlaneKind } from '../place/placement-input.ts';
+import type { PlacementHost } from '../place/placement-input.ts';
+import { PlaneKind } from '../vocabulary/placement.ts';
+import { switchPortsOf } from './plan-planes.ts';
 import { placementOfSpec } from '../place/placement-of-spec.ts';
 import type { PlanHost } from './plan-lab.ts';
 
@@ -43,6 +45,7 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
     links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
     policy: spec.placement?.policy ?? 'pack',
     hosts: hosts.map((host) => placementHost(host, allocated(host.id), leave?.host === host.id)),
+    ...(spec.placement?.plane === undefined ? {} : { plane: spec.placement.plane }),
     cpuOvercommit: DEFAULT_CPU_OVERCOMMIT,
     lostHosts: 'keep',
   });
@@ -54,7 +57,7 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
 
 function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): PlacementHost {
   const has = host.capacity ?? UNTOLD;
-  const planes = (host.planes ?? ['tc']).filter((kind): kind is PlaneKind => kind === 'tc' || kind === 'ovs');
+  const planes = (host.planes ?? ['tc']).flatMap((kind) => PlaneKind.safeParse(kind).data ?? []);
   return {
     id: host.id,
     state: isLeft ? 'draining' : host.state,
@@ -62,8 +65,14 @@ function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): Pl
     capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
     allocated,
     offers: host.capacity ? { kvm: host.capacity.devices.includes('/dev/kvm') ? ['kvm'] : [] } : {},
-    planes: planes.map((kind) => (kind === 'ovs' ? { kind, maxPorts: OVS_USERSPACE_MAX_PORTS } : { kind })),
+    planes: planes.map((kind) => ({ kind, ...maxPortsOf(host, kind) })),
   };
+}
+
+/** What a host does not tell is taken for the smallest: that of a userspace datapath. */
+function maxPortsOf({ planePorts }: PlanHost, kind: PlaneKind): { maxPorts?: number } {
+  const maxPorts = planePorts?.[kind] ?? (kind === 'ovs' ? OVS_USERSPACE_MAX_PORTS : undefined);
+  return maxPorts === undefined ? {} : { maxPorts };
 }
 
 function rejectUnplaced({ nodes, message, hosts, remedies }: UnplacedNodes): Rejection {
@@ -81,16 +90,20 @@ function allButFirst(leaving: readonly NodeId[], together: readonly (readonly No
   return new Set(leaving.filter((node) => !going.has(node)));
 }
 
-/** What a lab holds on each host, as ceilings. */
+/** What a lab holds on each host, as ceilings; ports are those in Open vSwitch, the one plane with a limit. */
 export function allocatedBy(state: LabState): Map<HostId, Ceilings> {
   const held = new Map<HostId, Ceilings>();
   if (!state.spec) return held;
-  for (const { id, needs } of placementOfSpec(state.spec, { places: new Map(), restarts: new Set() }).nodes) {
-    const host = state.nodes[id]?.plan.host;
-    if (host === undefined) continue;
+  const add = (host: HostId, more: Ceilings): void => {
     const before = held.get(host) ?? NOTHING;
-    held.set(host, { cpuMillis: before.cpuMillis + needs.cpuMillis, memoryMiB: before.memoryMiB + needs.memoryMiB, diskMiB: before.diskMiB + needs.diskMiB, ports: before.ports + needs.ports });
+    held.set(host, { cpuMillis: before.cpuMillis + more.cpuMillis, memoryMiB: before.memoryMiB + more.memoryMiB, diskMiB: before.diskMiB + more.diskMiB, ports: before.ports + more.ports });
+  };
+  for (const { id, needs } of placementOfSpec(state.spec, { places: new Map(), restarts: new Set() }).nodes) {
+    const record = state.nodes[id];
+    // One that is on its way to another host has room on both.
+    for (const host of new Set(record ? [record.plan.host, record.next?.plan.host ?? record.plan.host] : [])) add(host, { ...needs, ports: 0 });
   }
+  for (const [host, ports] of switchPortsOf(state)) add(host, { ...NOTHING, ports });
   return held;
 }
 

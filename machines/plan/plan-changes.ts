@@ -7,8 +7,9 @@ import { linkHosts } from '../link/crossing.ts';
 import { changedFiles, usesCopies } from './changed-files.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
+import type { LinkPlanes } from './plan-planes.ts';
 
-type Options = { reconfigure: boolean; mgmt: MgmtPlan; placeOf: (node: NodeId) => HostId; reasonOf: (node: NodeId) => string };
+type Options = { reconfigure: boolean; mgmt: MgmtPlan; placeOf: (node: NodeId) => HostId; planesOf: (link: LinkSpec) => LinkPlanes; reasonOf: (node: NodeId) => string };
 
 /** Removals first, then nodes, then links; within a group in id order. Empty = the lab is as wanted already. */
 export function planChanges(state: LabState, spec: LabSpec, options: Options): Change[] {
@@ -57,16 +58,20 @@ function nodeChange(state: LabState, node: NodeSpec, options: Options & { recrea
   return null;
 }
 
-function linkChange(state: LabState, link: LinkSpec, { placeOf }: Options): Change | null {
+function linkChange(state: LabState, link: LinkSpec, { placeOf, planesOf }: Options): Change | null {
   const present = state.links[link.id];
   if (!present || present.machine.context.desired === 'absent') return change('link', link.id, 'add', 'not there yet');
   const differing = differingKeys(present.spec, link);
   if (differing.length > 0) return change('link', link.id, 'update', `changed: ${differing.join(', ')}`);
   const places = [...new Set(linkPlaces(link, placeOf))].join(' and ');
   if (places !== linkHosts(present.plan).join(' and ')) return change('link', link.id, 'update', `its nodes are on ${places}`);
+  const planes = planesOf(link);
+  if (!deepEqual([present.plan.plane, present.plan.far?.plane], [planes.plane, planes.far])) return change('link', link.id, 'update', `its link plane becomes ${planesText(planes)}`);
   if (present.machine.value === 'failed') return change('link', link.id, 'update', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
   return null;
 }
+
+const planesText = ({ plane, far }: LinkPlanes): string => [...new Set([plane, far].flatMap((one) => one?.kind ?? []))].join(' and ') || 'that of its host';
 
 function differingKeys(a: object, b: object): string[] {
   const left: Record<string, unknown> = { ...a };

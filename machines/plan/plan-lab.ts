@@ -1,5 +1,6 @@
 // Places and numbers of a lab: hosts, addresses, device names, MACs; what is there already keeps its own.
 import type { HostFacts } from '../vocabulary/host-facts.ts';
+import type { HostState } from '../vocabulary/host-view.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, MgmtSpan, NodePlan, PortLease, TunnelPlan } from '../vocabulary/lab-plan.ts';
@@ -17,6 +18,8 @@ import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import { leasePorts } from './lease-ports.ts';
 import { planChanges } from './plan-changes.ts';
+import { planPlanes } from './plan-planes.ts';
+import type { LinkPlanes } from './plan-planes.ts';
 import { fitMtu, tunnelLease, tunnelMtu, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
 
@@ -34,13 +37,15 @@ export type Facts = {
   readonly takenPorts: ReadonlyMap<string, string>;
   /** Tunnel numbers that other labs use or name. */
   readonly takenVnis: ReadonlySet<number>;
+  /** VLANs that other labs hold on the bridge that a host shares. */
+  readonly takenVlans: (host: HostId) => ReadonlySet<number>;
   /** What other labs hold of a management network over hosts, by its name. */
   readonly spans: (network: string) => MgmtSpan | undefined;
   /** Container names of other labs, with the lab's name. */
   readonly takenNames: ReadonlyMap<string, string>;
 };
 
-export type PlanHost = HostFacts & { readonly id: HostId; readonly state: 'joined' | 'suspect' | 'lost' | 'returned' | 'cordoned' | 'draining' };
+export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState };
 
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 
@@ -71,15 +76,17 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
   const mgmt = planMgmt(spec, mgmtMtu(facts, [...new Set(places.hosts.values())]));
-  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
+  const planes = planPlanes({ state, spec, hosts: facts.hosts, placeOf, takenVlans: facts.takenVlans });
+  const planesOf = (link: LinkSpec): LinkPlanes => planes.of.get(link.id) ?? {};
+  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, planesOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
   const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
   const nodes = Object.fromEntries(spec.nodes.map((node) =>
     [node.id, planNode({ node, standing: standingPlan(state, node), generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id) })]));
   const vnis = tunnelNumbers(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextVni ?? 1), facts.takenVnis);
-  const across: Across = { vnis, rejections: [], hostOf: (id) => facts.hosts.find((host) => host.id === id) ?? { id, state: 'lost' } };
-  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, leases, across })]));
+  const across: Across = { vnis, rejections: [...planes.rejections], hostOf: (id) => facts.hosts.find((host) => host.id === id) ?? { id, state: 'lost' } };
+  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across })]));
   const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
   if (across.rejections.length > 0) return { rejections: across.rejections };
   return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, placement: places.view };
@@ -154,19 +161,23 @@ function planNode({ node, standing, generation, host, leases, address, ports, is
 }
 
 type Across = { vnis: ReturnType<typeof tunnelNumbers>; rejections: Rejection[]; hostOf(id: HostId): PlanHost };
-type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; leases: Leases; across: Across };
+type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; planes: LinkPlanes; leases: Leases; across: Across };
 
 function planLink(input: LinkInput): LinkPlan {
   const { link, state, leases } = input;
   const present = state.links[link.id];
   const [host, farHost] = linkPlaces(link, input.placeOf);
   const stays = present?.plan.host === host && (present.plan.far?.host ?? host) === farHost;
-  if (present && stays && present.machine.context.desired === 'present' && deepEqual(present.spec, { ...link })) return present.plan;
+  if (present && stays && present.machine.context.desired === 'present' && deepEqual(present.spec, { ...link })) return withPlanes(present.plan, input.planes);
   const far = host === farHost ? null : planFar(input, host, farHost);
   const mtu = far?.mtu ?? link.mtu ?? LINK_MTU;
   const port = (end: LinkEnd, standing: PortLease | undefined) => leasePort(leases, { end, standing, crosses: far !== null });
   const [a, b] = [port(link.a, present?.plan.a), port(link.b, present?.plan.b)];
-  return { host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) };
+  return withPlanes({ host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) }, input.planes);
+}
+
+function withPlanes({ plane: _before, far, ...rest }: LinkPlan, planes: LinkPlanes): LinkPlan {
+  return withoutUndefined({ ...rest, plane: planes.plane, far: far && withoutUndefined({ host: far.host, tunnel: far.tunnel, plane: planes.far }) });
 }
 
 /** A place of the host that a tunnel leads to gets a port of its own beside the device that the file names: on one host they are the same. */

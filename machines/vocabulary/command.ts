@@ -23,7 +23,7 @@ export type Command = z.infer<typeof Command>;
 /** A refusal is a value. `details` holds plain data for programs. */
 export const Rejection = z.object({
   code: z.enum([
-    'already-deployed', 'other-topology', 'lab-not-found', 'node-not-found', 'link-not-found', 'no-host', 'no-capacity', 'no-numbers',
+    'already-deployed', 'other-topology', 'lab-not-found', 'node-not-found', 'link-not-found', 'no-host', 'no-capacity', 'no-numbers', 'no-plane',
     'address-taken', 'address-pool-empty', 'address-outside-subnet', 'port-taken', 'name-taken', 'no-underlay', 'mtu-too-large', 'destroying', 'not-applicable', 'too-large',
   ]),
   message: z.string(),

@@ -23,15 +23,27 @@ export const HostCapacity = z.object({
 });
 export type HostCapacity = z.infer<typeof HostCapacity>;
 
+/** Open vSwitch of a host. */
+export const HostSwitch = z.object({
+  /** Unknown while it does not answer. */
+  datapath: z.enum(['system', 'netdev']).optional(),
+  /** Bridge that others use too, on which links take a VLAN each. */
+  sharedBridge: z.string().optional(),
+  /** VLANs that any port has there, ours included, as ranges. */
+  usedVlans: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
+});
+export type HostSwitch = z.infer<typeof HostSwitch>;
+
 /** All optional: a host of another version, or without a way to others, tells less. */
 export const HostFacts = z.object({
   underlay: HostUnderlay.optional(),
   capacity: HostCapacity.optional(),
-  /** Link planes that can be ordered here. */
+  /** Link planes that can be ordered here, the host's own choice first. */
   planes: z.array(z.string()).optional(),
   /** False where the engine knows no runtime of ours: nodes are wired after each start, and a restart breaks their links until they are. */
   joinsNamespaces: z.boolean().optional(),
   /** Ports that a plane carries at most, by its name; none = no limit. */
   planePorts: z.record(z.string(), z.number().int().positive()).optional(),
+  ovs: HostSwitch.optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { HostId, LinkId, NodeId } from './ids.ts';
 import { PublishedPort } from './lab-spec.ts';
+import { PlaneKind } from './placement.ts';
 
 /** Resolved management network. Addresses with prefix length in nodes, without in gateways. */
 export const MgmtPlan = z.object({
@@ -51,6 +52,16 @@ export const TunnelPlan = z.object({
 });
 export type TunnelPlan = z.infer<typeof TunnelPlan>;
 
+/** What joins the ends of a link on one host. */
+export const LinkPlane = z.object({
+  kind: PlaneKind,
+  /** Leased where the host's links are on a bridge that it shares with others: tells the link from all else there. */
+  vlan: z.number().int().min(1).max(4094).optional(),
+  /** The node puts real checksums on what it sends: the far end is on a userspace switch, which takes frames as they are. */
+  computeChecksums: z.literal(true).optional(),
+});
+export type LinkPlane = z.infer<typeof LinkPlane>;
+
 export const LinkPlan = z.object({
   /** Host of end `a`, and of the whole link unless `far` is set. */
   host: HostId,
@@ -58,8 +69,10 @@ export const LinkPlan = z.object({
   b: PortLease,
   /** Bytes; what both inner ends get. */
   mtu: z.number().int(),
+  /** On `host`; absent = that host's own choice. */
+  plane: LinkPlane.optional(),
   /** Set when end `b` is on another host. */
-  far: z.object({ host: HostId, tunnel: TunnelPlan }).optional(),
+  far: z.object({ host: HostId, tunnel: TunnelPlan, plane: LinkPlane.optional() }).optional(),
 });
 export type LinkPlan = z.infer<typeof LinkPlan>;
 

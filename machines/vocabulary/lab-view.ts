@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { EpochMs, LabId, LinkId, NodeId } from './ids.ts';
 import { Impairment, PublishedPort } from './lab-spec.ts';
+import { PlaneKind } from './placement.ts';
 
 export const Failure = z.object({ code: z.string(), message: z.string(), log: z.array(z.string()) });
 export type Failure = z.infer<typeof Failure>;
@@ -48,6 +49,8 @@ export const LinkView = z.object({
   mtu: z.number().int(),
   /** Set while the link spans two hosts; `fragmented` = packets of the MTU do not fit the underlay whole. */
   tunnel: z.object({ vni: z.number().int(), udpPort: z.number().int(), a: Vtep, b: Vtep, fragmented: z.boolean() }).optional(),
+  /** What joins each end on its host; absent where no plane is needed, or the host chooses. */
+  planes: z.object({ a: PlaneKind.optional(), b: PlaneKind.optional() }).optional(),
   /** RFC 8343: admin is wanted, oper is seen. */
   admin: z.enum(['up', 'down']),
   oper: z.enum(['up', 'down', 'unknown']),

@@ -6,9 +6,15 @@ import { HostId, NodeId } from './ids.ts';
 export const PlacementPolicy = z.enum(['pack', 'spread']);
 export type PlacementPolicy = z.infer<typeof PlacementPolicy>;
 
+/** What joins the ends of links on a host: redirects of the kernel's own, or Open vSwitch. */
+export const PlaneKind = z.enum(['tc', 'ovs']);
+export type PlaneKind = z.infer<typeof PlaneKind>;
+
 /** What the `placement` section of a lab file says. */
 export const PlacementSettings = z.object({
   policy: PlacementPolicy,
+  /** Link plane of all links of the lab; each host's own where unset. */
+  plane: PlaneKind.optional(),
   /** Nodes of a lost host wait for its return, or are made anew on other hosts once it was lost for so long. */
   onLostHost: z.union([z.literal('wait'), z.object({ moveAfterSeconds: z.number().nonnegative() })]),
 });

@@ -28,6 +28,8 @@ if [ "$LABWRIGHT_SETUP_FOR" = tests ]; then
   need curl curl
   need ethtool ethtool
   need ovs-vswitchd openvswitch-switch
+  # Tests start one of their own in a namespace; the machine's own is not started by the installation.
+  need sshd openssh-server
 fi
 
 [ ${#missing[@]} -gt 0 ] || already
@@ -35,6 +37,11 @@ apt-get update || fail 'apt-get update' 'Repair the package sources of this mach
 # Newer distributions split the client off the engine's package.
 apt-cache show docker-cli >/dev/null 2>&1 || missing=("${missing[@]/#docker-cli/docker.io}")
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+policy=/usr/sbin/policy-rc.d
+if ! has sshd && [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\n[ "$1" != ssh ] || exit 101\n' >"$policy" && chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
 apt-get install -y --no-install-recommends "${missing[@]}" || fail "apt-get install ${missing[*]}" 'Install these packages by hand, then run this again.'
 if [[ " ${missing[*]} " == *' openvswitch-switch '* ]]; then
   # Tests start daemons of their own; that the package starts the machine's was nobody's wish.

@@ -18,7 +18,7 @@ for headers in "$prefix" "$prefix"/node_modules/node-linux-*; do
 done
 export npm_config_ignore_scripts=false
 # Not `npm ci`: it refuses a lock file that was made where the registry lacked a foreign platform's optional package.
-npm install --no-save --no-fund --no-audit ||
+npm install --no-save --no-fund --no-audit $([ "${LABWRIGHT_SETUP_FOR:-}" != host ] || echo --omit=dev) ||
   fail 'npm install' 'Check that npm reaches its registry and that make, g++ and python3 work, then run this again.'
 node setup/npm-packages-current.ts || fail 'npm install left other versions than package-lock.json names' 'Remove node_modules and run this again.'
 native_loads || {

@@ -1,6 +1,7 @@
 // A lab over several hosts: links across them carry what they say, tell when they do not, and are mended; lost hosts leave nothing behind.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { lab as labId } from '../support/lab-builders.ts';
 import { openTestHosts } from '../support/test-hosts.ts';
 import type { TestHosts } from '../support/test-hosts.ts';
 import { labFromText } from '../support/test-bed.ts';
@@ -89,6 +90,26 @@ describe('a lab over two hosts', () => {
     await eventually(async () => (await bed.view(NAME)).state === 'running', { timeoutMs: 60_000, what: 'the lab to run again', everyMs: 200 });
     expect(await pid()).toBe(before);
     await linkIs('up');
+    expect(await pings(1, 'a', '10.0.0.2')).toBe(true);
+  });
+
+  it('X02: a tunnel that cannot be made is said with the kernel\'s reason, never up, and made when it can be', async () => {
+    await bed.destroy(NAME);
+    // Somebody else's device on h2 holds the port of all tunnels.
+    await bed.host(2).exec('sh', '-c', 'ip link add foreign0 type vxlan external dstport 4789 && ip link set foreign0 up');
+    await bed.deploy(labFromText(LAB, `/tmp/${NAME}/t.clab.yml`));
+    const refused = await eventually(async () => {
+      const now = await link();
+      return now?.failure ? now : null;
+    }, { timeoutMs: 60_000, what: 'the link to fail', everyMs: 20 });
+    expect(refused.oper).not.toBe('up');
+    expect(refused.reason).toMatch(/host h2: .*4789|host h2: .*in use/);
+    expect((await bed.host(2).exec('ip', '-br', 'link', 'show', 'foreign0')).trim()).not.toBe('');
+    expect(await inNode(1, 'a', 'cat', '/sys/class/net/eth1/carrier').catch(() => '0')).toMatch(/^0/);
+    await bed.host(2).exec('ip', 'link', 'del', 'foreign0');
+    await bed.ops.request('retry', { commandId: bed.nextId(), nodes: [], links: [] }, { lab: labId(NAME) });
+    await linkIs('up');
+    await eventually(async () => (await bed.view(NAME)).state === 'running', { timeoutMs: 60_000, what: 'the lab to run', everyMs: 100 });
     expect(await pings(1, 'a', '10.0.0.2')).toBe(true);
   });
 

@@ -5,11 +5,12 @@ import { liveThroughFaults } from '../support/faults/live-through-faults.ts';
 const FAULTS = Number(process.env['LABWRIGHT_FAULTS'] ?? 200);
 const SEED = Number(process.env['LABWRIGHT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const SUPERVISORS = Number(process.env['LABWRIGHT_SUPERVISORS'] ?? 1);
+const ONLY = (process.env['LABWRIGHT_FAULT_KINDS'] ?? '').split(',').filter(Boolean);
 const OVS = process.env['LABWRIGHT_PLANE'] === 'ovs';
 
 describe(`random faults, LABWRIGHT_SEED=${SEED}`, () => {
   it(`${FAULTS} of them leave no second copy, no link that lies, no leftover and nothing owed`, { timeout: 3_600_000 }, async () => {
-    const outcomes = await liveThroughFaults({ seed: SEED, faults: FAULTS, prefix: 'tf', supervisors: SUPERVISORS, ovs: OVS }, ({ round, struck, quietMs, left, retries }) => {
+    const outcomes = await liveThroughFaults({ seed: SEED, faults: FAULTS, prefix: 'tf', supervisors: SUPERVISORS, ovs: OVS, only: ONLY }, ({ round, struck, quietMs, left, retries }) => {
       process.stdout.write(`round ${round}, right after ${quietMs} ms\n${[...struck, ...retries.map((one) => `RETRIED ${one}`), ...left.map((one) => `LEFT ${one}`)].map((line) => `  ${line}\n`).join('')}`);
     });
     expect(outcomes.filter(({ left }) => left.length > 0)).toEqual([]);

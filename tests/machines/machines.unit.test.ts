@@ -34,7 +34,7 @@ const LAB_EVENTS = [
 ];
 
 const HOST_EVENTS = [
-  { type: 'beat' }, { type: 'overdue' }, { type: 'silent' }, { type: 'compared' },
+  { type: 'beat' }, { type: 'strange' }, { type: 'overdue' }, { type: 'silent' }, { type: 'compared' },
   ...(['open', 'cordoned', 'draining'] as const).map((wish) => ({ type: 'wish' as const, wish })),
 ];
 

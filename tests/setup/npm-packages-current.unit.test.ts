@@ -21,4 +21,10 @@ describe('differences', () => {
       'node_modules/b-win32: 2.0.1, wanted 2.0.0',
     ]);
   });
+
+  it('lets packages of developers be absent where nobody develops', () => {
+    const more = { packages: { ...wanted.packages, 'node_modules/dev': { version: '3.0.0', dev: true } } };
+    const installed = { packages: { 'node_modules/a': { version: '1.0.0' } } };
+    expect([differences(more, installed), differences(more, installed, 'without-dev')]).toEqual([['node_modules/dev: missing'], []]);
+  });
 });

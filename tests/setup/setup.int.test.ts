@@ -20,7 +20,7 @@ describe('setup.sh', () => {
   it.each([[['--for', 'fun']], [['--for']], [['--force']]])('refuses %j and shows its usage', async (args) => {
     const { stderr, exitCode } = await setup(...args);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('usage: setup/setup.sh [--for run|tests]');
+    expect(stderr).toContain('usage: setup/setup.sh [--for run|tests|host]');
   });
 });
 

@@ -36,7 +36,7 @@ beforeAll(async () => {
   nats = await startNats({ roles: [{ role: 'host', hostId: A }] });
   const supervisor = await nats.connect({ role: 'supervisor' });
   await ensureStreams(supervisor);
-  files = serveLabFiles(supervisor, { logger: pino({ level: 'silent' }), now: () => now, labs: () => [] });
+  files = serveLabFiles(supervisor, { logger: pino({ level: 'silent' }), now: () => now, labs: async () => await Promise.resolve([]), isOurs: () => true });
   store = openFileStore(supervisor);
   hostA = await nats.connect({ role: 'host', hostId: A });
   await supervisor.flush();

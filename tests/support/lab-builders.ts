@@ -42,6 +42,6 @@ export function aLab(nodes: NodeSpec[], links: LinkSpec[] = [], over: Partial<La
 export function facts(over: Partial<Facts> = {}): Facts {
   return {
     now: 1_000, hosts: [{ id: host('h1'), state: 'joined' }], labNumber: 1, takenAddresses: () => new Set(),
-    allocated: () => ({ cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 }), takenVnis: new Set(), spans: () => undefined, takenPorts: new Map(), takenNames: new Map(), ...over,
+    allocated: () => ({ cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 }), takenVnis: new Set(), takenVlans: () => new Set(), spans: () => undefined, takenPorts: new Map(), takenNames: new Map(), ...over,
   };
 }

@@ -1,6 +1,7 @@
 // A host that speaks the real queues but makes nothing: it remembers what it was ordered and answers as an ideal host would.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Order } from '../../machines/vocabulary/effect.ts';
+import { HOST_PROTOCOL } from '../../machines/vocabulary/host-protocol.ts';
 import type { HostId } from '../../machines/vocabulary/ids.ts';
 import type { Observation, Report } from '../../machines/vocabulary/observation.ts';
 import { publishReports } from '../../nats/report-queue.ts';
@@ -62,7 +63,7 @@ export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answe
     },
     onProblem: () => {},
   });
-  const beat = setInterval(() => nc.publish(beatSubject(id), JSON.stringify({ version: 'simulated' })), 200);
+  const beat = setInterval(() => nc.publish(beatSubject(id), JSON.stringify({ version: 'simulated', protocol: HOST_PROTOCOL })), 200);
   return {
     id, orders, objects, made, report,
     async stop() {

@@ -9,6 +9,8 @@ const MAIN = join(import.meta.dirname, '..', '..', 'supervisor', 'main.ts');
 
 export type SupervisorProcess = {
   readonly child: ChildProcess;
+  /** The name it bears among supervisors; empty until it serves. */
+  id(): string;
   /** All it printed so far. */
   output(): string;
   /** Resolves with the signal or code it ended by. */
@@ -19,13 +21,14 @@ export type SupervisorProcess = {
 };
 
 /** Starts one; `crashAt` names the moment at which it kills itself (see crash-point.ts). */
-export async function startSupervisorProcess(nats: TestNats, options: { crashAt?: string; env?: Record<string, string> } = {}): Promise<SupervisorProcess> {
+export async function startSupervisorProcess(nats: TestNats, options: { crashAt?: string; leaseSeconds?: number; env?: Record<string, string> } = {}): Promise<SupervisorProcess> {
   // It ends with the test, also when that is killed.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, MAIN], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env, LABWRIGHT_NATS_URL: nats.url, LABWRIGHT_NATS_CREDS: await nats.credentials({ role: 'supervisor' }),
       ...options.env,
+      ...(options.leaseSeconds === undefined ? {} : { LABWRIGHT_LEASE_SECONDS: String(options.leaseSeconds) }),
       ...(options.crashAt === undefined ? {} : { LABWRIGHT_CRASH_AT: options.crashAt }),
     },
   });
@@ -34,6 +37,7 @@ export async function startSupervisorProcess(nats: TestNats, options: { crashAt?
   const ended = once(child, 'exit').then(([code, signal]: (string | number | null)[]) => signal ?? code ?? 'unknown');
   return {
     child, ended, output: () => output,
+    id: () => /"supervisor":"([^"]+)","msg":"supervisor serves"/.exec(output)?.[1] ?? '',
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     async kill(signal = 'SIGKILL') {

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { HostId } from '../../machines/vocabulary/ids.ts';
 import { createOpsClient } from '../../nats/ops-client.ts';
 import type { OpsClient } from '../../nats/ops-client.ts';
-import type { HostSummary } from '../../nats/ops-contract.ts';
+import type { HostSummary } from '../../machines/vocabulary/host-view.ts';
 import type { BedHands } from './bed-hands.ts';
 import { bedHands } from './bed-hands.ts';
 import { eventually } from './eventually.ts';
@@ -119,7 +119,7 @@ async function open(parts: TestHostsOptions, { dir, images, undo, close }: Groun
 }
 
 /** What a killed run left: its processes ended with it, its directories and control groups did not. */
-async function removeLeftovers(): Promise<void> {
+export async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const owner = /^lw-hosts-(\d+)-/.exec(name)?.[1];
     if (owner === undefined || existsSync(`/proc/${owner}`)) continue;

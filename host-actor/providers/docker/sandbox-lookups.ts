@@ -18,7 +18,7 @@ export class SandboxLookups {
     this.#dir = dir;
   }
 
-  /** Writes the look-up before a start. The namespace must exist: the runtime refuses anything else.
+  /** Writes the look-up before a start, in the place of those of the node's earlier containers. The namespace must exist: the runtime refuses anything else.
    *  @throws {ProviderError} `sandbox-missing`. */
   async write(runtimeId: string, netnsPath: string, mark: string): Promise<void> {
     if ((await namespaceInode(netnsPath)) === undefined) {
@@ -26,6 +26,8 @@ export class SandboxLookups {
     }
     await replaceFileIn(this.#dir, runtimeId, `${netnsPath}\n${mark}\n`);
     this.#marks.set(runtimeId, mark);
+    // A person's removal of a container leaves its look-up.
+    await this.#removeAllOf(mark, runtimeId);
   }
 
   /** Absent is success. */
@@ -36,8 +38,12 @@ export class SandboxLookups {
 
   /** Removes all look-ups of a node, those of containers that a person removed included. */
   async removeOf(mark: string): Promise<void> {
+    await this.#removeAllOf(mark);
+  }
+
+  async #removeAllOf(mark: string, but?: string): Promise<void> {
     await (this.#former ??= this.#readFormer());
-    for (const [name, of] of this.#marks) if (of === mark) await this.remove(name);
+    for (const [name, of] of this.#marks) if (of === mark && name !== but) await this.remove(name);
   }
 
   /** What an earlier process of ours left; later ones are written here. */

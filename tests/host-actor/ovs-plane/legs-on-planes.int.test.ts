@@ -78,6 +78,17 @@ describe.each([
     }
   });
 
+  it.runIf(far === 'tc')('computes checksums at an end that was there before its far end came to be on a userspace switch', async () => {
+    const computes = async (): Promise<boolean> => (await host(1).inNode('r', 'ethtool -k eth1')).includes('tx-checksumming: off');
+    expect(await computes()).toBe(true);
+    await host(1).inNode('r', 'ethtool -K eth1 tx on');
+    const { computeChecksums: _wish, ...without } = pair[1];
+    await ensurePair(world, [pair[0], without]);
+    expect(await computes()).toBe(false);
+    await ensurePair(world, [pair[0], { ...without, computeChecksums: true }]);
+    expect(await computes()).toBe(true);
+  });
+
   it('is lost to the far end when a daemon of Open vSwitch dies, and found again when it returns', async () => {
     const stop = new AbortController();
     try {

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JoinedWire } from '../../../host-actor/link-plane/wire.ts';
+import { vlansHeldBy } from '../../../machines/plan/plan-planes.ts';
+import { aLab, aLink, aNode, host } from '../../support/lab-builders.ts';
+import { SimulatedLab } from '../../support/simulated-lab.ts';
 import { joinedWire } from '../link-plane/netns-world.ts';
 import { openOvsWorld, type OvsWorld } from './plane-worlds.ts';
 
@@ -20,6 +23,19 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 const wireWith = (number: number, vlan: number | undefined, a: string, b: string): JoinedWire => ({ ...joinedWire(world, number, a, b), ...(vlan === undefined ? {} : { vlan }) });
+
+/** VLANs as plans of labs that come one after another lease them, each knowing what those before hold. */
+function leasedVlans(labs: number, links: number): number[] {
+  const shared = { id: host('h1'), state: 'joined' as const, planes: ['ovs'], ovs: { datapath: 'netdev' as const, sharedBridge: 'br-shared', usedVlans: [[77, 77]] as [number, number][] } };
+  const held = new Set<number>();
+  for (let n = 0; n < labs; n += 1) {
+    const sim = new SimulatedLab();
+    const spec = aLab([aNode('a'), aNode('b')], Array.from({ length: links }, (_unused, index) => aLink(`a:eth${index}`, `b:eth${index}`)));
+    sim.command({ type: 'lab.deploy', spec, takeOver: false, reconfigure: false }, { hosts: [shared], takenVlans: () => new Set(held) });
+    for (const vlan of vlansHeldBy(sim.state).get(shared.id) ?? []) held.add(vlan);
+  }
+  return [...held];
+}
 
 describe('links on a shared bridge', () => {
   it('passes every kind of frame, and keeps links apart', async () => {
@@ -47,6 +63,27 @@ describe('links on a shared bridge', () => {
     expect([...(await fresh.ensureWires([kept])).outcomes.values()]).toMatchObject([{ ok: true, changed: false }]);
     await fresh.removeOrphans((await fresh.readOrphans('lw:')).map(({ mark }) => mark));
     expect((await world.ovs.vsctl('list-ports', 'br-shared')).trim().split('\n').toSorted()).toEqual(['lw1.a', 'lw1.b', 'theirs']);
+  });
+
+  it('N06: 200 links of several labs made at once have a VLAN each, and each node pings its own far end alone', async () => {
+    const count = 200;
+    const number = (vlan: number): readonly [number, number] => [Math.floor(vlan / 250), vlan % 250];
+    const labs = 10;
+    const given = leasedVlans(labs, count / labs);
+    const wires = given.map((vlan, index) => wireWith(index + 1, vlan, `r1:e${index}`, `r2:e${index}`));
+    const batches = Array.from({ length: labs }, (_unused, lab) => wires.slice((lab * count) / labs, ((lab + 1) * count) / labs));
+    const reports = await Promise.all(batches.map((batch) => world.plane.ensureWires(batch)));
+    expect(reports.flatMap(({ outcomes }) => [...outcomes.values()]).filter(({ ok }) => !ok)).toEqual([]);
+    const tags = (await world.plane.readSwitchPorts()).map(({ vlan }) => vlan);
+    expect([tags.length, new Set(tags).size, tags.includes(77)]).toEqual([2 * count, count, false]);
+    // Each interface answers for its own address alone: what reaches another one by a VLAN in common would be answered there.
+    await world.inNode('r2', 'sysctl -qw net.ipv4.conf.all.arp_ignore=1');
+    const [first, second] = [0, 1].map((side) => wires.map((_wire, index) => `ip addr add 10.${side}.${number(index).join('.')}/32 dev e${index}\nip route add 10.${1 - side}.${number(index).join('.')}/32 dev e${index}`).join('\n'));
+    await world.inNode('r1', first ?? '');
+    await world.inNode('r2', second ?? '');
+    expect(await world.inNode('r1', `for n in $(seq 0 ${count - 1}); do (ping -c1 -W2 10.1.$((n / 250)).$((n % 250)) >/dev/null || echo $n) & done; wait`)).toBe('');
+    // The far end of another link is not reached through this one.
+    expect(await world.inNode('r1', `for n in 1 50 199; do ip route replace 10.1.0.$n/32 dev e0; done; for n in 1 50 199; do ping -c1 -W1 -I e0 10.1.0.$n >/dev/null && echo $n; done; true`)).toBe('');
   });
 
   it('mends a wrong tag', async () => {

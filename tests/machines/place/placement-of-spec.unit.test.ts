@@ -29,8 +29,8 @@ describe('needs of nodes', () => {
 
   it('counts a container without limits as a small router, and bridges and the host as nothing', () => {
     const nodes = [aNode('a'), aNode('br0', { runtime: 'bridge', containerName: 'br0' })];
-    expect(placementOfSpec(aLab(nodes), nothing).nodes.map(({ needs }) => needs)).toEqual([{ cpuMillis: 10, memoryMiB: 32, diskMiB: 32, ports: 1 }, { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 }]);
-    expect(placementOfSpec(aLab(nodes), { ...nothing, unlimited: { cpuMillis: 1, memoryMiB: 2, diskMiB: 3 } }).nodes[0]?.needs).toEqual({ cpuMillis: 1, memoryMiB: 2, diskMiB: 3, ports: 1 });
+    expect(placementOfSpec(aLab(nodes), nothing).nodes.map(({ needs }) => needs)).toEqual([{ cpuMillis: 10, memoryMiB: 32, diskMiB: 32, ports: 0 }, { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 }]);
+    expect(placementOfSpec(aLab(nodes), { ...nothing, unlimited: { cpuMillis: 1, memoryMiB: 2, diskMiB: 3 } }).nodes[0]?.needs).toEqual({ cpuMillis: 1, memoryMiB: 2, diskMiB: 3, ports: 0 });
   });
 
   it('knows what must be there: KVM, bridges, parents of macvlan, other people\'s containers, images that are not pulled', () => {

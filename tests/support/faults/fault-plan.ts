@@ -19,10 +19,10 @@ export type Fault = { readonly kind: FaultKind; readonly afterMs: number; readon
 /** Faults that strike one after another; then everything is healed, and what is left must be right. */
 export type Round = readonly Fault[];
 
-/** Rounds with that many faults in all. */
-export function drawRounds({ seed, faults, ovs }: { seed: number; faults: number; ovs: boolean }): Round[] {
+/** Rounds with that many faults in all. @param draw.only - kinds to draw from, to look closer at what they do together; all when empty */
+export function drawRounds({ seed, faults, ovs, only }: { seed: number; faults: number; ovs: boolean; only: readonly string[] }): Round[] {
   const random = randomFrom(seed);
-  const lots = KINDS.filter((kind) => ovs || !ONLY_WITH_OVS.has(kind)).flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
+  const lots = KINDS.filter((kind) => (ovs || !ONLY_WITH_OVS.has(kind)) && (only.length === 0 || only.includes(kind))).flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
   const fault = (): Fault => ({ kind: pick(lots, random()), afterMs: Math.floor(random() * 1_500), chances: [random(), random(), random()] });
   const rounds: Round[] = [];
   for (let left = faults; left > 0; left -= rounds.at(-1)?.length ?? 0) rounds.push(Array.from({ length: Math.min(left, 3 + Math.floor(random() * 4)) }, fault));

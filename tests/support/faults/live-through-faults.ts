@@ -1,11 +1,11 @@
 // One run of the fault script: rounds of faults over two labs on several hosts, each followed by a quiet time in which all must come right.
 import { randomUUID } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RecordedEntry } from '../../../machines/evolve/upcast.ts';
 import { openEventLog } from '../../../nats/event-log.ts';
 import { eventually } from '../eventually.ts';
-import { command } from '../lab-builders.ts';
+import { command, lab as labId } from '../lab-builders.ts';
 import { openTestHosts } from '../test-hosts.ts';
 import type { Round } from './fault-plan.ts';
 import { drawRounds } from './fault-plan.ts';
@@ -15,15 +15,21 @@ import { heal } from './heal.ts';
 import { readFaultsLeft } from './quiet-checks.ts';
 import { strike } from './strike.ts';
 
-export type FaultRun = { readonly seed: number; readonly faults: number; readonly prefix: string; readonly supervisors: number; readonly ovs: boolean };
+export type FaultRun = { readonly seed: number; readonly faults: number; readonly prefix: string; readonly supervisors: number; readonly ovs: boolean; readonly only: readonly string[] };
 /** `left`: what did not come right in time; `retries`: what had to be tried again by hand because its budget of repairs was spent. */
 export type RoundOutcome = { readonly round: number; readonly struck: readonly string[]; readonly quietMs: number; readonly left: readonly string[]; readonly retries: readonly string[] };
 
 /** A host that was lost for longer is noticed within so long; the rest takes less. */
-const QUIET_MS = 90_000;
+const QUIET_MS = 60_000;
 const RETRY_AFTER_MS = 25_000;
+const KEPT_ENTRIES = 400;
+/** What is right must stay so: late news of before may still be on their way. */
+const STAYS_MS = 1_500;
 
-/** Each round's outcome goes to `told` as it is known. Stops at the first round that does not come right. */
+/** After so many rounds that did not come right a run has shown enough. */
+const BAD_ROUNDS = 3;
+
+/** Each round's outcome goes to `told` as it is known. */
 export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutcome) => void): Promise<RoundOutcome[]> {
   const env = { LABWRIGHT_ECHO_EVERY_MS: '1000', LABWRIGHT_SWEEP_SECONDS: '5', ...(run.ovs ? { LABWRIGHT_PLANE: 'ovs' } : {}) };
   const bed = await openTestHosts({ hosts: 3, images: ['alpine:3'], supervisors: run.supervisors, ovs: run.ovs, env: () => env });
@@ -32,7 +38,7 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
     await Promise.all(labs.map(async (lab) => await bed.deploy(lab.spec)));
     for (const lab of labs) await bed.settled(lab.name, ['running']);
     const log = await openEventLog(await bed.nats.connect({ role: 'supervisor' }), RecordedEntry);
-    const world: FaultWorld = { bed, labs, log, shape: await shapesOf(bed.hosts) };
+    let world: FaultWorld = { bed, labs, log, shape: await shapesOf(bed.hosts) };
     const first = await quiet(world);
     if (first.left.length > 0) throw new Error(`the labs are not right before any fault: ${first.left.join('; ')}`);
     const outcomes: RoundOutcome[] = [];
@@ -40,16 +46,30 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
       const outcome = { round: index + 1, struck: await strikeAll(world, round), ...(await healedAndQuiet(world, run.supervisors)) };
       outcomes.push(outcome);
       told(outcome);
-      if (outcome.left.length > 0) return outcomes;
+      if (outcomes.filter(({ left }) => left.length > 0).length >= BAD_ROUNDS) return outcomes;
+      if (outcome.left.length === 0) continue;
+      await keepLogs(world, `round-${outcome.round}`);
+      // What is left is told once.
+      world = { ...world, shape: await shapesOf(bed.hosts) };
     }
     for (const { name } of labs) await bed.destroy(name);
     outcomes.push({ round: 0, struck: ['destroyed'], quietMs: 0, retries: [], left: await leftAfterDestroy(world) });
     return outcomes;
   } finally {
-    const keep = process.env['LABWRIGHT_FAULTS_LOGS'];
-    if (keep !== undefined) for (const host of bed.hosts) appendFileSync(`${keep}.${host.id}.log`, await host.actor.output());
-    if (keep !== undefined) appendFileSync(`${keep}.supervisors.log`, bed.supervisors.map((one) => one.output()).join('\n--- next supervisor\n'));
     await bed.close();
+  }
+}
+
+/** What the processes printed and the last entries of the labs' logs, where LABWRIGHT_FAULTS_LOGS says. */
+async function keepLogs({ bed, labs, log }: FaultWorld, name: string): Promise<void> {
+  const keep = process.env['LABWRIGHT_FAULTS_LOGS'];
+  if (keep === undefined) return;
+  for (const host of bed.hosts) writeFileSync(`${keep}.${name}.${host.id}.log`, await host.actor.output());
+  writeFileSync(`${keep}.${name}.supervisors.log`, bed.supervisors.map((one) => one.output()).join('\n--- next supervisor\n'));
+  for (const lab of labs) {
+    const entries: string[] = [];
+    for await (const { entry } of log.read(labId(lab.name))) entries.push(JSON.stringify(entry));
+    writeFileSync(`${keep}.${name}.${lab.name}.jsonl`, entries.slice(-KEPT_ENTRIES).join('\n'));
   }
 }
 
@@ -72,14 +92,19 @@ async function quiet(world: FaultWorld): Promise<Pick<RoundOutcome, 'quietMs' | 
   const from = performance.now();
   const retries: string[] = [];
   let left: string[] = ['nothing was read'];
+  let rightAfterMs = 0;
   await eventually(async () => {
     left = await readFaultsLeft(world);
     if (left.length > 0 && retries.length === 0 && performance.now() - from > RETRY_AFTER_MS) retries.push(...(await retryFailed(world)));
+    if (left.length > 0) return false;
+    rightAfterMs = performance.now() - from;
+    await delay(STAYS_MS);
+    left = await readFaultsLeft(world);
     return left.length === 0;
   }, { timeoutMs: QUIET_MS, what: 'everything to come right', everyMs: 400 }).catch((error: unknown) => {
     if (left.length === 0) left = [String(error)];
   });
-  return { quietMs: Math.round(performance.now() - from), left, retries };
+  return { quietMs: Math.round(left.length === 0 ? rightAfterMs : performance.now() - from), left, retries };
 }
 
 /** Who spends a budget of repairs within its window has failed, and waits for a hand. */

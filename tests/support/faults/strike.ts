@@ -17,7 +17,7 @@ export async function strike(world: FaultWorld, { kind, chances }: Fault): Promi
     return await STRIKES[kind](world, chances);
   } catch (error) {
     // Another fault was faster, or the engine is away: a fault that cannot strike is none.
-    return `failed: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]?.slice(0, 160) ?? ''}`;
+    return `failed: ${(error instanceof Error ? error.message : String(error)).split('\n').slice(0, 2).join(': ').replace(/^Command failed: nsenter .*? -- /, '')}`;
   }
 }
 

@@ -93,9 +93,10 @@ export function testHost(parts: TestHostParts): TestHost {
     if (booted !== undefined) await underlay.setFaults(number, faults);
   };
   const lose = async (): Promise<void> => {
-    await booted?.kill();
+    const daemons = [actor, engine, ...(ovs === undefined ? [] : [ovs.database, ovs.switch])];
+    // At once: the host does not end before the entry of a paused daemon, which stands still with it, takes note of its end.
+    await Promise.all([booted?.kill(), ...daemons.map(async (one) => await one.kill())]);
     booted = undefined;
-    await Promise.all([actor, engine, ...(ovs === undefined ? [] : [ovs.database, ovs.switch])].map(async (one) => await one.kill()));
     await underlay.detach(number);
     await removeCgroups(parts.cgroupParent);
   };

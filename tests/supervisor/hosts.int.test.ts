@@ -1,0 +1,110 @@
+// Hosts over the ops API on real queues: wishes, another protocol, two processes in one name, removal.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { HOST_PROTOCOL } from '../../machines/vocabulary/host-protocol.ts';
+import { createOpsClient } from '../../nats/ops-client.ts';
+import { sayHello } from '../../nats/host-hello.ts';
+import { beatSubject, rpcSubject } from '../../nats/subjects.ts';
+import { aLab, aNode, command, host, lab } from '../support/lab-builders.ts';
+import { eventually } from '../support/eventually.ts';
+import { startNats } from '../support/nats-server.ts';
+import type { TestNats } from '../support/nats-server.ts';
+import { startSimulatedHost } from '../support/simulated-host.ts';
+import type { SimulatedHost } from '../support/simulated-host.ts';
+import { startSupervisorProcess } from '../support/supervisor-process.ts';
+import type { SupervisorProcess } from '../support/supervisor-process.ts';
+
+const [H1, H2, H3] = [host('h1'), host('h2'), host('h3')];
+let nats: TestNats;
+let supervisor: SupervisorProcess;
+let simulated: SimulatedHost;
+let ops: ReturnType<typeof createOpsClient>;
+let h2: NatsConnection;
+let h3: NatsConnection;
+
+beforeAll(async () => {
+  nats = await startNats({ roles: [H1, H2, H3].map((hostId) => ({ role: 'host', hostId })) });
+  supervisor = await startSupervisorProcess(nats);
+  simulated = startSimulatedHost(await nats.connect({ role: 'host', hostId: H1 }), H1);
+  [h2, h3] = [await nats.connect({ role: 'host', hostId: H2 }), await nats.connect({ role: 'host', hostId: H3 })];
+  ops = createOpsClient(await nats.connect({ role: 'operator' }));
+  await eventually(async () => (await hosts()).some((one) => one.state === 'joined'), { what: 'the host to join' });
+});
+afterAll(async () => {
+  await simulated?.stop();
+  await supervisor?.kill();
+  await nats?.stop();
+});
+
+const hosts = async () => (await ops.request('hosts', {}, { timeoutMs: 1_000 })).hosts;
+const detail = async (id: typeof H1) => (await hosts()).find((one) => one.host === id);
+const deploy = async (name: string, over: Parameters<typeof aNode>[1] = {}) =>
+  await ops.request('deploy', { commandId: command(`${name}-${Math.random()}`), spec: aLab([aNode('a', { containerName: `${name}-a`, ...over })], [], { id: lab(name) }), takeOver: false, reconfigure: false }, { lab: lab(name) });
+const runs = async (name: string) => await eventually(async () => (await ops.request('inspect', {}, { lab: lab(name) })).state === 'running', { what: `lab ${name} to run`, timeoutMs: 20_000 });
+
+describe('hosts', () => {
+  it('show what they carry, what was wished, and refuse nodes while cordoned', async () => {
+    await deploy('hosts-a', { cpus: 1.5 });
+    await runs('hosts-a');
+    expect(await detail(H1)).toMatchObject({ state: 'joined', wish: 'open', labs: ['hosts-a'], nodes: 1, allocated: { cpuMillis: 1500, memoryMiB: 32 }, protocol: HOST_PROTOCOL });
+    expect((await ops.request('host-wish', { commandId: command('w1'), host: H1, wish: 'cordoned' })).host.state).toBe('cordoned');
+    await expect(deploy('hosts-b')).rejects.toThrow(/no host has joined|cordoned/);
+    await ops.request('host-wish', { commandId: command('w2'), host: H1, wish: 'open' });
+    expect((await ops.request('host', { host: H1 })).nodes).toEqual([{ lab: 'hosts-a', node: 'a', state: 'running', pinned: false }]);
+    await expect(ops.request('host', { host: host('nobody') })).rejects.toMatchObject({ code: 'host-not-found' });
+  });
+
+  it('say why nodes cannot leave while draining', async () => {
+    await ops.request('host-wish', { commandId: command('w3'), host: H1, wish: 'draining' });
+    const answer = await ops.request('host', { host: H1 });
+    expect([answer.host.state, answer.nodes.length, answer.stuck[0]?.lab]).toEqual(['draining', 1, 'hosts-a']);
+    await ops.request('host-wish', { commandId: command('w4'), host: H1, wish: 'open' });
+  });
+
+  it('X13: of another protocol get no nodes, no orders, and the reason is shown; a restarted supervisor knows it at once', async () => {
+    const old = { protocol: HOST_PROTOCOL + 7, version: '9.9.9' };
+    const beat = setInterval(() => h2.publish(beatSubject(H2), JSON.stringify(old)), 200);
+    await eventually(async () => (await detail(H2))?.state === 'incompatible', { what: 'h2 to be incompatible' });
+    expect((await detail(H2))?.problem).toMatch(/host h2 speaks protocol 8 \(version 9\.9\.9\).*install version 9\.9\.9 here/);
+    await expect(deploy('hosts-c', { host: H2 })).rejects.toThrow(/its protocol|whose protocol does not fit/);
+    expect(await sayHello(h2, H2, old)).toMatchObject({ state: 'incompatible', refusal: expect.stringContaining('protocol 8'), protocol: HOST_PROTOCOL });
+    expect(await sayHello(h2, H2, { protocol: HOST_PROTOCOL, version: '0.1.0' })).not.toHaveProperty('refusal');
+    clearInterval(beat);
+    await supervisor.kill();
+    supervisor = await startSupervisorProcess(nats);
+    await eventually(async () => (await detail(H2))?.state === 'incompatible', { what: 'the new supervisor to know it', timeoutMs: 20_000 });
+  });
+
+  it('R06: two processes in one name are shown, and the older is told to stop until it obeys', async () => {
+    const fences: unknown[] = [];
+    h3.subscribe(rpcSubject(H3, 'fence'), { callback: (_error, message) => void fences.push(message.json()) });
+    let fenced = false;
+    const beat = (instance: string, startedAt: number, more = {}) => h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, version: '0.1.0', instance, startedAt, ...more }));
+    const older = setInterval(() => beat('older', 1_000, fenced ? { fenced: { by: 'newer' } } : {}), 150);
+    await eventually(async () => (await detail(H3))?.state === 'joined', { what: 'h3 to join' });
+    const newer = setInterval(() => beat('newer', 2_000), 150);
+    await eventually(() => fences.length > 1, { what: 'the older to be fenced' });
+    expect(fences[0]).toEqual({ instance: 'older', by: 'newer' });
+    expect(await detail(H3)).toMatchObject({ state: 'lost', problem: expect.stringContaining('2 host-actors speak in its name'), conflict: [{ instance: 'newer', fenced: false }, { instance: 'older', fenced: false }] });
+    fenced = true;
+    await eventually(async () => (await detail(H3))?.state === 'joined', { what: 'h3 to be itself again', timeoutMs: 10_000 });
+    expect((await detail(H3))?.conflict).toMatchObject([{ instance: 'newer' }, { instance: 'older', fenced: true }]);
+    clearInterval(older);
+    await eventually(async () => (await detail(H3))?.conflict === undefined, { what: 'the conflict to end', timeoutMs: 10_000 });
+    clearInterval(newer);
+  });
+
+  it('are forgotten only when nothing is on them, or by force, and what still speaks in their name is not heard', async () => {
+    await expect(ops.request('host-rm', { commandId: command('r1'), host: H1, force: false })).rejects.toMatchObject({ code: 'host-in-use', message: expect.stringContaining('1 node of hosts-a'), details: { labs: ['hosts-a'] } });
+    h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'newer', startedAt: 2_000 }));
+    await h3.flush();
+    await ops.request('host-rm', { commandId: command('r2'), host: H3, force: false });
+    h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'newer', startedAt: 2_000 }));
+    h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'older', startedAt: 1_000 }));
+    await h3.flush();
+    await eventually(async () => (await detail(H3)) !== undefined, { what: 'another process of h3 to be heard' });
+    const answer = await ops.request('host-rm', { commandId: command('r3'), host: H1, force: true });
+    expect(answer).toMatchObject({ labs: ['hosts-a'], nodes: [{ node: 'a' }] });
+    await eventually(async () => (await ops.request('inspect', {}, { lab: lab('hosts-a') })).nodes[0]?.state === 'unknown', { what: 'the lab to learn that its host is gone' });
+  });
+});
