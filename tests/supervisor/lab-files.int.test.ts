@@ -13,7 +13,6 @@ import { CarriedSource } from '../../machines/vocabulary/carried-file.ts';
 import { askForFile, mayHearFiles } from '../../nats/file-question.ts';
 import type { FileStore } from '../../nats/file-store.ts';
 import { openFileStore } from '../../nats/file-store.ts';
-import { createOpsClient } from '../../nats/ops-client.ts';
 import { ensureStreams } from '../../nats/streams.ts';
 import { fileSubject } from '../../nats/subjects.ts';
 import type { LabFiles } from '../../supervisor/lab-files.ts';
@@ -22,8 +21,7 @@ import { eventually } from '../support/eventually.ts';
 import { aLab, aNode, command, host, lab } from '../support/lab-builders.ts';
 import type { TestNats } from '../support/nats-server.ts';
 import { startNats } from '../support/nats-server.ts';
-import type { SupervisorProcess } from '../support/supervisor-process.ts';
-import { startSupervisorProcess } from '../support/supervisor-process.ts';
+import { startSupervisors } from '../support/supervisors.ts';
 
 const A = host('A');
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -140,25 +138,24 @@ describe('copies on a host', () => {
 
 describe('several supervisors', () => {
   it('X14: take in what the command sends and give it out, also when the one that would answer is paused', async () => {
-    const own = await startNats({ roles: [{ role: 'host', hostId: A }] });
-    const supervisors: SupervisorProcess[] = [];
+    const several = await startSupervisors(2);
     try {
-      for (const _one of [1, 2]) supervisors.push(await startSupervisorProcess(own, { env: { LABWRIGHT_LEASE_SECONDS: '2' } }));
-      const ops = createOpsClient(await own.connect({ role: 'operator' }));
-      const asks = await own.connect({ role: 'host', hostId: A });
+      const supervisors = [await several.start(), await several.start()];
+      const { ops } = several;
+      const asks = await several.nats.connect({ role: 'host', hostId: A });
       const pieces = new Map(['one', 'two', 'three'].map((text) => [digest(text), new TextEncoder().encode(text)]));
       await uploadFiles(ops, pieces);
       expect(await ops.request('files-missing', { commandId: command('c1'), sha256: [...pieces.keys(), digest('four')] })).toEqual({ missing: [digest('four')] });
       for (const supervisor of supervisors) {
         supervisor.pause();
         expect(new TextDecoder().decode(await askForFile(asks, A, digest('two')))).toBe('two');
-        await uploadFiles(ops, new Map([[digest(String(supervisor.id())), new TextEncoder().encode(String(supervisor.id()))]]));
+        await uploadFiles(ops, new Map([[digest(supervisor.id()), new TextEncoder().encode(supervisor.id())]]));
+        await eventually(async () => (await ops.request('status', {})).gone.includes(supervisor.id()), { what: 'the paused one to be gone', timeoutMs: 20_000 });
         supervisor.resume();
-        await eventually(async () => (await ops.request('status', {})).supervisors?.length === 2, { what: 'both supervisors to be there', timeoutMs: 20_000 });
+        await eventually(() => supervisor.output().lastIndexOf('supervisor joined') > supervisor.output().lastIndexOf('joins anew') && supervisor.output().includes('joins anew'), { what: 'it to join anew', timeoutMs: 20_000 });
       }
     } finally {
-      await Promise.all(supervisors.map(async (supervisor) => await supervisor.kill()));
-      await own.stop();
+      await several.stop();
     }
   });
 });
