@@ -52,7 +52,8 @@ export type PlacementHost = KnownHost | UnreadableHost;
 export type PlacementInput = {
   readonly policy: PlacementPolicy;
   readonly nodes: readonly PlacementNode[];
-  readonly links: readonly { readonly a: NodeId; readonly b: NodeId }[];
+  /** `offPlane`: an end in a bridge of the host, which takes no ports on a link plane. */
+  readonly links: readonly { readonly a: NodeId; readonly b: NodeId; readonly offPlane?: true }[];
   /** Nodes that must be on one host, because they share a namespace. */
   readonly together: readonly (readonly NodeId[])[];
   readonly hosts: readonly PlacementHost[];

@@ -31,7 +31,7 @@ export function placementOfSpec(spec: LabSpec, standing: Standing): Wishes {
   const byContainer = new Map(spec.nodes.map((node) => [node.containerName, node.id]));
   return {
     nodes: spec.nodes.map((node) => placementNode(node, ends.get(node.id) ?? [], standing)),
-    links: spec.links.flatMap((link) => ('node' in link.a && 'node' in link.b && link.a.node !== link.b.node ? [{ a: link.a.node, b: link.b.node }] : [])),
+    links: spec.links.flatMap((link) => ('node' in link.a && 'node' in link.b && link.a.node !== link.b.node ? [{ a: link.a.node, b: link.b.node, ...(link.a.at === 'bridge' || link.b.at === 'bridge' ? { offPlane: true as const } : {}) }] : [])),
     together: [
       ...spec.nodes.flatMap((node) => (node.network.mode === 'node' ? [[node.id, node.network.node]] : [])),
       ...spec.nodes.flatMap((node) => pidPartner(node, byContainer)),

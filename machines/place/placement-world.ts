@@ -83,10 +83,11 @@ function collectEdges(input: PlacementInput, groups: readonly PlacementNode[][],
   for (const link of input.links) {
     const [a, b] = [unitOf.get(link.a), unitOf.get(link.b)];
     if (a === undefined || b === undefined) continue;
-    if (a === b) inner[a] = (inner[a] ?? 0) + 1;
+    const wires = link.offPlane === true ? 0 : 1;
+    if (a === b) inner[a] = (inner[a] ?? 0) + wires;
     else {
-      add(a, b, 1, 1);
-      add(b, a, 1, 1);
+      add(a, b, 1, wires);
+      add(b, a, 1, wires);
     }
   }
   // A chain through all that bear the same word: as good as all pairs, and not quadratic.

@@ -68,7 +68,7 @@ describe('Must be shown 3: kill -9 of nats-server', () => {
   });
 
   /** Whatever it is that happens then: a life has some thirty entries. */
-  const entries = Object.fromEntries([2, 4, 5, 7, 9, 11, 13, 16, 19, 22].map((n): [string, Moment] => [`entry ${n} is in the log`, (notice) => notice.n >= n]));
+  const entries = Object.fromEntries([2, 5, 9, 13, 19].map((n): [string, Moment] => [`entry ${n} is in the log`, (notice) => notice.n >= n]));
   it.each(Object.entries({ ...MOMENTS, ...entries }))('S13 S19: when %s', async (_name, moment) => {
     expect(await liveStruck(moment, async ({ home }) => expect(await killControl(home, ['nats-server'])).toEqual(['nats-server']))).toBe(true);
   });
@@ -83,8 +83,8 @@ describe('Must be shown 3: kill -9 of all processes at once, the parent included
   });
 
   const points = [
-    'supervisor/before-append:2', 'supervisor/after-append:1', 'supervisor/after-append:4', 'supervisor/before-dispatch:2', 'after-accept-before-ack:1', 'after-ack-before-execute:2',
-    'after-create-before-start:2', 'after-start-before-answer:1', 'after-wire-before-answer:2', 'after-remove-before-answer:1', 'before-exec:2', 'after-exec-before-result:1', 'between-exec-commands:1', 'before-report-publish:3', 'after-report-before-mark:2',
+    'supervisor/before-append:2', 'supervisor/after-append:4', 'supervisor/before-dispatch:2', 'after-accept-before-ack:1',
+    'after-create-before-start:2', 'after-wire-before-answer:2', 'after-exec-before-result:1', 'before-report-publish:3',
   ];
   it.each(points)('S11 S13: at %s', async (point) => {
     const mark = `/tmp/${OF.name}-mark-${process.pid}`;

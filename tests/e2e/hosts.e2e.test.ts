@@ -40,7 +40,7 @@ describe('four hosts', () => {
     expect(summaries.map(({ capacity }) => capacity?.cpus)).toEqual([1, 2, 3, 4]);
     for (const { capacity, planes, version } of summaries) {
       expect([capacity?.memoryMiB, capacity?.diskMiB].every((amount) => (amount ?? 0) > 0)).toBe(true);
-      expect([planes, version]).toEqual([['tc'], expect.any(String)]);
+      expect([planes, version]).toEqual([['tc', 'ovs'], expect.any(String)]);
     }
   });
 

@@ -11,7 +11,7 @@ type Mutation = { readonly file: string; readonly from: string; readonly to: str
 
 const MUTATIONS: Record<string, Mutation> = {
   'a link is joined to the wrong device': {
-    file: 'host-actor/link-plane/host-ports.ts', from: 'to: to.device };', to: 'to: from.device };', test: 'tests/host-actor/link-plane/joined-wires.int.test.ts', only: 'joins two nodes',
+    file: 'host-actor/link-plane/host-ports.ts', from: 'to: to.device, pref: REDIRECT_PREF };', to: "to: 'lo', pref: REDIRECT_PREF };", test: 'tests/host-actor/link-plane/joined-wires.int.test.ts', only: 'joins two nodes',
   },
   'processes do not wait for their wires': {
     file: 'machines/evolve/waits.ts', from: 'return linksGate(state, record.spec.id, { onlyEarly: true });', to: 'return OPEN;',

@@ -78,7 +78,8 @@ describe.each([
     }
   });
 
-  it.runIf(far === 'tc')('computes checksums at an end that was there before its far end came to be on a userspace switch', async () => {
+  // Only a far end on plane tc has to be told: one on the switch computes them anyway.
+  it.each([far].filter((kind) => kind === 'tc'))('computes checksums at an end on plane %s that was there before its far end came to be on a userspace switch', async () => {
     const computes = async (): Promise<boolean> => (await host(1).inNode('r', 'ethtool -k eth1')).includes('tx-checksumming: off');
     expect(await computes()).toBe(true);
     await host(1).inNode('r', 'ethtool -K eth1 tx on');

@@ -66,6 +66,13 @@ describe('needs of nodes', () => {
     expect(wishes.nodes.find(({ id }) => id === 'sw|a')?.wants).toEqual([]);
   });
 
+  it('counts no port of a link plane for an end in a bridge of the host', () => {
+    const links = [{ id: LinkId.parse('a:eth1--br0:p1'), a: { at: 'node' as const, node: node('a'), interface: 'eth1' }, b: { at: 'bridge' as const, node: node('br0'), bridge: 'br0', interface: 'p1' }, labels: {}, vars: {} }];
+    const wishes = placementOfSpec(aLab([aNode('a'), aNode('br0', { runtime: 'bridge', containerName: 'br0' })], links), nothing);
+    const view = placeNodes({ ...aPlacement([], [aHost('h1', {}, { planes: [{ kind: 'ovs', maxPorts: 1 }] })]), ...wishes });
+    expect([placesOf(view), view.hosts[0]?.lab.ports]).toEqual([{ a: 'h1', br0: 'h1' }, 0]);
+  });
+
   it('tells where nodes are, and which are made anew', () => {
     const spec = aLab([aNode('a'), aNode('b')], [aLink('a:eth1', 'b:eth1')]);
     const wishes = placementOfSpec(spec, { places: new Map([[node('a'), host('h7')]]), restarts: new Set([node('b')]) });
