@@ -1,4 +1,5 @@
 // What a host-actor acts through: engine, link plane and management network, each replaceable as a whole.
+import type { CarriedSource } from '../machines/vocabulary/carried-file.ts';
 import type { HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostsEntry, Order } from '../machines/vocabulary/effect.ts';
 import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
@@ -57,10 +58,19 @@ export interface HostSight {
   runCommand(command: string, options: { cwd: string; timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
 }
 
+/** Copies of files of labs that lie on another host. */
+export interface FileHands {
+  /** Makes those that are missing; resolves with the path of each by its source. @throws {HostActorError} `file-not-here`. */
+  place(lab: LabId, sources: readonly CarriedSource[]): Promise<ReadonlyMap<string, string>>;
+  /** Removes all other copies of the lab. */
+  keepOnly(lab: LabId, sources: readonly CarriedSource[]): Promise<void>;
+}
+
 export type Hands = {
   readonly host: HostId;
   readonly provider: NodeProvider;
   readonly plane: LinkPlane;
   readonly network: MgmtHands;
   readonly sight: HostSight;
+  readonly files: FileHands;
 };

@@ -11,6 +11,8 @@ export type HostActorErrorCode =
   | 'remote-unreachable'
   | 'tunnel-refused'
   | 'not-supported-yet'
+  | 'file-not-here'
+  | 'file-damaged'
   | 'unknown-node'
   | 'rpc-invalid'
   | 'aborted';

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
 import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
+import { askForFile } from '../nats/file-question.ts';
 import { LOG_REDACTION, shownUrl } from '../nats/log-redaction.ts';
 import { publishReports } from '../nats/report-queue.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
@@ -22,6 +23,7 @@ import { startHeartbeat } from './heartbeat.ts';
 import { readCapacity } from './host-capacity.ts';
 import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
+import { LabFiles } from './lab-files/lab-files.ts';
 import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
 import { createOvsSwitch } from './ovs-plane/ovs-switch.ts';
@@ -41,6 +43,7 @@ const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
 const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge }) });
+const files = new LabFiles({ stateDir: config.stateDir });
 const actor = new HostActor({
   hands: {
     host: config.host,
@@ -48,6 +51,7 @@ const actor = new HostActor({
     plane: createTcLinkPlane({ stateDir: join(config.stateDir, 'link-plane'), log, crossConnect: ovsSwitch, defaultPlane: config.plane }),
     network: makeMgmtHands({ host: config.host, stateDir: config.stateDir, hostsFile: config.hostsFile, engineSocket, joinsNamespaces: async () => await provider.joinsNamespaces() }),
     sight: makeHostSight({ host: config.host, engineSocket }),
+    files,
   },
   ledgerDir: config.ledgerDir,
   log,
@@ -102,6 +106,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   });
   const heart = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, fenced: () => fence.fenced, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
+  files.connect(async (sha256) => await askForFile(connection, config.host, sha256));
   const flow = startOrderFlow(connection, {
     host: config.host, version, log,
     open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained') }),

@@ -70,6 +70,7 @@ export class NetworkRoom {
       this.#hands.network.remove(order.lab, { keep: order.keep }),
       this.#hands.network.removeNodeFiles(order.lab),
       this.#hands.network.removeHostsBlock(order.lab),
+      this.#hands.files.keepOnly(order.lab, []),
     ]);
     this.#wires.bridges.delete(order.lab);
     // Only a folder that bears the usual name: the path comes from a lab file.

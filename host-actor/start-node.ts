@@ -1,6 +1,7 @@
 // The one way in which a node's container comes to be and to run, whatever the cause: order, repair or return of the host.
 import { crashPoint } from './crash-point.ts';
 import type { HostContext } from './host-context.ts';
+import { bindCopies } from './lab-files/bind-copies.ts';
 import { HostActorError } from './host-actor-error.ts';
 import { reportSeen } from './host-context.ts';
 import { networkNotReady } from './network-room.ts';
@@ -65,7 +66,8 @@ async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlac
 }
 
 async function create(context: HostContext, order: NodeOrder, { sandbox, bridge }: { sandbox: NodePlacement['sandbox']; bridge: string | undefined }): Promise<CreatedNode> {
-  const { node, lab } = order;
+  const { lab } = order;
+  const node = await bindCopies(context, order);
   const entries = context.wanted.network(lab)?.hosts ?? [];
   const files = 'netnsPath' in sandbox ? await context.hands.network.writeNodeFiles(lab, node.id, entries, node.dns) : undefined;
   const placement = placementOf(context, order, { sandbox, files, bridge });

@@ -1,5 +1,6 @@
 // The ops API as data: each verb with its kind and the shapes of request and answer; the service and the typed client both stand on it.
 import { z } from 'zod';
+import { Sha256 } from '../machines/vocabulary/carried-file.ts';
 import { HostDetail, HostNode, HostSummary, HostWish } from '../machines/vocabulary/host-view.ts';
 import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
@@ -68,6 +69,10 @@ export const OPS = {
     request: z.object({ commandId, link: LinkId, admin: z.enum(['up', 'down']).optional(), impairment: Impairment.optional() }),
     response: Accepted,
   },
+  /** Which of these pieces of files the installation does not hold; the others are kept for an hour at least. */
+  'files-missing': { kind: 'do', scope: 'none', request: z.object({ commandId, sha256: z.array(Sha256).max(10_000) }), response: z.object({ missing: z.array(Sha256) }) },
+  /** Keeps pieces of files for a deploy that names them; `base64` is checked against its digest. */
+  'files-put': { kind: 'do', scope: 'none', request: z.object({ commandId, pieces: z.array(z.object({ sha256: Sha256, base64: z.base64() })).min(1) }), response: nothing },
   /** Removes the log of a destroyed lab for good. */
   prune: { kind: 'do', scope: 'lab', request: z.object({ commandId }), response: nothing },
   plan: { kind: 'read', scope: 'lab', request: z.object({ spec: LabSpec, takeOver: z.boolean(), reconfigure: z.boolean() }), response: z.object({ exists: z.boolean(), changes: z.array(Change), placement: PlacementView.optional() }) },

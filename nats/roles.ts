@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import { hostConsumer, WORK_STREAM } from './streams.ts';
-import { beatSubject, HOST_JETSTREAM_PREFIX, noticeSubject, observationSubject, rpcSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
+import { beatSubject, fileSubject, HOST_JETSTREAM_PREFIX, noticeSubject, observationSubject, rpcSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
 
 export type Role =
   | { readonly role: 'supervisor' }
@@ -58,6 +58,7 @@ const SUPERVISOR_EXPORTS: readonly Export[] = [
   { kind: 'service', subject: `$JS.ACK.${WORK_STREAM}.*.>` },
   { kind: 'service', subject: `${SUBJECT_ROOT}.obs.*` },
   { kind: 'service', subject: beatSubject() },
+  { kind: 'service', subject: fileSubject() },
 ];
 
 /** Name of the account a role lives in. */
@@ -98,7 +99,7 @@ function hostImports(hostId: HostId): Import[] {
   // Under another name: `$JS.API` of an account is the server's own, and says there is no JetStream.
   const calls = ['CONSUMER.INFO', 'CONSUMER.MSG.NEXT'].map((call): Import => (
     { kind: 'service', account: SUPERVISOR_ACCOUNT, subject: `$JS.API.${call}.${ofConsumer}`, as: `${HOST_JETSTREAM_PREFIX}.${call}.${ofConsumer}` }));
-  return [...calls, ...taken('service', [`$JS.ACK.${ofConsumer}.>`, observationSubject(hostId), beatSubject(hostId)])];
+  return [...calls, ...taken('service', [`$JS.ACK.${ofConsumer}.>`, observationSubject(hostId), beatSubject(hostId), fileSubject(hostId)])];
 }
 
 /** Prefix of the role's reply inboxes; goes into `connectNats`. */
@@ -118,7 +119,7 @@ export function permissionsOf(role: Role): Permissions {
       return {
         // `_R_` is where answers to another account go, the own inbox where those to another supervisor do.
         publish: [...['log.*', 'claims.*', 'work.*', 'notice.*', 'rpc.>', 'sup.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), '$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$KV.>', '$O.>', '_R_.>', `${inboxPrefixOf(role)}.>`],
-        subscribe: [`${inboxPrefixOf(role)}.>`, ...['read.>', 'do.>', 'sup.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), beatSubject(), '$SRV.>'],
+        subscribe: [`${inboxPrefixOf(role)}.>`, ...['read.>', 'do.>', 'sup.>'].map((tail) => `${SUBJECT_ROOT}.${tail}`), beatSubject(), fileSubject(), '$SRV.>'],
       };
     case 'host':
       return hostPermissions(role.hostId);

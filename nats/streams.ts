@@ -21,6 +21,8 @@ export const OBSERVATION_CONSUMER = 'supervisor';
 export const SNAPSHOT_BUCKET = 'lw_snapshots';
 export const HOST_BUCKET = 'lw_hosts';
 export const BLOB_BUCKET = 'lw_blobs';
+/** Apart from the other blobs, which hosts must not read: those are whole labs. */
+export const FILE_BUCKET = 'lw_files';
 
 type StreamSettings = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 
@@ -100,6 +102,7 @@ export async function ensureStreams(nc: NatsConnection, options: { readonly repl
       ...STREAM_SETTINGS.map(async (settings) => await ensureStream(manager, settings, replicas)),
       ...[SNAPSHOT_BUCKET, HOST_BUCKET].map(async (bucket) => await kvm.create(bucket, { history: 1, storage: StorageType.File, replicas })),
       new Objm(nc).create(BLOB_BUCKET, { storage: StorageType.File, replicas, description: 'Labwright: bodies larger than a message, by sha256' }),
+      new Objm(nc).create(FILE_BUCKET, { storage: StorageType.File, replicas, description: 'Labwright: files of labs on their way to hosts, in pieces by sha256' }),
     ]);
     await ensureConsumer(manager, OBSERVATION_STREAM, OBSERVATION_CONSUMER, `${SUBJECT_ROOT}.obs.*`);
     return { incarnation: await readIncarnation(manager) };

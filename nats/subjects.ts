@@ -82,6 +82,11 @@ export function beatSubject(hostId?: HostId): string {
   return `${SUBJECT_ROOT}.beat.${hostId === undefined ? '*' : subjectToken(hostId)}`;
 }
 
+/** A host's question for a piece of a file of a lab, by its digest; all hosts with no argument. */
+export function fileSubject(hostId?: HostId): string {
+  return `${SUBJECT_ROOT}.file.${hostId === undefined ? '*' : subjectToken(hostId)}`;
+}
+
 /** What one lab holds of what all labs share; only supervisors write and read it. */
 export function claimsSubject(labId?: LabId): string {
   return `${SUBJECT_ROOT}.claims.${labId === undefined ? '*' : subjectToken(labId)}`;

@@ -12,6 +12,7 @@ import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import { readConfig } from './config.ts';
 import { SteppedDownError } from './lab-actor.ts';
+import { serveLabFiles } from './lab-files.ts';
 import { watchLoop } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
@@ -30,13 +31,14 @@ const nc = await connectNats({
 const loop = watchLoop(logger);
 
 const supervisor = await startSupervisor(nc, { logger, now: Date.now, patience: config.patience, leaseMs: config.leaseMs, answerWithinMs: config.answerWithinMs, version });
+const files = serveLabFiles(nc, { logger, now: Date.now, labs: async () => (await supervisor.labs()).map((actor) => actor.latest), isOurs: () => supervisor.concerns(undefined, 'files-put') });
 const failureOf = (error: unknown): OpsFailure => {
   if (error instanceof OpsError) return { code: error.code, message: error.message, retryable: error.retryable, details: error.details };
   if (error instanceof SteppedDownError) return { code: error.code, message: error.message, retryable: error.retryable, details: {} };
   logger.error({ err: error }, 'request failed');
   return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
 };
-const handlers = opsHandlers({ supervisor, nc, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now });
+const handlers = opsHandlers({ supervisor, nc, files, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now });
 const serving = await serveOps(nc, {
   version,
   handlers: routeOps(handlers, { supervisor, failureOf }),
@@ -50,6 +52,7 @@ setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');
   await serving.stop();
+  files.stop();
   await supervisor.stop();
   await nc.close();
   process.exit(0);

@@ -17,6 +17,7 @@ import { rpcSubject } from '../nats/subjects.ts';
 import { hostDetails, hostSummary, hostWithNodes, removeHost, wishForHost } from './host-details.ts';
 import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
+import type { LabFiles } from './lab-files.ts';
 import type { LoopWatch } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { readOrphans, removeOrphans } from './orphans.ts';
@@ -28,6 +29,7 @@ export type OpsHandlers = { readonly [V in OpsVerb]: (lab: LabId | undefined, re
 export type OpsParts = {
   readonly supervisor: Supervisor;
   readonly nc: NatsConnection;
+  readonly files: Pick<LabFiles, 'missing' | 'put'>;
   readonly version: string;
   /** What the NATS server in use keeps at a power loss, in words. */
   readonly durable: () => Promise<string>;
@@ -57,6 +59,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     'node-restart': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.restart', nodes }, commandId),
     'node-exec': async (lab, request) => ({ results: await execInNodes(parts, await existing(supervisor, lab), request) }),
     'link-set': async (lab, { commandId, ...set }) => await order(lab, { type: 'link.set', ...set }, commandId),
+    'files-missing': async (_lab, { sha256 }) => ({ missing: await parts.files.missing(sha256) }),
+    'files-put': async (_lab, { pieces }) => {
+      await parts.files.put(pieces);
+      return {};
+    },
     prune: async (lab) => {
       await pruneLab(supervisor, named(lab));
       return {};

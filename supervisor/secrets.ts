@@ -46,7 +46,9 @@ function eventWithoutEnv(event: LabEvent): LabEvent {
 }
 
 const hideText = (text: string): string => (text === '' ? '' : HIDDEN);
-const withoutValues = (node: NodeSpec): NodeSpec => ({ ...node, env: Object.fromEntries(Object.keys(node.env).map((name) => [name, HIDDEN])) });
+/** Short contents can be guessed from a digest. */
+const withoutFiles = ({ files: _files, ...node }: NodeSpec): NodeSpec => node;
+const withoutValues = (node: NodeSpec): NodeSpec => ({ ...withoutFiles(node), env: Object.fromEntries(Object.keys(node.env).map((name) => [name, HIDDEN])) });
 
 function secretValues(named: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(named).flatMap(([name, value]) => {

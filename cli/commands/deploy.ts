@@ -15,6 +15,8 @@ import { renderGraph } from '../graph/render-graph.ts';
 import { writeGraph } from '../graph/write-graph.ts';
 import { readExportTemplate } from '../lab-folder/export-template.ts';
 import { backUpTopology, makeLabFolder, writeInventories } from '../lab-folder/lab-folder.ts';
+import { collectForHosts } from '../lab-files/collect-for-hosts.ts';
+import { uploadFiles } from '../lab-files/upload-files.ts';
 import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary } from '../output/change-summary.ts';
@@ -86,7 +88,9 @@ export async function deploy(context: Context, options: DeployOptions): Promise<
     if (certified.length > 0) terminal.log('INFO', 'Certificates issued', { nodes: certified.join(',') });
     await backUpTopology(path, text);
     if (options.graph) terminal.log('INFO', 'Created', { path: await writeGraph(lab, 'dot', renderGraph(labGraph(lab), 'dot')) });
-    return await carryOut(context, session, { lab, options, template });
+    const carried = await collectForHosts(session, lab, terminal);
+    await uploadFiles(session.ops, carried.pieces);
+    return await carryOut(context, session, { lab: carried.lab, options, template });
   });
 }
 

@@ -6,6 +6,7 @@ import { withSession } from '../context.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { collectForHosts } from '../lab-files/collect-for-hosts.ts';
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary, renderChangeTable } from '../output/change-summary.ts';
 import { readTopology } from '../read-topology.ts';
@@ -28,9 +29,10 @@ export const planCommand = command({
 });
 
 /** Prints the plan of a deploy. @throws {OpsRequestError} the code of the refusal that the deploy would meet. */
-export async function printPlan({ terminal, globals }: Context, { ops }: Session, wish: { lab: LabSpec; takeOver: boolean; reconfigure: boolean }): Promise<ExitCode> {
-  const { lab, takeOver, reconfigure } = wish;
-  const { exists, changes } = await ops.request('plan', { spec: lab, takeOver, reconfigure }, { lab: lab.id });
+export async function printPlan({ terminal, globals }: Context, session: Session, wish: { lab: LabSpec; takeOver: boolean; reconfigure: boolean }): Promise<ExitCode> {
+  const { takeOver, reconfigure } = wish;
+  const { lab } = await collectForHosts(session, wish.lab, terminal);
+  const { exists, changes } = await session.ops.request('plan', { spec: lab, takeOver, reconfigure }, { lab: lab.id });
   if (globals.json) {
     terminal.out(JSON.stringify({ lab: lab.id, exists, changes }, undefined, 2));
     return EXIT.ok;

@@ -1,4 +1,5 @@
 // The document of the ops API, from the contract that service and client stand on.
+import * as carriedFile from '../../machines/vocabulary/carried-file.ts';
 import * as event from '../../machines/vocabulary/event.ts';
 import * as hostFacts from '../../machines/vocabulary/host-facts.ts';
 import * as hostView from '../../machines/vocabulary/host-view.ts';
@@ -27,6 +28,8 @@ const MEANING: Record<OpsVerb, string> = {
   'node-restart': 'Stops and starts these nodes; their links and addresses stay.',
   'node-exec': 'Runs a command in running nodes. `argv` is not given to a shell. Not part of the log and without `commandId`: asked twice, it runs twice. A node in which it could not be started has `exitCode` -1 and the reason in `stderr`.',
   'link-set': 'Sets the wanted admin state of a link, or its impairment (delay and jitter in milliseconds, rate in kbit/s, the rest in per cent).',
+  'files-missing': 'Which of these pieces of files are to be put before a deploy may name them in `files` of a node. A piece is a file, or 256 KiB of a larger one, by its sha256.',
+  'files-put': 'Keeps pieces of files. What no lab names an hour later is removed.',
   prune: 'Removes the log of a destroyed lab for good. Its `commandId` is not remembered, since nothing is left that could: a repeat answers `lab-not-found`.',
   plan: 'What `deploy` would do to which object, and why. Touches nothing.',
   inspect: 'The lab as it is: nodes, links, problems, waits with their deadlines.',
@@ -46,7 +49,7 @@ const MEANING: Record<OpsVerb, string> = {
 
 /** The text of ops-api.md. `example` is the source of the example that follows a lab. */
 export function renderOpsApi(example: string): string {
-  const names = nameSchemas([labSpec, labView, labPlan, hostFacts, hostView, event, orphan, observation, contract]);
+  const names = nameSchemas([carriedFile, labSpec, labView, labPlan, hostFacts, hostView, event, orphan, observation, contract]);
   const verbs = Object.keys(contract.OPS) as OpsVerb[];
   const shapes = new Map(verbs.flatMap((verb) => [contract.OPS[verb].request, contract.OPS[verb].response]).concat([labView.Notice]).flatMap((schema) => [...renderShape(schema, names).used]));
   return [

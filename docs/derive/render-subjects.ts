@@ -4,8 +4,8 @@ import { COMPRESS_ABOVE_BYTES, ENCODING_HEADER } from '../../nats/codec.ts';
 import { MINIMUM_SERVER_VERSION } from '../../nats/connect.ts';
 import type { Role } from '../../nats/roles.ts';
 import { accountOf, accountRules, credentialsName, inboxPrefixOf, permissionsOf } from '../../nats/roles.ts';
-import { ACK_WAIT_MS, BLOB_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
-import { beatSubject, claimsSubject, logSubject, MEMBER_BEAT_SUBJECT, memberSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
+import { ACK_WAIT_MS, BLOB_BUCKET, FILE_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
+import { beatSubject, claimsSubject, fileSubject, logSubject, MEMBER_BEAT_SUBJECT, memberSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
 import { code, markdownTable } from './markdown-table.ts';
 
 const LAB = LabId.parse('LAB');
@@ -22,6 +22,7 @@ const SUBJECTS: readonly (readonly [subject: string, from: string, to: string, w
   [observationSubject(HOST), 'the host', 'supervisor, from the stream', 'what one host saw, with generation and effect id'],
   [beatSubject(HOST), 'the host', 'supervisor', 'sign of life'],
   [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, orphans, fingerprint'],
+  [fileSubject(HOST), 'the host', 'supervisor', 'question for a piece of a file of a lab by its digest, which an order told; the answer is its bytes'],
   [noticeSubject(LAB), 'supervisor', 'operator, viewer', 'what changed in one lab, for people; may be lost'],
   [opsSubject('read', 'VERB', LAB), 'operator, viewer', 'supervisor', 'verbs of the ops API that change nothing'],
   [opsSubject('do', 'VERB', LAB), 'operator', 'supervisor', 'verbs of the ops API that change something'],
@@ -56,6 +57,7 @@ All on disk; the log is never bounded by count, size or age. Server ${MINIMUM_SE
       [code(SNAPSHOT_BUCKET), 'key-value', 'the folded state of each lab with the number of its last entry: shortens the replay, never needed for it'],
       [code(HOST_BUCKET), 'key-value', 'kept for facts of hosts'],
       [code(BLOB_BUCKET), 'object store', 'bodies larger than a message, by sha256'],
+      [code(FILE_BUCKET), 'object store', 'what binds name, on its way to hosts that do not have it: pieces of files by sha256; removed an hour after no lab names them'],
     ]),
     markdownTable(['durable consumer', 'stream', 'made by', 'what'], [
       [code(OBSERVATION_CONSUMER), code(OBSERVATION_STREAM), 'supervisor', `observations of all hosts; delivered again ${ACK_WAIT_MS / 1000} s after a consumer that died`],

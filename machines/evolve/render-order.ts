@@ -102,8 +102,8 @@ function fenceOf(state: LabState): { fenceAfterMs?: number } {
 function labContext(state: LabState, host: HostId): LabContext | null {
   const mgmt = state.networks[host]?.mgmt ?? (state.plan && mgmtOn(state.plan, host));
   if (!mgmt || !state.spec) return null;
-  const { labDir, topologyPath, owner } = state.spec;
-  return { labDir, mgmt, ...(topologyPath === undefined ? {} : { topologyPath }), ...(owner === undefined ? {} : { owner }) };
+  const { labDir, topologyPath, owner, filesHost } = state.spec;
+  return { labDir, mgmt, ...(topologyPath === undefined ? {} : { topologyPath }), ...(owner === undefined ? {} : { owner }), ...(filesHost === undefined ? {} : { filesHost }) };
 }
 
 /** Counted from the wish: the node is made before its links are. */

@@ -4,6 +4,7 @@ import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { Change, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { linkHosts } from '../link/crossing.ts';
+import { changedFiles, usesCopies } from './changed-files.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import type { LinkPlanes } from './plan-planes.ts';
@@ -29,21 +30,25 @@ function nodeChanges(state: LabState, spec: LabSpec, options: Options): Change[]
   const recreated = new Set<string>();
   for (;;) {
     const before = recreated.size;
-    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated }) ?? []);
+    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated, filesHost: spec.filesHost }) ?? []);
     for (const step of steps) if (step.action === 'recreate') recreated.add(step.id);
     if (recreated.size === before) return steps;
   }
 }
 
-function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string> }): Change | null {
+function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string>; filesHost: HostId | undefined }): Change | null {
   const present = state.nodes[node.id];
   if (!present || present.machine.context.desired === 'absent') return change('node', node.id, 'add', 'not there yet');
   if (options.reconfigure) return change('node', node.id, 'recreate', 'reconfigure was asked for');
   const standing = present.next?.spec ?? present.spec;
-  const differing = differingKeys(standing, node);
+  const differing = differingKeys({ ...standing, files: undefined }, { ...node, files: undefined });
   if (differing.length > 0) return change('node', node.id, 'recreate', `changed: ${differing.join(', ')}`);
   const [place, standsOn] = [options.placeOf(node.id), (present.next?.plan ?? present.plan).host];
   if (place !== standsOn) return change('node', node.id, 'recreate', `moves from host ${standsOn} to ${place} (${options.reasonOf(node.id)})`);
+  const [copiedNow, copiedThen] = [usesCopies(node, { host: place, filesHost: options.filesHost }), usesCopies(standing, { host: place, filesHost: state.spec?.filesHost })];
+  const files = copiedNow && copiedThen ? changedFiles(standing, node) : [];
+  if (files.length > 0) return change('node', node.id, 'recreate', `files changed: ${files.join(', ')}`);
+  if (copiedNow !== copiedThen) return change('node', node.id, 'recreate', `binds ${copiedNow ? 'copies of files' : 'files in place'} now`);
   if (state.plan && !deepEqual(state.plan.mgmt, options.mgmt)) return change('node', node.id, 'recreate', 'management network changed');
   if (node.network.mode === 'node' && options.recreated.has(node.network.node)) {
     return change('node', node.id, 'recreate', `shares the namespace of ${node.network.node}, which is recreated`);

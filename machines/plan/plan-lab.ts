@@ -171,13 +171,20 @@ function planLink(input: LinkInput): LinkPlan {
   if (present && stays && present.machine.context.desired === 'present' && deepEqual(present.spec, { ...link })) return withPlanes(present.plan, input.planes);
   const far = host === farHost ? null : planFar(input, host, farHost);
   const mtu = far?.mtu ?? link.mtu ?? LINK_MTU;
-  const a = present?.plan.a ?? leases.port(hostDevice(link.a), macOf(link.a));
-  const b = present?.plan.b ?? leases.port(hostDevice(link.b), macOf(link.b));
+  const port = (end: LinkEnd, standing: PortLease | undefined) => leasePort(leases, { end, standing, crosses: far !== null });
+  const [a, b] = [port(link.a, present?.plan.a), port(link.b, present?.plan.b)];
   return withPlanes({ host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) }, input.planes);
 }
 
 function withPlanes({ plane: _before, far, ...rest }: LinkPlan, planes: LinkPlanes): LinkPlan {
   return withoutUndefined({ ...rest, plane: planes.plane, far: far && withoutUndefined({ host: far.host, tunnel: far.tunnel, plane: planes.far }) });
+}
+
+/** A place of the host that a tunnel leads to gets a port of its own beside the device that the file names: on one host they are the same. */
+function leasePort(leases: Leases, { end, standing, crosses }: { end: LinkEnd; standing: PortLease | undefined; crosses: boolean }): PortLease {
+  const named = hostDevice(end);
+  const fits = standing !== undefined && (named === undefined || (standing.device === named) !== crosses);
+  return fits ? standing : leases.port(crosses ? undefined : named, macOf(end));
 }
 
 /** A tunnel with a number of its own, also where the link had one before: what was left behind must not speak into it. */

@@ -18,6 +18,8 @@ export const LabContext = z.object({
   labDir: z.string(),
   topologyPath: z.string().optional(),
   owner: z.string().optional(),
+  /** Where this is not the ordered host, sources of binds that the node's `files` hold are bound from copies. */
+  filesHost: HostId.optional(),
   mgmt: MgmtPlan,
 });
 export type LabContext = z.infer<typeof LabContext>;

@@ -1,6 +1,7 @@
 // A resolved lab: what the lab file means after inheritance, variables and defaults; all that machines and hosts work on.
 import { z } from 'zod';
-import { LabId, LinkId, NodeId } from './ids.ts';
+import { CarriedSource } from './carried-file.ts';
+import { HostId, LabId, LinkId, NodeId } from './ids.ts';
 import { PlacementSettings } from './placement.ts';
 
 /** One published port; hostPort 0 = the host picks one (a lease). Source: containerlab `ports`. */
@@ -101,6 +102,8 @@ export const NodeSpec = z.object({
   mgmtIpv6: z.string().optional(),
   /** Name of the host that the file pins the node to. */
   host: z.string().optional(),
+  /** What the sources of `binds` hold, for every host but the lab's `filesHost`. A source that is not among them is the host's own. */
+  files: z.array(CarriedSource).optional(),
 });
 export type NodeSpec = z.infer<typeof NodeSpec>;
 
@@ -185,6 +188,8 @@ export const LabSpec = z.object({
   topologyPath: z.string().optional(),
   /** Folder beside the topology file (`clab-<lab>`) for files that belong to the lab. */
   labDir: z.string(),
+  /** The host on whose disk the lab's files lie: its nodes bind them in place. Unset where they lie on none, or do not travel. */
+  filesHost: HostId.optional(),
   /** Who deployed (containerlab label `owner`). */
   owner: z.string().optional(),
   prefix: z.string().optional(),

@@ -8,7 +8,8 @@ import { linkMachine } from '../../machines/link/link-machine.ts';
 import { nodeMachine } from '../../machines/node/node-machine.ts';
 import type { Order } from '../../machines/vocabulary/effect.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
-import { aLab, aNode, host } from '../support/lab-builders.ts';
+import type { Facts } from '../../machines/plan/plan-lab.ts';
+import { aLab, aLink, aNode, host } from '../support/lab-builders.ts';
 import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
 type Context = Record<string, unknown>;
@@ -130,5 +131,93 @@ describe('a management network', () => {
     }
     expect(networkState(sim)).toBe(desired);
     expect(sim.state.pending).toEqual({});
+  });
+});
+
+describe('a link over two hosts', () => {
+  const HOSTS: Facts['hosts'] = ['h1', 'h2'].map((name, index) => ({ id: host(name), state: 'joined', underlay: { address: `10.200.0.${index + 1}`, device: 'under', mtu: 1500 } }));
+  const nodes = [aNode('a', { host: 'h1' }), aNode('b', { host: 'h2' })];
+  const one = aLink('a:eth1', 'b:eth1');
+  const deploy = (links = [one]) => ({ type: 'lab.deploy' as const, spec: aLab(nodes, links), takeOver: false, reconfigure: false });
+  type Joined = Extract<Observation, { type: 'link.joined' }>;
+  type Seen = (order: Order, at: number) => Observation | null;
+
+  const ofLink = (change: (joined: Joined) => Observation | null, on = 'h2'): Seen => (order, at) => {
+    const seen = idealHost(order, at);
+    return seen?.type === 'link.joined' && order.host === on ? change(seen) : seen;
+  };
+  const withTunnel = (over: Partial<NonNullable<Joined['tunnel']>>): Seen => ofLink((seen) => (seen.tunnel ? { ...seen, tunnel: { ...seen.tunnel, ...over } } : seen));
+  const news = (sim: SimulatedLab, on: string, change: (joined: Joined) => Observation): void => {
+    const order = sim.orders.findLast((each) => each.type === 'link.ensure' && each.host === on);
+    const seen = order && idealHost(order, sim.at);
+    if (seen?.type !== 'link.joined') throw new Error(`no end on ${on}`);
+    const { effectId: _answered, ...told } = seen;
+    sim.observeOn(host(on), change(told));
+  };
+  const begun = (answer: Seen): SimulatedLab => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(), { hosts: HOSTS });
+    return sim.run(answer);
+  };
+  const running = (then: (sim: SimulatedLab) => void): SimulatedLab => {
+    const sim = begun(idealHost);
+    then(sim);
+    return sim;
+  };
+  const failing = ofLink((seen) => ({ type: 'effect.failed', effectId: seen.effectId ?? ('' as never), at: seen.at, code: 'kernel-refused', message: 'no', retryable: false, log: [] }));
+
+  /** What the two hosts show, each brought about as it comes about. */
+  const facts: Record<string, () => SimulatedLab> = {
+    'not there': () => running((sim) => {
+      sim.command(deploy([]), { hosts: HOSTS });
+      sim.run();
+    }),
+    'being made': () => begun(ofLink(() => null)),
+    'refused by one host': () => begun(failing),
+    'of another VNI on one host': () => begun(withTunnel({ vni: 99 })),
+    'led to another remote by one host': () => begun(withTunnel({ remote: '10.200.0.9' })),
+    'without an echo': () => begun(withTunnel({ echo: 'lost' })),
+    'not probed yet': () => begun(withTunnel({ echo: 'untold' })),
+    'up': () => begun(idealHost),
+    'up, then without an echo': () => running((sim) => news(sim, 'h2', (seen) => (seen.tunnel ? { ...seen, tunnel: { ...seen.tunnel, echo: 'lost' } } : seen))),
+    'up, then lost on one host': () => running((sim) => news(sim, 'h1', ({ at, link }) => ({ type: 'link.lost', at, link, what: 'tunnel gone' }))),
+    'up, then given up by one host': () => running((sim) => news(sim, 'h2', ({ at, link }) => ({ type: 'link.gave-up', at, link, code: 'x', message: 'y' }))),
+    'up, with a host lost meanwhile': () => running((sim) => {
+      sim.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
+      sim.run((order, at) => (order.host === host('h2') ? null : idealHost(order, at)));
+      sim.append([{ type: 'HostReturned', host: host('h2') }]);
+    }),
+    'set down': () => running((sim) => {
+      sim.command({ type: 'link.set', link: one.id, admin: 'down' });
+      sim.run();
+    }),
+    'being removed': () => running((sim) => {
+      sim.command(deploy([]), { hosts: HOSTS });
+      sim.run((order, at) => (order.type === 'link.remove' ? null : idealHost(order, at)));
+    }),
+  };
+  /** Hosts that can from here on, and say again what they see. */
+  function recover(sim: SimulatedLab): void {
+    for (let waits = 0; waits < 12; waits += 1) {
+      sim.run();
+      if (Object.keys(sim.state.pending).length === 0 && sim.passDeadline() === null) return;
+      if (Object.keys(sim.state.pending).length > 0) sim.passDeadline();
+    }
+  }
+  const oper = (sim: SimulatedLab): string => sim.state.links[one.id]?.machine.value ?? 'absent';
+
+  it.each(Object.keys(facts).flatMap((fact) => ['up', 'down', 'absent'].map((wish) => [fact, wish] as const)))('X07: that is %s and wanted %s gets there', (fact, wish) => {
+    const sim = facts[fact]?.() ?? new SimulatedLab();
+    sim.command(deploy(wish === 'absent' ? [] : [one]), { hosts: HOSTS });
+    recover(sim);
+    // A link that was on its way out is wished for anew.
+    if (wish !== 'absent' && oper(sim) === 'absent') {
+      sim.command(deploy(), { hosts: HOSTS });
+      recover(sim);
+    }
+    if (wish !== 'absent') sim.command({ type: 'link.set', link: one.id, admin: wish === 'up' ? 'up' : 'down' });
+    sim.command({ type: 'lab.retry', nodes: [], links: [] });
+    recover(sim);
+    expect([oper(sim), sim.state.pending]).toEqual([wish, {}]);
   });
 });

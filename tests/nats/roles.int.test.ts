@@ -85,6 +85,7 @@ describe('roles', () => {
       'lw.v1.obs.B=2Ewith=20dots', 'lw.v1.beat.B=2Ewith=20dots', 'lw.v1.work.A', 'lw.v1.work.B=2Ewith=20dots', 'lw.v1.log.lab=201', 'lw.v1.notice.lab=201',
       'lw.v1.claims.lab=201', 'lw.v1.sup.beat', 'lw.v1.sup.any.ops.destroy.lab=201', 'lw.v1.sup.any.obs.lab=201',
       'lw.v1.rpc.B=2Ewith=20dots.exec', 'lw.v1.do.destroy.lab=201', 'lw.v1.read.list._', '$KV.lw_snapshots.lab=201', '$KV.lw_hosts.A', '$O.lw_blobs.M.x',
+      'lw.v1.file.B=2Ewith=20dots', 'lw.v1.do.files-put._', '$O.lw_files.M.x', '$JS.API.STREAM.MSG.GET.OBJ_lw_files', '$JS.API.DIRECT.GET.OBJ_lw_files', '$JS.API.STREAM.MSG.GET.OBJ_lw_blobs',
       ...['INFO', 'CREATE', 'UPDATE', 'DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE'].map((verb) => `$JS.API.STREAM.${verb}.LW_LOG`),
       '$JS.API.STREAM.NAMES', '$JS.API.STREAM.LIST', '$JS.API.INFO', '$JS.API.DIRECT.GET.LW_LOG', '$JS.API.DIRECT.GET.LW_LOG.lw.v1.log.lab=201',
       '$JS.API.CONSUMER.CREATE.LW_LOG', '$JS.API.CONSUMER.CREATE.LW_LOG.x.lw.v1.log.>', '$JS.API.CONSUMER.DURABLE.CREATE.LW_WORK.host-A',
@@ -94,7 +95,7 @@ describe('roles', () => {
     ];
     const forbiddenToSubscribe = [
       '>', '_INBOX.>', '_INBOX_supervisor.>', '_INBOX_host_B=2Ewith=20dots.>', 'lw.v1.work.A', 'lw.v1.work.B=2Ewith=20dots', 'lw.v1.rpc.B=2Ewith=20dots.>', 'lw.v1.log.>',
-      'lw.v1.obs.>', 'lw.v1.notice.>', 'lw.v1.do.>', 'lw.v1.read.>', 'lw.v1.claims.>', 'lw.v1.sup.>', '$JS.ACK.>', '$JS.EVENT.ADVISORY.>', '$SRV.>', '_R_.>',
+      'lw.v1.obs.>', 'lw.v1.notice.>', 'lw.v1.do.>', 'lw.v1.read.>', 'lw.v1.claims.>', 'lw.v1.sup.>', 'lw.v1.file.>', 'lw.v1.file.A', '$JS.ACK.>', '$JS.EVENT.ADVISORY.>', '$SRV.>', '_R_.>',
     ];
     expect(await refusals(nats, { role: 'host', hostId: A }, forbiddenToPublish, forbiddenToSubscribe)).toEqual([]);
     expect(await log.lastSeq(lab)).toBe(2);
@@ -104,15 +105,16 @@ describe('roles', () => {
     const forbiddenToPublish = [
       'lw.v1.do.destroy.lab=201', 'lw.v1.do.deploy.lab=201', 'lw.v1.do.node-exec.lab=201', 'lw.v1.log.lab=201', 'lw.v1.work.A', 'lw.v1.obs.A', 'lw.v1.rpc.A.exec', 'lw.v1.notice.lab=201', 'lw.v1.claims.lab=201', 'lw.v1.sup.beat', 'lw.v1.sup.any.ops.destroy.lab=201',
       '$JS.API.STREAM.INFO.LW_LOG', '$JS.API.STREAM.DELETE.LW_LOG', '$KV.lw_snapshots.x', '_INBOX_supervisor.x', '_INBOX_operator.x',
+      'lw.v1.file.A', 'lw.v1.do.files-missing._', 'lw.v1.do.files-put._', '$O.lw_files.M.x',
     ];
-    const forbiddenToSubscribe = ['>', '_INBOX_operator.>', '_INBOX_supervisor.>', 'lw.v1.read.>', 'lw.v1.do.>', 'lw.v1.log.>', 'lw.v1.work.>', 'lw.v1.obs.>', 'lw.v1.rpc.>', '$SRV.>'];
+    const forbiddenToSubscribe = ['>', '_INBOX_operator.>', '_INBOX_supervisor.>', 'lw.v1.read.>', 'lw.v1.do.>', 'lw.v1.log.>', 'lw.v1.work.>', 'lw.v1.obs.>', 'lw.v1.rpc.>', 'lw.v1.file.>', '$SRV.>'];
     expect(await refusals(nats, { role: 'viewer' }, forbiddenToPublish, forbiddenToSubscribe)).toEqual([]);
     expect((await viewer.request(opsSubject('read', 'inspect', lab), '', { timeout: 2_000 })).string()).toBe('read lw.v1.read.inspect.lab=201');
   });
 
   it('A08: lets an operator read and command, and nothing behind the API', async () => {
-    const forbiddenToPublish = ['lw.v1.log.lab=201', 'lw.v1.work.A', 'lw.v1.obs.A', 'lw.v1.rpc.A.exec', 'lw.v1.notice.lab=201', 'lw.v1.claims.lab=201', 'lw.v1.sup.beat', 'lw.v1.sup.any.ops.destroy.lab=201', '$JS.API.STREAM.DELETE.LW_LOG', '$KV.lw_snapshots.x'];
-    expect(await refusals(nats, { role: 'operator' }, forbiddenToPublish, ['>', 'lw.v1.do.>', 'lw.v1.log.>', 'lw.v1.work.>', 'lw.v1.sup.>', '_INBOX_supervisor.>'])).toEqual([]);
+    const forbiddenToPublish = ['lw.v1.file.A', '$O.lw_files.M.x', 'lw.v1.log.lab=201', 'lw.v1.work.A', 'lw.v1.obs.A', 'lw.v1.rpc.A.exec', 'lw.v1.notice.lab=201', 'lw.v1.claims.lab=201', 'lw.v1.sup.beat', 'lw.v1.sup.any.ops.destroy.lab=201', '$JS.API.STREAM.DELETE.LW_LOG', '$KV.lw_snapshots.x'];
+    expect(await refusals(nats, { role: 'operator' }, forbiddenToPublish, ['>', 'lw.v1.do.>', 'lw.v1.file.>', 'lw.v1.log.>', 'lw.v1.work.>', 'lw.v1.sup.>', '_INBOX_supervisor.>'])).toEqual([]);
     expect((await operator.request(opsSubject('do', 'destroy', lab), '', { timeout: 2_000 })).string()).toBe('do lw.v1.do.destroy.lab=201');
     const news: string[] = [];
     operator.subscribe('lw.v1.notice.*', { callback: (_, message) => void news.push(message.string()) });

@@ -28,7 +28,7 @@ export interface CreateContext {
 export async function ensureCreated(context: CreateContext, spec: NodeSpec, placement: NodePlacement, options: VerbOptions = {}): Promise<CreatedNode> {
   checkName(placement);
   checkCapabilities(spec, context.missingCapabilities);
-  await checkBindSources(spec);
+  await checkBindSources(spec, placement);
   try {
     return await reuseOrCreate(context, spec, placement, options);
   } catch (error) {
@@ -69,14 +69,14 @@ function checkCapabilities(spec: NodeSpec, missing: readonly string[]): void {
 }
 
 /** The engine would make an absent source as an empty folder of root and leave it behind. */
-async function checkBindSources(spec: NodeSpec): Promise<void> {
+async function checkBindSources(spec: NodeSpec, { hostId }: NodePlacement): Promise<void> {
   const sources = spec.binds.map((bind) => bind.split(':')[0] ?? '').filter(isAbsolute);
   const missing: string[] = [];
   for (const source of new Set(sources)) {
     await access(source).catch(() => missing.push(source));
   }
   if (missing.length === 0) return;
-  throw new ProviderError('bind-source-missing', `node ${spec.id} binds ${missing.join(', ')}, which is not there; make it or correct "binds"`, { details: { missing } });
+  throw new ProviderError('bind-source-missing', `node ${spec.id} binds ${missing.join(', ')}, which is not there on host ${hostId}; make it or correct "binds"`, { details: { missing, host: hostId } });
 }
 
 function sortOwned(owned: readonly ObservedNode[], spec: NodeSpec, placement: NodePlacement) {

@@ -1,6 +1,6 @@
 // A whole host without engine, kernel or files: for tests and benches of thousands of nodes.
 import type { HostId, LabId } from '../../../machines/vocabulary/ids.ts';
-import type { Hands, HostSight, MgmtHands } from '../../hands.ts';
+import type { FileHands, Hands, HostSight, MgmtHands } from '../../hands.ts';
 import { SimulatedPlane } from './simulated-plane.ts';
 import { SimulatedProvider } from './simulated-provider.ts';
 
@@ -8,8 +8,10 @@ export type SimulatedHands = Hands & { readonly provider: SimulatedProvider; rea
 
 export function makeSimulatedHands(host: HostId): SimulatedHands {
   const labs = new Set<LabId>();
-  return { host, provider: new SimulatedProvider(), plane: new SimulatedPlane(), network: simulatedNetwork(labs), sight: SIMULATED_SIGHT, labs };
+  return { host, provider: new SimulatedProvider(), plane: new SimulatedPlane(), network: simulatedNetwork(labs), sight: SIMULATED_SIGHT, files: SIMULATED_FILES, labs };
 }
+
+const SIMULATED_FILES: FileHands = { place: async (lab, sources) => new Map(sources.map(({ source }) => [source, `/simulated/${lab}${source}`])), keepOnly: async () => {} };
 
 const SIMULATED_SIGHT: HostSight = {
   isBridge: async () => true,

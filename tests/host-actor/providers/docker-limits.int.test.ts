@@ -26,6 +26,19 @@ describe('limits of a node', () => {
     expect(await provider.listOwned({ hostId: lab.hostId, nodeId: good.nodeId })).toMatchObject([{ status: 'running', pid: good.pid }]);
   });
 
+  it('P04: a node has the memory and processors of its spec, and one that wants more of both is held to them', async () => {
+    const { node } = await lab.run(provider, 'hungry', { cpus: 0.2, memoryBytes: 64 * 1024 * 1024, cmd: ['sh', '-c', 'while :; do :; done'] });
+    const { stdout } = await execa('docker', ['inspect', node.runtimeId, '-f', '{{.HostConfig.Memory}} {{.HostConfig.CpuQuota}}/{{.HostConfig.CpuPeriod}}']);
+    expect(stdout).toBe('67108864 20000/100000');
+    const read = async (...paths: string[]) => (await provider.exec(node.runtimeId, ['sh', '-c', `cat ${paths.join(' ')} 2>/dev/null`])).stdout.trim();
+    expect(await read('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes')).toBe('67108864');
+    const throttled = async () => Number(/nr_throttled (\d+)/.exec(await read('/sys/fs/cgroup/cpu.stat', '/sys/fs/cgroup/cpu/cpu.stat'))?.[1]);
+    await eventually(async () => (await throttled()) > 5, { what: 'processor time to be withheld', timeoutMs: 30_000 });
+    const greedy = await provider.exec(node.runtimeId, ['sh', '-c', 'tail /dev/zero']);
+    expect(greedy.exitCode).toBe(137);
+    expect(Number(await read('/sys/fs/cgroup/memory.peak', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'))).toBeLessThanOrEqual(67_108_864);
+  });
+
   it('shows what the lab file set in the engine, as scripts read it', async () => {
     const { node } = await lab.run(provider, 'r1', {
       cpus: 1.5,
