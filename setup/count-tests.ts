@@ -7,12 +7,15 @@ const Report = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).nullish() })),
     }),
   ),
 });
 
-/** What one tier amounts to; `lines` name each test that failed or was left out. */
+const MESSAGE_LINES = 6;
+const LINE_LENGTH = 300;
+
+/** What one tier amounts to; `lines` name each test that failed, with why, or was left out. */
 export type TierCount = { readonly passed: number; readonly failed: number; readonly skipped: number; readonly lines: readonly string[] };
 
 /**
@@ -34,7 +37,10 @@ export const countTests = (report: unknown, exitStatus: number): TierCount => {
     failed: failedTests.length + brokenFiles.length + unexplained,
     skipped: skippedTests.length,
     lines: [
-      ...failedTests.map(({ file, fullName }) => `failed: ${fullName} (${file})`),
+      ...failedTests.flatMap(({ file, fullName, failureMessages }) => [
+        `failed: ${fullName} (${file})`,
+        ...(failureMessages?.[0] ?? '').split('\n', MESSAGE_LINES).filter((line) => line !== '').map((line) => `  ${line.slice(0, LINE_LENGTH)}`),
+      ]),
       ...brokenFiles.map(({ name }) => `failed: ${name} could not be run`),
       ...(unexplained === 1 ? [`failed: the test runner ended with status ${exitStatus}`] : []),
       ...skippedTests.map(({ file, fullName }) => `skipped: ${fullName} (${file})`),

@@ -18,6 +18,15 @@ describe('countTests', () => {
     });
   });
 
+  it('says with a failed test what it said, its first lines', () => {
+    const test = { fullName: 'links', status: 'failed', failureMessages: ['AssertionError: expected 1 to be 2\n    at file:///a.test.ts:3:4'] };
+    expect(countTests({ testResults: [{ name: 'a.test.ts', status: 'failed', assertionResults: [test] }] }, 1).lines).toEqual([
+      'failed: links (a.test.ts)',
+      '  AssertionError: expected 1 to be 2',
+      '      at file:///a.test.ts:3:4',
+    ]);
+  });
+
   it('counts a file that could not be loaded as one failure', () => {
     expect(countTests({ testResults: [file('failed'), file('passed', 'passed')] }, 1)).toMatchObject({ passed: 1, failed: 1 });
   });
