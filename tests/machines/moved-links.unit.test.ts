@@ -140,3 +140,27 @@ describe('X08: what is said of a link as it was', () => {
     expect(link()).toMatchObject({ state: 'down' });
   });
 });
+
+it('a link on its way out stays so when a host of it gets another address', () => {
+  goes(onHosts('h1', 'h2'));
+  sim.run();
+  goes(onHosts('h1', 'h2', []));
+  sim.append([{ type: 'VtepChanged', host: host('h2'), vtep: '10.200.0.7' }]);
+  sim.run();
+  expect(labView(sim.state)).toMatchObject({ state: 'running', links: [], problems: [] });
+});
+
+it('S22: a removal that a left host could not do is asked for again also while the lab is destroyed, which ends', () => {
+  goes(onHosts('h1', 'h2'));
+  sim.run();
+  goes(onHosts('h1', 'h3'));
+  sim.run((order, at) => (order.host === 'h2' && order.type === 'link.remove' ? { type: 'effect.failed', effectId: order.id, at, code: 'busy', message: 'device is busy', retryable: true, log: [] } : idealHost(order, at)));
+  sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });
+  sim.run();
+  expect(labView(sim.state).state).toBe('destroying');
+  expect(Object.keys(sim.state.deadlines)).toEqual([`owed/h2/link/${LINK.id}`]);
+  sim.passDeadline();
+  sim.run();
+  expect(labView(sim.state).state).toBe('destroyed');
+  foldsAnew();
+});
