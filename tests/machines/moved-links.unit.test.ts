@@ -164,3 +164,53 @@ it('S22: a removal that a left host could not do is asked for again also while t
   expect(labView(sim.state).state).toBe('destroyed');
   foldsAnew();
 });
+
+it('a link that comes back to a host which has yet to remove what it kept of it waits for that removal', () => {
+  goes(onHosts('h1', 'h2'));
+  sim.run();
+  goes(onHosts('h1', 'h3'));
+  sim.run((order, at) => (order.host === 'h2' && order.type === 'link.remove' ? { type: 'effect.failed', effectId: order.id, at, code: 'busy', message: 'device is busy', retryable: true, log: [] } : idealHost(order, at)));
+  const before = sim.orders.length;
+  goes(onHosts('h1', 'h2'));
+  sim.run();
+  expect(link()).toMatchObject({ state: 'waiting', reason: expect.stringContaining('host h2 to remove what it kept of it') });
+  sim.passDeadline();
+  sim.run();
+  expect(link()).toMatchObject({ state: 'up', oper: 'up' });
+  expect(sim.orders.slice(before).filter((order) => order.host === 'h2').map((order) => order.type).filter((type) => type.startsWith('link.'))).toEqual(['link.remove', 'link.ensure', 'link.ensure']);
+  expect(sim.state.owed).toEqual({});
+  foldsAnew();
+});
+
+describe('S02: a link that takes the name of one whose removal is still pending', () => {
+  // A link is called by its ends: to rename one is to plug it in elsewhere.
+  const other = aLink('a:eth2', 'b:eth2');
+  const removalsWait = (order: Order, at: number): Observation | null => (order.type === 'link.remove' ? null : idealHost(order, at));
+  const named = () => labView(sim.state).links.map((one) => [one.link, one.state, one.oper]);
+
+  it.each([
+    { where: 'on one host', from: ['h1', 'h1'], to: ['h1', 'h1'] },
+    { where: 'across hosts', from: ['h1', 'h2'], to: ['h1', 'h2'] },
+    { where: 'that comes to cross hosts', from: ['h1', 'h1'], to: ['h1', 'h2'] },
+    { where: 'that moves to a third host', from: ['h1', 'h2'], to: ['h1', 'h3'] },
+  ] as const)('comes up when that is gone, $where, as its own file says', ({ from, to }) => {
+    goes(onHosts(from[0], from[1], [LINK, other]));
+    sim.run();
+    goes(onHosts(from[0], from[1], [LINK]));
+    sim.run(removalsWait);
+    goes(onHosts(to[0], to[1], [{ ...other, mtu: 1400 }]));
+    sim.run(removalsWait);
+    const removals = sim.orders.filter((order) => order.type === 'link.remove' && sim.state.pending[order.id] !== undefined);
+    expect(removals.map((order) => order.type)).not.toEqual([]);
+    for (const order of removals) {
+      const seen = idealHost(order, sim.at);
+      if (seen) sim.observeOn(order.host, seen);
+    }
+    sim.run();
+    expect(named()).toEqual([[other.id, 'up', 'up']]);
+    expect(sim.state.links[other.id]).toMatchObject({ spec: { mtu: 1400 }, plan: { mtu: 1400, host: to[0] }, machine: { context: { desired: 'present' } } });
+    expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
+    expect([sim.state.pending, sim.state.owed]).toEqual([{}, {}]);
+    foldsAnew();
+  });
+});
