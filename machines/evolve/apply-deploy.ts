@@ -78,15 +78,15 @@ function changeLink(draft: Draft, { id, action, spec, plan }: LinkChange): void 
 export function moveLink(draft: Draft, id: LinkId, to: { spec: LinkSpec; plan: LinkPlan }): void {
   const present = draft.state.links[id];
   if (!present) return;
-  for (const host of linkHosts(present.plan)) if (!linkHosts(to.plan).includes(host)) owe(draft, 'link', { host, spec: present.spec, plan: present.plan });
+  for (const host of linkHosts(present.plan)) if (!linkHosts(to.plan).includes(host)) owe(draft, { kind: 'link', host, spec: present.spec, plan: present.plan });
   const { crossing: _before, ...rest } = present;
   draft.state.links[id] = { ...rest, ...to };
   sendLink(draft, id, { type: 'want.rejoin' });
 }
 
 /** What a host is to remove of an object that does not live there any more; asked at once, or when the host is back. */
-export function owe(draft: Draft, kind: 'node' | 'link', owed: Owed): void {
-  const key = owedKey(owed.host, kind, owed.spec.id);
+export function owe(draft: Draft, owed: Owed): void {
+  const key = owedKey(owed.host, owed.kind, owed.spec.id);
   draft.state.owed[key] = owed;
-  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
+  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${owed.kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
 }

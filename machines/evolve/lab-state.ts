@@ -12,7 +12,7 @@ import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
@@ -31,7 +31,9 @@ export type LinkRecord = {
 };
 
 /** What a host that was lost still holds of a node or link that lives elsewhere now: removed there when it returns. */
-export type Owed = { readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan } | { readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
+export type Owed =
+  | { readonly kind: 'node'; readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan }
+  | { readonly kind: 'link'; readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
 
 /** The part of the management network that one host has. */
 export type NetworkRecord = {

@@ -59,7 +59,7 @@ export const planeOn = (plan: LinkPlan, host: HostId): LinkPlane | undefined => 
 /** VLANs that a lab holds on each host, links on their way out and parts that a lost host still has included. */
 export function vlansHeldBy(state: LabState): Map<HostId, number[]> {
   const held = new Map<HostId, number[]>();
-  const owed = Object.values(state.owed).flatMap(({ plan }) => ('mtu' in plan ? [plan] : []));
+  const owed = Object.values(state.owed).flatMap((one) => (one.kind === 'link' ? [one.plan] : []));
   for (const plan of [...Object.values(state.links).map((link) => link.plan), ...owed]) {
     for (const [host, plane] of [[plan.host, plan.plane], [plan.far?.host, plan.far?.plane]] as const) {
       if (host !== undefined && plane?.vlan !== undefined) held.set(host, [...(held.get(host) ?? []), plane.vlan]);
