@@ -19,6 +19,8 @@ export type NodeRecord = {
   readonly plan: NodePlan;
   /** What the node becomes once its present generation is removed. */
   readonly next: { readonly spec: NodeSpec; readonly plan: NodePlan } | null;
+  /** Place of the newest report about it; absent before one came, and in states of older code. So for links and networks. */
+  readonly heard?: number;
   readonly machine: Plain<NodeContext>;
 };
 
@@ -27,6 +29,7 @@ export type LinkRecord = {
   readonly plan: LinkPlan;
   /** Set while the link spans two hosts. */
   readonly crossing?: Crossing;
+  readonly heard?: Readonly<Record<HostId, number>>;
   readonly machine: Plain<LinkContext>;
 };
 
@@ -42,6 +45,7 @@ export type NetworkRecord = {
   readonly foreign: boolean;
   /** The host has said whose it is, while it is still being made; absent in states of older code. */
   readonly foreseen?: boolean;
+  readonly heard?: number;
   readonly failure: Failure | null;
   readonly attempts: number;
 };
