@@ -10,6 +10,7 @@ import { LOG_REDACTION } from '../nats/log-redaction.ts';
 import type { OpsFailure } from '../nats/ops-contract.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
+import { boundRepeats } from './bound-repeats.ts';
 import { readConfig } from './config.ts';
 import { SteppedDownError } from './lab-actor.ts';
 import { serveLabFiles } from './lab-files.ts';
@@ -23,7 +24,7 @@ import { startSupervisor } from './supervisor.ts';
 const KEEP_CODE_AFTER_MS = 2_000;
 
 const config = readConfig(process.env);
-const logger = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'supervisor', pid: process.pid } });
+const logger = pino({ level: config.logLevel, redact: LOG_REDACTION, hooks: { logMethod: boundRepeats(Date.now) }, base: { room: 'supervisor', pid: process.pid } });
 const { version } = JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string };
 const nc = await connectNats({
   url: config.natsUrl, credentials: await readCredentials(config.credentialsPath), inboxPrefix: inboxPrefixOf({ role: 'supervisor' }), name: 'labwright supervisor',
