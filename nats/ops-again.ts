@@ -5,6 +5,9 @@ import { headers } from '@nats-io/transport-node';
 /** Whoever shares requests with others leaves those with this header to the one whom they concern. */
 export const AGAIN_HEADER = 'Lw-Again';
 
+/** Code of the answer of a supervisor that ends: another one is to be asked. */
+export const STOPPING = 'stopping';
+
 /** Headers of a request that all supervisors are to hear. */
 export function againHeaders(): MsgHdrs {
   const again = headers();

@@ -10,7 +10,7 @@ import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
 import { TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
-import { againHeaders } from './ops-again.ts';
+import { againHeaders, STOPPING } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
@@ -76,7 +76,8 @@ async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsR
 
 /**
  * A request with a commandId is sent again as soon as it is known that whoever had it is gone (the connection, or the supervisor),
- * and while nobody answers: twice is as once. A question is asked again when the connection is back.
+ * and while nobody answers: twice is as once. A question is asked again when the connection is back. What a supervisor that ends had
+ * is asked of the next one, unless it must not be done twice.
  */
 async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<Msg> {
   const text = JSON.stringify(request);
@@ -90,11 +91,12 @@ async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: Ops
   for (;;) {
     try {
       const reply = (again = false) => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs, ...(again ? { headers: againHeaders() } : {}) });
-      if ('commandId' in request) return await untilGone(nc, reply, 'throw');
-      return await (OPS[verb].kind === 'read' ? untilGone(nc, reply, 'again') : watchConnection(nc).orDisconnect(reply()));
+      if ('commandId' in request) return unlessEnding(await untilGone(nc, reply, 'throw'));
+      if (OPS[verb].kind === 'read') return unlessEnding(await untilGone(nc, reply, 'again'));
+      return await watchConnection(nc).orDisconnect(reply());
     } catch (cause) {
       const failure = unanswered(nc, verb, cause);
-      wasLost ||= failure.code === 'connection-lost' && OPS[verb].kind === 'read';
+      wasLost ||= (failure.code === 'connection-lost' && OPS[verb].kind === 'read') || failure.code === STOPPING;
       // After a loss whoever answers may come back a little later than we do.
       giveUpAt ??= performance.now() + (wasLost ? Math.max(patienceMs, Math.min(timeoutMs, PATIENCE_MS)) : patienceMs);
       if (!failure.retryable || nc.isClosed() || performance.now() >= (failure.code === 'connection-lost' ? Math.max(lostUntil, giveUpAt) : giveUpAt)) throw new OpsRequestError(failure, { cause });
@@ -118,6 +120,14 @@ function checkSize(nc: NatsConnection, verb: OpsVerb, body: string | Uint8Array)
   throw new OpsRequestError({ code: 'too-large', message: `request to ${verb} has ${bytes} bytes compressed, the server takes ${maxPayload}: raise its max_payload`, retryable: false, details: { bytes, maxPayload } });
 }
 
+class EndingError extends Error {}
+
+/** @throws {EndingError} the supervisor that had it ends. */
+function unlessEnding(reply: Msg): Msg {
+  if (reply.headers?.get('Nats-Service-Error') === STOPPING) throw new EndingError();
+  return reply;
+}
+
 function readAnswer(verb: OpsVerb, reply: Msg): unknown {
   const answer: unknown = JSON.parse(bodyText(reply.data));
   if (!reply.headers?.get('Nats-Service-Error-Code')) return answer;
@@ -130,6 +140,7 @@ function unanswered(nc: NatsConnection, verb: OpsVerb, cause: unknown): OpsFailu
   const inner = cause instanceof errors.RequestError ? cause.cause : cause;
   if (inner instanceof errors.PermissionViolationError) return failure('forbidden', 'these credentials do not permit it', false);
   if (cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders())) return failure('no-responders', 'no supervisor is there. See `labwright status`', true);
+  if (cause instanceof EndingError) return failure(STOPPING, 'the supervisor that had it ends. See `labwright status`', true);
   if (cause instanceof SupervisorGoneError) return failure('no-responders', 'the supervisor that had it is gone. See `labwright status`', true);
   if (cause instanceof TransportError && cause.code === 'nats-unavailable' && !nc.isClosed()) return failure('connection-lost', 'the connection to NATS was lost. See `labwright status`', true);
   if (cause instanceof errors.TimeoutError) return failure('timeout', 'the supervisor did not answer in time. See `labwright status`', true);

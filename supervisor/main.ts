@@ -40,23 +40,24 @@ const failureOf = (error: unknown): OpsFailure => {
   return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
 };
 const handlers = opsHandlers({ supervisor, nc, files, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now });
-const serving = await serveOps(nc, {
+// Before the first request can come: who was given one answers it, also when told to end in the same moment.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(signal));
+const starting = serveOps(nc, {
   version,
   handlers: routeOps(handlers, { supervisor, failureOf }),
   failureOf,
   concerns: (lab, verb) => supervisor.concerns(lab, verb),
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
+await starting;
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');
 setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 
 async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');
-  await serving.stop();
+  await (await starting).stop();
   files.stop();
   await supervisor.stop();
   await nc.close();
   process.exit(0);
 }
-process.once('SIGTERM', () => void end('SIGTERM'));
-process.once('SIGINT', () => void end('SIGINT'));
