@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HostId } from '../machines/vocabulary/ids.ts';
+import { VlanRanges } from '../machines/vocabulary/vlan-ranges.ts';
+import type { VlanRange } from '../machines/vocabulary/vlan-ranges.ts';
 import { HostActorError } from './host-actor-error.ts';
 import type { CapacityWish } from './host-capacity.ts';
 
@@ -27,10 +29,14 @@ const Environment = z.object({
   LABWRIGHT_OVS_RUN_DIR: z.string().startsWith('/').default('/var/run/openvswitch'),
   /** A bridge of Open vSwitch that others use too; links on it get a VLAN each. Unset = a bridge of our own. */
   LABWRIGHT_OVS_SHARED_BRIDGE: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
+  /** VLANs of the shared bridge that links may take; all that nobody has where unset. */
+  LABWRIGHT_OVS_VLANS: VlanRanges.optional(),
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
   /** How often the far ends of links across hosts are probed. */
   LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+}).refine((env) => env.LABWRIGHT_OVS_VLANS === undefined || env.LABWRIGHT_OVS_SHARED_BRIDGE !== undefined, {
+  path: ['LABWRIGHT_OVS_VLANS'], message: 'means the VLANs of a bridge that others use too: name it in LABWRIGHT_OVS_SHARED_BRIDGE, or unset this',
 });
 
 const Identity = z.object({ hostId: z.string().min(1) });
@@ -47,7 +53,7 @@ export type HostActorConfig = {
   readonly engineSocket: string;
   readonly plane: 'tc' | 'ovs';
   readonly ovsRunDir: string;
-  readonly ovsSharedBridge: string | undefined;
+  readonly ovsSharedBridge: { readonly name: string; readonly vlans: readonly VlanRange[] | undefined } | undefined;
   readonly sweepEveryMs: number;
   readonly echoEveryMs: number;
   readonly logLevel: string;
@@ -74,7 +80,7 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     engineSocket: rest.LABWRIGHT_DOCKER_SOCKET,
     plane: rest.LABWRIGHT_PLANE,
     ovsRunDir: rest.LABWRIGHT_OVS_RUN_DIR,
-    ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE,
+    ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE === undefined ? undefined : { name: rest.LABWRIGHT_OVS_SHARED_BRIDGE, vlans: rest.LABWRIGHT_OVS_VLANS },
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
     echoEveryMs: rest.LABWRIGHT_ECHO_EVERY_MS,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,

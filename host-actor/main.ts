@@ -42,7 +42,7 @@ const config = await readConfig(process.env);
 const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
-const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge }) });
+const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge.name }) });
 const files = new LabFiles({ stateDir: config.stateDir });
 const actor = new HostActor({
   hands: {

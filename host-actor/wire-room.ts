@@ -168,15 +168,16 @@ export class WireRoom {
     return places;
   }
 
-  /** Tunnels to foreign devices leave by the way that the host has to them at this moment. @throws {HostActorError} `remote-unreachable`. */
+  /** Tunnels to foreign devices leave by the interface that the lab file names, else by the way that the host has to them at this moment. @throws {HostActorError} `remote-unreachable`. */
   async #remotesOf(order: LinkOrder): Promise<ReadonlyMap<string, RemotePlace>> {
     const places = new Map<string, RemotePlace>();
     for (const { end } of [order.a, order.b]) {
       if (end.at !== 'vxlan') continue;
       const address = isIP(end.remote) === 0 ? await lookup(end.remote).then(({ address: found }) => found, () => undefined) : end.remote;
       if (address === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: the name ${end.remote} of the far tunnel end has no address`, retryable: true });
-      const underlay = (await this.#hands.plane.readUnderlays([address])).get(address);
-      if (underlay === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: this host has no route to the far tunnel end ${address}`, retryable: true });
+      const underlay = (await this.#hands.plane.readUnderlays([address], end.parent)).get(address);
+      const by = end.parent === undefined ? '' : ` by interface ${end.parent}, which the lab file names (parent-interface): it has no such interface, or it is down`;
+      if (underlay === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: this host has no route to the far tunnel end ${address}${by}`, retryable: true });
       places.set(end.remote, { address, parent: underlay.device });
     }
     return places;

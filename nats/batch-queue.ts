@@ -28,6 +28,8 @@ export interface ConsumeBatches<T> {
   /** Under which prefixes the JetStream API may be found in this account, tried in turn; the usual one when absent. */
   readonly apiPrefixes?: readonly string[];
   readonly schema: z.ZodType<T>;
+  /** Done before the first message is taken; tried again while it rejects. */
+  readonly prepare?: () => Promise<void>;
   /** Most messages in one call of `handle`. */
   readonly maxMessages: number;
   /** Calls of `handle` at the same time, begun in the order of the queue; with 1 each ends before the next begins. */
@@ -39,7 +41,7 @@ export interface ConsumeBatches<T> {
   handle(messages: readonly BatchMessage<T>[]): Promise<GivenBack | void>;
   /**
    * Told of an item that the schema refuses (the others of its message are handled), of a message that is no list of items
-   * (taken out of the queue), of a `handle` that rejected, and of a consumer that is missing.
+   * (taken out of the queue), of a `handle` or `prepare` that rejected, and of a consumer that is missing.
    */
   onProblem(error: unknown): void;
 }
@@ -130,6 +132,7 @@ class BatchLoop<T> {
       for (const message of this.#unsettled) message.working();
     }, ACK_WAIT_MS / 3);
     try {
+      await this.#prepare();
       while (!this.#stopped && !this.#nc.isClosed()) {
         const consumer = await this.#findConsumer();
         if (consumer !== undefined) await this.#pull(consumer);
@@ -138,6 +141,18 @@ class BatchLoop<T> {
     } finally {
       clearInterval(inProgress);
       if (!this.#nc.isClosed()) for (const message of this.#unsettled) message.nak();
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    while (!this.#stopped && !this.#nc.isClosed()) {
+      try {
+        await this.#options.prepare?.();
+        return;
+      } catch (error) {
+        this.#options.onProblem(error);
+        await delay(250);
+      }
     }
   }
 

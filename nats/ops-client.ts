@@ -10,7 +10,7 @@ import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
 import { TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
-import { againHeaders } from './ops-again.ts';
+import { againHeaders, STEPPED_DOWN, STOPPING } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
@@ -76,13 +76,14 @@ async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsR
 
 /**
  * A request with a commandId is sent again as soon as it is known that whoever had it is gone (the connection, or the supervisor),
- * and while nobody answers: twice is as once. A question is asked again when the connection is back.
+ * and while nobody answers: twice is as once. A question is asked again when the connection is back. What a supervisor that ends had
+ * is asked of the next one, unless it must not be done twice.
  */
 async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<Msg> {
   const text = JSON.stringify(request);
   const body = text.length > PACK_ABOVE_BYTES ? gzipSync(text) : text;
   checkSize(nc, verb, body);
-  const patienceMs = 'commandId' in request ? (options.patienceMs ?? PATIENCE_MS) : 0;
+  const patienceMs = isOnce(request) ? (options.patienceMs ?? PATIENCE_MS) : 0;
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const lostUntil = performance.now() + (OPS[verb].kind === 'read' ? timeoutMs : patienceMs);
   let giveUpAt: number | undefined;
@@ -90,11 +91,12 @@ async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: Ops
   for (;;) {
     try {
       const reply = (again = false) => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs, ...(again ? { headers: againHeaders() } : {}) });
-      if ('commandId' in request) return await untilGone(nc, reply, 'throw');
-      return await (OPS[verb].kind === 'read' ? untilGone(nc, reply, 'again') : watchConnection(nc).orDisconnect(reply()));
+      if (isOnce(request)) return unlessElsewhere(await untilGone(nc, reply, 'throw'));
+      if (OPS[verb].kind === 'read') return unlessElsewhere(await untilGone(nc, reply, 'again'));
+      return await watchConnection(nc).orDisconnect(reply());
     } catch (cause) {
       const failure = unanswered(nc, verb, cause);
-      wasLost ||= failure.code === 'connection-lost' && OPS[verb].kind === 'read';
+      wasLost ||= (failure.code === 'connection-lost' && OPS[verb].kind === 'read') || failure.code === STOPPING || failure.code === STEPPED_DOWN;
       // After a loss whoever answers may come back a little later than we do.
       giveUpAt ??= performance.now() + (wasLost ? Math.max(patienceMs, Math.min(timeoutMs, PATIENCE_MS)) : patienceMs);
       if (!failure.retryable || nc.isClosed() || performance.now() >= (failure.code === 'connection-lost' ? Math.max(lostUntil, giveUpAt) : giveUpAt)) throw new OpsRequestError(failure, { cause });
@@ -118,6 +120,25 @@ function checkSize(nc: NatsConnection, verb: OpsVerb, body: string | Uint8Array)
   throw new OpsRequestError({ code: 'too-large', message: `request to ${verb} has ${bytes} bytes compressed, the server takes ${maxPayload}: raise its max_payload`, retryable: false, details: { bytes, maxPayload } });
 }
 
+/** Sent again, it is done no second time. */
+const isOnce = (request: object): boolean => 'commandId' in request && request.commandId !== undefined;
+
+/** Another supervisor is to be asked: the one that had it ends, or stood still. */
+class AskAnotherError extends Error {
+  readonly code: string;
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** @throws {AskAnotherError}. */
+function unlessElsewhere(reply: Msg): Msg {
+  const code = reply.headers?.get('Nats-Service-Error') ?? '';
+  if (code === STOPPING || code === STEPPED_DOWN) throw new AskAnotherError(code);
+  return reply;
+}
+
 function readAnswer(verb: OpsVerb, reply: Msg): unknown {
   const answer: unknown = JSON.parse(bodyText(reply.data));
   if (!reply.headers?.get('Nats-Service-Error-Code')) return answer;
@@ -130,6 +151,7 @@ function unanswered(nc: NatsConnection, verb: OpsVerb, cause: unknown): OpsFailu
   const inner = cause instanceof errors.RequestError ? cause.cause : cause;
   if (inner instanceof errors.PermissionViolationError) return failure('forbidden', 'these credentials do not permit it', false);
   if (cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders())) return failure('no-responders', 'no supervisor is there. See `labwright status`', true);
+  if (cause instanceof AskAnotherError) return failure(cause.code, 'the supervisor that had it ends, or does not own the lab. See `labwright status`', true);
   if (cause instanceof SupervisorGoneError) return failure('no-responders', 'the supervisor that had it is gone. See `labwright status`', true);
   if (cause instanceof TransportError && cause.code === 'nats-unavailable' && !nc.isClosed()) return failure('connection-lost', 'the connection to NATS was lost. See `labwright status`', true);
   if (cause instanceof errors.TimeoutError) return failure('timeout', 'the supervisor did not answer in time. See `labwright status`', true);

@@ -58,10 +58,13 @@ export const OPS = {
   'node-start': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
   'node-stop': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
   'node-restart': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
-  /** Runs a command in running nodes; its outcome is the answer, not a part of the log. `argv` is not given to a shell. */
+  /**
+   * Runs a command in running nodes; its outcome is the answer, not a part of the log. `argv` is not given to a shell. Hosts remember
+   * a `commandId` for a while, so that it may be sent again.
+   */
   'node-exec': {
     kind: 'do', scope: 'lab',
-    request: z.object({ nodes, argv: z.array(z.string()).min(1), timeoutMs: z.number().int().positive() }),
+    request: z.object({ commandId: commandId.optional(), nodes, argv: z.array(z.string()).min(1), timeoutMs: z.number().int().positive() }),
     response: z.object({ results: z.array(NodeExecResult) }),
   },
   'link-set': {

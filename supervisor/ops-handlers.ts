@@ -57,7 +57,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     'node-start': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.start', nodes }, commandId),
     'node-stop': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.stop', nodes }, commandId),
     'node-restart': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.restart', nodes }, commandId),
-    'node-exec': async (lab, request) => ({ results: await execInNodes(parts, await existing(supervisor, lab), request) }),
+    'node-exec': async (lab, request) => {
+      // Whoever asked has asked another one since, or waits no more.
+      if (supervisor.stoodStill()) throw new OpsError('stepped-down', 'this supervisor stood still: ask again', {}, { retryable: true });
+      return { results: await execInNodes(parts, await existing(supervisor, lab), request) };
+    },
     'link-set': async (lab, { commandId, ...set }) => await order(lab, { type: 'link.set', ...set }, commandId),
     'files-missing': async (_lab, { sha256 }) => ({ missing: await parts.files.missing(sha256) }),
     'files-put': async (_lab, { pieces }) => {
@@ -196,10 +200,10 @@ async function execInNodes({ nc }: OpsParts, actor: LabActor, request: OpsReques
   return await Promise.all(request.nodes.map(async (node) => await execInNode(nc, actor, { ...request, node })));
 }
 
-async function execInNode(nc: NatsConnection, actor: LabActor, request: { node: NodeId; argv: string[]; timeoutMs: number }): Promise<NodeExecResult> {
+async function execInNode(nc: NatsConnection, actor: LabActor, request: { node: NodeId; argv: string[]; timeoutMs: number; commandId?: CommandId | undefined }): Promise<NodeExecResult> {
   const record = actor.state.nodes[request.node];
   if (!record) throw new OpsError('node-not-found', `lab ${actor.id} has no node ${request.node}`);
-  const body = JSON.stringify({ lab: actor.id, node: request.node, containerName: record.spec.containerName, argv: request.argv, timeoutMs: request.timeoutMs });
+  const body = JSON.stringify({ lab: actor.id, node: request.node, containerName: record.spec.containerName, argv: request.argv, timeoutMs: request.timeoutMs, ...(request.commandId === undefined ? {} : { commandId: request.commandId }) });
   const reply = await nc.request(rpcSubject(record.plan.host, 'exec'), body, { timeout: request.timeoutMs + 2_000 }).catch((cause: unknown) => {
     throw new OpsError('host-unreachable', `host ${record.plan.host} did not answer for node ${request.node}: is its host-actor running? (labwright status)`, {}, { retryable: true, cause });
   });

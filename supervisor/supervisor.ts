@@ -57,6 +57,8 @@ export type Supervisor = {
   owned(id: LabId): Promise<LabActor>;
   /** Has whoever owns the lab carry out a verb; `here` when that is us. @throws {OpsError} `stepped-down`, or what the owner refused. */
   routed<T>(wish: { lab: LabId; verb: OpsVerb; request: unknown; asker: Asker }, here: () => Promise<T>): Promise<unknown>;
+  /** What was asked a moment ago may be long over: this process stood still. */
+  stoodStill(): boolean;
   /** Whether a question that all supervisors hear is for this one. */
   concerns(lab: LabId | undefined, verb: OpsVerb): boolean;
   /** From here on carries out what other supervisors route to us. */
@@ -213,6 +215,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     gones: () => members.gones(),
     learn: async (network) => void (await Promise.all([foreign.learn(network), claims.sync()])),
     routed: async (wish, here) => await route({ self: id, members, bus, now }, wish, here),
+    stoodStill: () => members.stoodStill(),
     concerns: (labId, verb) => members.ownerOf(labId ?? verb) === id,
     carry: (next) => {
       carrier = next;

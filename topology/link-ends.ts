@@ -71,6 +71,10 @@ function vxlanEnd(far: Extract<FarEnd, { at: 'vxlan' }>, raw: Pick<RawEnd, 'path
     context.report(fault('address-invalid', raw.path, 'the remote end of the tunnel is no address or host name', { got: show(far.remote) }));
     return undefined;
   }
+  if (far.parent !== undefined && !/^[A-Za-z0-9_][\w.+-]{0,14}$/.test(far.parent)) {
+    context.report(fault('interface-invalid', raw.path, 'a tunnel leaves by an interface of the host', { expected: 'parent-interface: its name there', got: show(far.parent) }));
+    return undefined;
+  }
   const remote = far.remote.trim();
   return { end: { ...far, remote }, id: `vxlan:${remote}/${far.vni}`, path: raw.path };
 }

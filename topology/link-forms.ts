@@ -13,7 +13,7 @@ export type FarEnd =
   | { at: 'host' | 'mgmt-net'; interface: string | undefined }
   | { at: 'macvlan'; parent: string; mode: MacvlanMode }
   | { at: 'dummy' }
-  | { at: 'vxlan'; remote: string; vni: number; udpPort: number; srcPort: number | undefined; stitch: boolean };
+  | { at: 'vxlan'; remote: string; vni: number; udpPort: number; srcPort: number | undefined; parent: string | undefined; stitch: boolean };
 
 export type MacvlanMode = 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
 
@@ -98,9 +98,8 @@ function endsOf(link: LinkFile, path: string, context: ConformContext): RawLink[
       return { a: mappedEnd(link.endpoint, `${path}.endpoint`), b: { at: 'dummy' } };
     case 'vxlan':
     case 'vxlan-stitch': {
-      if (link['parent-interface'] !== undefined) context.report(warning('key-not-honoured', `${path}.parent-interface`, 'the tunnel leaves by the route to its remote end'));
       const udpPort = link['dst-port'] ?? link['udp-port'] ?? defaultVxlanPort;
-      const far: FarEnd = { at: 'vxlan', remote: link.remote, vni: link.vni, udpPort, srcPort: link['src-port'], stitch: link.type === 'vxlan-stitch' };
+      const far: FarEnd = { at: 'vxlan', remote: link.remote, vni: link.vni, udpPort, srcPort: link['src-port'], parent: link['parent-interface'], stitch: link.type === 'vxlan-stitch' };
       return { a: mappedEnd(link.endpoint, `${path}.endpoint`), b: far };
     }
   }

@@ -1,5 +1,6 @@
 // Hosts as a table, one host in full, and the nodes on it.
 import type { HostDetail, HostNode } from '../../machines/vocabulary/host-view.ts';
+import { renderVlans } from '../../machines/vocabulary/vlan-ranges.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
 
@@ -21,6 +22,8 @@ function stateWords({ state, wish }: HostDetail, paint: (state: string) => strin
 
 const cpus = ({ allocated, capacity }: HostDetail): string => `${(allocated.cpuMillis / 1000).toFixed(1)}/${capacity?.cpus ?? '?'}`;
 const memory = ({ allocated, capacity }: HostDetail): string => `${gib(allocated.memoryMiB)}/${capacity === undefined ? '?' : gib(capacity.memoryMiB)} GiB`;
+const planes = ({ planes: offered, ovs }: HostDetail): string =>
+  ((offered ?? []).join(', ') || '-') + (ovs?.sharedBridge === undefined ? '' : ` (on bridge ${ovs.sharedBridge}, VLANs ${ovs.vlans === undefined ? 'that nobody has' : renderVlans(ovs.vlans)})`);
 const gib = (mib: number): string => (mib / 1024).toFixed(1);
 
 export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions): string {
@@ -29,7 +32,7 @@ export function renderHost(host: HostDetail, nodes: readonly HostNode[], options
     ['host', host.host], ['state', stateWords(host, options.paintState)], ...(host.problem === undefined ? [] : [['problem', host.problem] as [string, string]]),
     ['wish', host.wish], ['version', `${host.version ?? '-'}, protocol ${host.protocol ?? '-'}`],
     ['heard of', `${renderDuration(Math.max(0, options.now - host.lastSeenAt))} ago, first on ${new Date(host.firstSeenAt).toISOString()}`],
-    ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', (host.planes ?? []).join(', ') || '-'],
+    ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', planes(host)],
     ['CPU', `${cpus(host)} given to nodes (ceilings)`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
     ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),

@@ -60,7 +60,9 @@ have it. \`on-lost-host\` says whether nodes of a lost host wait for its return 
 \`plane\` says what joins the ends of links: \`tc\` (redirects of the kernel, always there) or \`ovs\` (Open vSwitch). Unset, each host has its
 own choice (\`LABWRIGHT_PLANE\` of its host-actor), and the two ends of a link may be on different planes. With \`ovs\` nodes go only to hosts
 that have it; its userspace datapath carries at most ${OVS_USERSPACE_MAX_PORTS} ports on a host (two a link), which placement counts. A changed \`plane\`
-moves the links of a running lab over, one short interruption each.
+moves the links of a running lab over, one short interruption each. With \`LABWRIGHT_OVS_SHARED_BRIDGE\` the links of a host are put on a bridge
+that others use too, each with a VLAN that no port has there: of \`LABWRIGHT_OVS_VLANS\` (\`100-399\`, \`100-199,300\`), or from 4094 down.
+These are read from the environment of \`labwright up\`, as \`LABWRIGHT_PLANE\` is.
 `;
 
 /** What holds for links and names. */

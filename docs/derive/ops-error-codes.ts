@@ -16,6 +16,7 @@ export const SERVICE_CODES: readonly ErrorCode[] = [
   { code: 'invalid-request', verbs: 'every', retryable: false, meaning: 'the body is not of its form, or the subject names no lab or another one than the body; `details.issues` lists every fault' },
   { code: 'too-large', verbs: 'every', retryable: false, meaning: 'the answer is larger than a message of this server may be, even compressed: ask for less' },
   { code: 'internal', verbs: 'every', retryable: true, meaning: 'an accident that has no name; the log of the supervisor holds it' },
+  { code: 'stopping', verbs: 'every', retryable: true, meaning: 'the supervisor that had it ends, and may not have done it; ask again what may be done twice' },
   { code: 'stepped-down', verbs: 'every', retryable: true, meaning: 'another supervisor owns the lab from now on; ask again' },
   { code: 'lab-not-found', verbs: 'every verb about a lab', retryable: false, meaning: 'there is no such lab; a destroyed one counts as absent for commands, but can be inspected, read back and pruned (`deploy` and `plan` never answer so)' },
   { code: 'node-not-found', verbs: ['node', 'node-start', 'node-stop', 'node-restart', 'node-exec'], retryable: false, meaning: 'the lab has no such node' },

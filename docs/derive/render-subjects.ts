@@ -4,7 +4,7 @@ import { COMPRESS_ABOVE_BYTES, ENCODING_HEADER } from '../../nats/codec.ts';
 import { MINIMUM_SERVER_VERSION } from '../../nats/connect.ts';
 import type { Role } from '../../nats/roles.ts';
 import { accountOf, accountRules, credentialsName, inboxPrefixOf, permissionsOf } from '../../nats/roles.ts';
-import { ACK_WAIT_MS, BLOB_BUCKET, FILE_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
+import { BLOB_BUCKET, FILE_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
 import { beatSubject, claimsSubject, fileSubject, logSubject, MEMBER_BEAT_SUBJECT, memberSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
 import { code, markdownTable } from './markdown-table.ts';
 
@@ -60,7 +60,7 @@ All on disk; the log is never bounded by count, size or age. Server ${MINIMUM_SE
       [code(FILE_BUCKET), 'object store', 'what binds name, on its way to hosts that do not have it: pieces of files by sha256; removed an hour after no lab names them'],
     ]),
     markdownTable(['durable consumer', 'stream', 'made by', 'what'], [
-      [code(OBSERVATION_CONSUMER), code(OBSERVATION_STREAM), 'supervisor', `observations of all hosts; delivered again ${ACK_WAIT_MS / 1000} s after a consumer that died`],
+      [code(OBSERVATION_CONSUMER), code(OBSERVATION_STREAM), 'supervisor', 'observations of all hosts; made anew by whoever begins to consume, so that what a dead one took comes again at once and in order'],
       [code(hostConsumer(HOST)), code(WORK_STREAM), 'supervisor', 'orders of one host; a host cannot make or change consumers'],
     ]),
     `## Roles

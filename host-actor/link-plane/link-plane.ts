@@ -50,7 +50,7 @@ export type LinkPlane = {
   /** Probes the far ends of legs: whether a frame of full size comes back. Wires that cannot be probed are left out. */
   readonly probe: (wireIds: readonly string[]) => Promise<ReadonlyMap<string, EchoResult>>;
   /** By which device and address packets to these addresses leave; those without a route are left out. */
-  readonly readUnderlays: (remotes: readonly string[]) => Promise<ReadonlyMap<string, Underlay>>;
+  readonly readUnderlays: (remotes: readonly string[], by?: string) => Promise<ReadonlyMap<string, Underlay>>;
   /** Ports of ours on a switch with the VLAN each was given: what leases are recovered from. None where no switch is used. */
   readonly readSwitchPorts: () => Promise<readonly SwitchPortRead[]>;
   readonly namespaces: Namespaces;

@@ -202,7 +202,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       return { sweep: watching.sweep };
     },
     probe: (wireIds) => probeLegs(run, sendProbes, wireIds.flatMap((id) => known.get(id) ?? []).filter(isLeg)),
-    readUnderlays: (remotes) => readUnderlays(run, remotes),
+    readUnderlays: (remotes, by) => readUnderlays(run, remotes, by),
     readSwitchPorts: async () => (await crossConnect?.readPorts()) ?? [],
     namespaces,
   };

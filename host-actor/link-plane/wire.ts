@@ -132,7 +132,7 @@ export type EndState = {
 };
 
 /** What the kernel says of a VXLAN device; it says nothing about whether anything arrives. */
-export type TunnelRead = { readonly vni: number; readonly udpPort: number; readonly remote: string; readonly local: string };
+export type TunnelRead = { readonly vni: number; readonly udpPort: number; readonly remote: string; readonly local: string; /** Device that it leaves by, where one was named and lies in the same namespace. */ readonly parent?: string };
 
 /** `joined`: everything that makes the wire is there. `up`: joined, and all host ends have carrier. */
 export type WireState = {

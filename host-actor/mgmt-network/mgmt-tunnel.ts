@@ -72,7 +72,8 @@ async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: 
     steps.faults.push({ network, fault: `tunnel ${device} of management network ${network} ${present ? 'has another number or address' : 'is gone'}` });
   }
   if (!isRight || present.master !== tunnel.bridge || present.flags?.includes('UP') !== true || present.mtu !== tunnel.mtu) {
-    steps.ip.push(`link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up addrgenmode none`);
+    // In the same line as `up` it is too late: the device has carrier at once, and with it an address that speaks into the segment.
+    steps.ip.push(`link set dev ${device} addrgenmode none`, `link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up`);
     if (isRight) steps.faults.push({ network, fault: `tunnel ${device} is down, has another MTU or is not plugged into ${tunnel.bridge}` });
   }
   const known = isRight ? await readRemotes(shell, device, signal) : [];

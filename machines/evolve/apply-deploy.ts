@@ -80,7 +80,7 @@ export function moveLink(draft: Draft, id: LinkId, to: { spec: LinkSpec; plan: L
   if (!present) return;
   for (const host of linkHosts(present.plan).filter((one) => !linkHosts(to.plan).includes(one))) {
     dropEffectsOn(draft, id, host);
-    owe(draft, 'link', { host, spec: present.spec, plan: present.plan });
+    owe(draft, { kind: 'link', host, spec: present.spec, plan: present.plan });
   }
   const { crossing: _before, ...rest } = present;
   draft.state.links[id] = { ...rest, ...to };
@@ -90,8 +90,8 @@ export function moveLink(draft: Draft, id: LinkId, to: { spec: LinkSpec; plan: L
 }
 
 /** What a host is to remove of an object that does not live there any more; asked at once, or when the host is back. */
-export function owe(draft: Draft, kind: 'node' | 'link', owed: Owed): void {
-  const key = owedKey(owed.host, kind, owed.spec.id);
+export function owe(draft: Draft, owed: Owed): void {
+  const key = owedKey(owed.host, owed.kind, owed.spec.id);
   draft.state.owed[key] = owed;
-  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
+  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${owed.kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
 }

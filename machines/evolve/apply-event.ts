@@ -50,7 +50,7 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
     case 'VtepChanged':
       return applyVtep(draft, event);
     case 'Reported':
-      return applyObservation(draft, event.host, event.observation);
+      return applyObservation(draft, event);
   }
 }
 

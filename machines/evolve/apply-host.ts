@@ -59,7 +59,7 @@ export function applyHostReturned(draft: Draft, host: HostId): boolean {
 export function askOwed(draft: Draft, key: string): void {
   const owed = draft.state.owed[key];
   if (!owed || draft.state.lost[owed.host] !== undefined) return;
-  addEffect(draft, { type: 'containerName' in owed.spec ? 'node.remove' : 'link.remove', target: owed.spec.id, host: owed.host, owed: true });
+  addEffect(draft, { type: `${owed.kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
 }
 
 /** The nodes' old copies are fenced by their generation and owed to the old host. */
@@ -72,7 +72,7 @@ export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
     const plan = event.plan.nodes[id];
     if (!record || !plan) continue;
     dropEffectsOn(draft, id, record.plan.host);
-    owe(draft, 'node', { host: record.plan.host, spec: record.spec, plan: record.plan });
+    owe(draft, { kind: 'node', host: record.plan.host, spec: record.spec, plan: record.plan });
     state.nodes[id] = { ...record, spec: record.next?.spec ?? record.spec, plan, next: null };
     sendNode(draft, id, { type: 'host.moved' });
     rejoinLinksOf(draft, id);

@@ -9,16 +9,27 @@ import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
 import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
+import { isOutdated, noteHeard } from './heard.ts';
+import type { Heard } from './heard.ts';
 import { noteRemoved, rejoinLinksOf } from './lab-parts.ts';
 import { NO_NETWORK, owedKeyOf } from './lab-state.ts';
 import type { LinkRecord } from './lab-state.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Returns whether the observation was news; what was not is not recorded. */
-export function applyObservation(draft: Draft, host: HostId, seen: Observation): boolean {
+export function applyObservation(draft: Draft, heard: Heard): boolean {
+  const seen = heard.observation;
   const answered = seen.effectId ? draft.state.pending[seen.effectId] : undefined;
   if (seen.effectId && !answered) return false;
   if (answered) dropEffect(draft, answered.id);
+  // Its order is answered; what it saw was before what is known now.
+  if (isOutdated(draft.state, heard, answered)) return answered !== undefined;
+  const isNews = apply(draft, heard, answered);
+  if (isNews) noteHeard(draft, heard, answered);
+  return isNews;
+}
+
+function apply(draft: Draft, { host, observation: seen }: Heard, answered: PendingEffect | undefined): boolean {
   if (answered?.owed && seen.type !== 'effect.failed') return settleOwed(draft, answered);
   if (seen.type === 'node.engine') return noteEngineEvent(draft, seen);
   if ('node' in seen) {

@@ -12,13 +12,15 @@ import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
   readonly plan: NodePlan;
   /** What the node becomes once its present generation is removed. */
   readonly next: { readonly spec: NodeSpec; readonly plan: NodePlan } | null;
+  /** Place of the newest report about it; absent before one came, and in states of older code. So for links and networks. */
+  readonly heard?: number;
   readonly machine: Plain<NodeContext>;
 };
 
@@ -27,11 +29,14 @@ export type LinkRecord = {
   readonly plan: LinkPlan;
   /** Set while the link spans two hosts. */
   readonly crossing?: Crossing;
+  readonly heard?: Readonly<Record<HostId, number>>;
   readonly machine: Plain<LinkContext>;
 };
 
 /** What a host that was lost still holds of a node or link that lives elsewhere now: removed there when it returns. */
-export type Owed = { readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan } | { readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
+export type Owed =
+  | { readonly kind: 'node'; readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan }
+  | { readonly kind: 'link'; readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
 
 /** The part of the management network that one host has. */
 export type NetworkRecord = {
@@ -40,6 +45,7 @@ export type NetworkRecord = {
   readonly foreign: boolean;
   /** The host has said whose it is, while it is still being made; absent in states of older code. */
   readonly foreseen?: boolean;
+  readonly heard?: number;
   readonly failure: Failure | null;
   readonly attempts: number;
 };

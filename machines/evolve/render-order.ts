@@ -58,9 +58,12 @@ function tunnelOf(state: LabState, host: HostId): { tunnel?: MgmtTunnel } {
 function renderOwed(state: LabState, effect: PendingEffect): Order | null {
   const owed = state.owed[owedKeyOf(effect)];
   if (!owed) return null;
-  if ('containerName' in owed.spec && 'ports' in owed.plan) return renderNode(state, { ...effect, type: 'node.remove' }, { spec: owed.spec, plan: owed.plan });
-  if ('a' in owed.spec && 'mtu' in owed.plan) return renderLink(state, { ...effect, type: 'link.remove' }, { spec: owed.spec, plan: owed.plan });
-  return null;
+  switch (owed.kind) {
+    case 'node':
+      return renderNode(state, { ...effect, type: 'node.remove' }, owed);
+    case 'link':
+      return renderLink(state, { ...effect, type: 'link.remove' }, owed);
+  }
 }
 
 const byId = (a: NodeRecord, b: NodeRecord): number => (a.spec.id < b.spec.id ? -1 : Number(a.spec.id > b.spec.id));

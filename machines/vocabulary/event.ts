@@ -25,8 +25,8 @@ export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan }),
   /** A host's address in the underlay is another one now. */
   z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
-  /** An observation that was news. */
-  z.object({ type: z.literal('Reported'), host: HostId, observation: Observation }),
+  /** An observation that was news. `position`: its place among all reports, which only grows; absent in entries of older supervisors. */
+  z.object({ type: z.literal('Reported'), host: HostId, observation: Observation, position: z.number().int().optional() }),
 ]);
 export type LabEvent = z.infer<typeof LabEvent>;
 

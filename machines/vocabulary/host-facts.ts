@@ -29,6 +29,8 @@ export const HostSwitch = z.object({
   datapath: z.enum(['system', 'netdev']).optional(),
   /** Bridge that others use too, on which links take a VLAN each. */
   sharedBridge: z.string().optional(),
+  /** VLANs that links may take there, as ranges; all where absent. */
+  vlans: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
   /** VLANs that any port has there, ours included, as ranges. */
   usedVlans: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
 });

@@ -124,8 +124,9 @@ export const LinkEnd = z.discriminatedUnion('at', [
   /** The node's end is a macvlan device on a parent interface of the host. */
   z.object({ at: z.literal('macvlan'), parent: z.string(), mode: z.enum(['private', 'vepa', 'bridge', 'passthru', 'source']) }),
   z.object({ at: z.literal('dummy') }),
-  /** A VXLAN tunnel to a device that Labwright does not manage. `stitch` joins it by redirect instead of moving it into the node. */
-  z.object({ at: z.literal('vxlan'), remote: z.string(), vni: z.number().int(), udpPort: z.number().int(), srcPort: z.number().int().optional(), stitch: z.boolean() }),
+  /** A VXLAN tunnel to a device that Labwright does not manage. `stitch` joins it by redirect instead of moving it into the node; `parent` is
+   *  the interface of the host that it leaves by, else that of the route. */
+  z.object({ at: z.literal('vxlan'), remote: z.string(), vni: z.number().int(), udpPort: z.number().int(), srcPort: z.number().int().optional(), parent: z.string().optional(), stitch: z.boolean() }),
 ]);
 export type LinkEnd = z.infer<typeof LinkEnd>;
 

@@ -232,6 +232,7 @@ describe('a lost host', () => {
     expect(view.nodes.map((one) => [one.node, one.state, one.host === 'h2'])).toEqual([['a', 'running', false], ['b', 'running', false]]);
     expect(view.links[0]?.state).toBe('up');
     expect(view.problems[0]).toContain('these are removed there: a:eth1--b:eth1, b');
+    expect(Object.values(sim.state.owed).map(({ kind, spec }) => `${kind} ${spec.id}`).toSorted()).toEqual(['link a:eth1--b:eth1', 'node b']);
     back('h2');
     const removed: string[] = [];
     sim.run((order, at) => {

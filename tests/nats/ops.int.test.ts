@@ -3,7 +3,7 @@ import { Svcm } from '@nats-io/services';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CommandId, LabId } from '../../machines/vocabulary/ids.ts';
+import { CommandId, LabId, NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabView, Notice } from '../../machines/vocabulary/lab-view.ts';
 import type { OpsClient, Watched } from '../../nats/ops-client.ts';
 import { createOpsClient } from '../../nats/ops-client.ts';
@@ -128,6 +128,31 @@ describe('ops API', () => {
     handlers['node-exec'] = async (_, request: { argv: string[] }) => ({ results: [{ node: 'r1', containerName: 'c', lab, command: '', target: 'container', exitCode: 0, stdout: request.argv[0], stderr: '' }] });
     const { results } = await operator.request('node-exec', { nodes: ['r1'] as never, argv: [text], timeoutMs: 1_000 }, { lab });
     expect(results[0]?.stdout === text).toBe(true);
+  });
+
+  it('who ends answers what it has: the client asks the next one, unless it must not be done twice', async () => {
+    const had: string[] = [];
+    const neverDone = async (): Promise<never> => await new Promise<never>(() => {});
+    for (const verb of ['destroy', 'hosts', 'node-exec'] as const) {
+      handlers[verb] = async () => {
+        had.push(verb);
+        return await neverDone();
+      };
+    }
+    const asked = [
+      operator.request('destroy', { commandId, cleanup: true, keepMgmtNet: false }, { lab }),
+      operator.request('hosts', {}),
+      operator.request('node-exec', { nodes: [NodeId.parse('a')], argv: ['true'], timeoutMs: 1_000 }, { lab }),
+    ];
+    const settled = Promise.allSettled(asked);
+    await eventually(() => new Set(had).size === 3, { what: 'all three to be taken' });
+    handlers.destroy = async () => ({ outcome: 'accepted', n: 8, repeated: false, changes: [] });
+    handlers.hosts = async () => ({ hosts: [] });
+    const leaving = serving;
+    serving = await serve(await nats.connect({ role: 'supervisor' }));
+    await leaving.stop();
+    expect(await settled).toMatchObject([{ value: { n: 8 } }, { value: { hosts: [] } }, { status: 'rejected', reason: { code: 'stopping', retryable: true } }]);
+    expect(had.filter((verb) => verb === 'node-exec')).toHaveLength(1);
   });
 
   it('says within a moment that nobody is there, and sends a command again until somebody is', async () => {

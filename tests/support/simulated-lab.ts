@@ -3,6 +3,7 @@ import { ANSWER_WITHIN_MS } from '../../machines/policy/retry-policy.ts';
 import { decide } from '../../machines/decide/decide.ts';
 import { admit } from '../../machines/decide/admit.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
+import type { Heard } from '../../machines/evolve/heard.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import type { LabState } from '../../machines/evolve/lab-state.ts';
 import { renderOrder } from '../../machines/evolve/render-order.ts';
@@ -42,7 +43,12 @@ export class SimulatedLab {
   }
 
   observeOn(from: HostId, ...seen: Observation[]): boolean {
-    const admission = admit(this.state, seen.map((observation) => ({ host: from, observation })), this.at);
+    return this.hear(...seen.map((observation) => ({ host: from, observation })));
+  }
+
+  /** Reports with their places among all; false = none of them was news. */
+  hear(...heard: Heard[]): boolean {
+    const admission = admit(this.state, heard, this.at);
     if (!admission) return false;
     this.#take(admission.entry, admission.evolution);
     return true;

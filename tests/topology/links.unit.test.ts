@@ -66,6 +66,11 @@ describe('forms of links', () => {
     const vxlan = first('    - {type: vxlan, remote: 192.0.2.1, vni: 100, endpoint: {node: b1, interface: eth1}}');
     expect(vxlan).toMatchObject({ id: 'b1:eth1--vxlan:192.0.2.1/100', b: { at: 'vxlan', udpPort: 14_789, stitch: false } });
     expect(first('    - {type: vxlan-stitch, remote: h2.test, vni: 7, udp-port: 5000, src-port: 6000, endpoint: {node: b1, interface: eth1}}')?.b).toEqual({ at: 'vxlan', remote: 'h2.test', vni: 7, udpPort: 5000, srcPort: 6000, stitch: true });
+    expect(first('    - {type: vxlan, remote: 192.0.2.1, vni: 100, parent-interface: ens4, endpoint: {node: b1, interface: eth1}}')?.b).toMatchObject({ at: 'vxlan', parent: 'ens4' });
+  });
+
+  it('a parent interface that no interface can be called is refused', () => {
+    expect(refused(twoNodes('    - {type: vxlan, remote: 192.0.2.1, vni: 100, parent-interface: "ens 4", endpoint: {node: b1, interface: eth1}}'))).toEqual(['interface-invalid']);
   });
 
   it('mtu, labels, vars and MAC addresses in any notation', () => {

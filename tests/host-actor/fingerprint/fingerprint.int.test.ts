@@ -121,6 +121,23 @@ describe('a host without tools', () => {
   });
 });
 
+describe('a bridge that is shared', () => {
+  const withSwitch = async (env: Record<string, string>) => {
+    for (const name of ['ovs-vsctl', 'ovs-appctl']) await writeFile(join(folder, name), '#!/bin/sh\necho "ovs (Open vSwitch) 3.1.0"\n', { mode: 0o755 });
+    return await probe('open-vswitch', { env: { PATH: `${folder}:/bin`, ...env } });
+  };
+
+  it('is shown with the VLANs that links may take', async () => {
+    expect(await withSwitch({})).toMatchObject({ status: 'ok', found: '3.1.0, ovs-vswitchd answers' });
+    expect(await withSwitch({ LABWRIGHT_OVS_SHARED_BRIDGE: 'br0', LABWRIGHT_OVS_VLANS: '100-399' })).toMatchObject({ status: 'ok', found: expect.stringContaining('share bridge br0 and take VLANs of 100-399') });
+  });
+
+  it('a setting that means nothing is said', async () => {
+    expect(await withSwitch({ LABWRIGHT_OVS_SHARED_BRIDGE: 'br0', LABWRIGHT_OVS_VLANS: 'many' })).toMatchObject({ status: 'not-effective', found: expect.stringContaining('"many" names no VLANs') });
+    expect(await withSwitch({ LABWRIGHT_OVS_VLANS: '5' })).toMatchObject({ status: 'not-effective', found: expect.stringContaining('names no bridge') });
+  });
+});
+
 describe('engine', () => {
   it('P07: a socket that is not there is a missing engine, not an error', async () => {
     const found = await probe('engine', { engineSocket: join(folder, 'none.sock') });

@@ -99,6 +99,14 @@ it('addresses of IPv6 underlays are compared as addresses', () => {
   expect(tunnelFault(wanted, { vni: 1001, udpPort: 4789, local: '10.200.0.1', remote: '10.200.0.2' })?.kind).toBe('end-stale');
 });
 
+it('a tunnel that leaves by another device than it should is made anew; one that does not say is left', () => {
+  const wanted = { ...leg.tunnel, parent: 'ens4' };
+  const read = { vni: wanted.vni, udpPort: wanted.udpPort, local: wanted.local ?? '', remote: wanted.remote };
+  expect(tunnelFault(wanted, { ...read, parent: 'ens5' })?.kind).toBe('end-stale');
+  expect(tunnelFault(wanted, { ...read, parent: 'ens4' })).toBeUndefined();
+  expect(tunnelFault(wanted, read)).toBeUndefined();
+});
+
 it('a probe is a VXLAN packet with a frame as large as the link allows', () => {
   const packet = echoPacket({ vni: 0x0103e9, mtu: 1450, role: 'second' });
   expect(packet).toHaveLength(8 + 14 + 1450);

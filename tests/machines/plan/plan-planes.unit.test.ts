@@ -125,6 +125,16 @@ describe('N06: VLANs of a shared bridge', () => {
     expect([vlans(sim), Object.values(sim.state.links)[0]?.machine.value]).toEqual([[4092], 'up']);
   });
 
+  it('are of the range that the host was given; a link that has another one keeps it', () => {
+    const ranged = { ...SHARED, ovs: { ...SHARED.ovs, vlans: [[4000, 4003], [4090, 4090], [5, 6]] as [number, number][] } };
+    expect(vlans(deployed(two('h3', 'h3', 5), { hosts: [ranged] }))).toEqual([4090, 4003, 4002, 4001, 6]);
+    const sim = deployed(two('h3', 'h3', 1), { hosts: [SHARED] });
+    sim.command(deploy(two('h3', 'h3', 2)), { hosts: [ranged] });
+    expect(vlans(sim)).toEqual([4093, 4090]);
+    const [rejection] = new SimulatedLab().command(deploy(two('h3', 'h3', 8)), { hosts: [ranged] });
+    expect(rejection).toMatchObject({ code: 'no-numbers', message: expect.stringContaining('LABWRIGHT_OVS_VLANS') });
+  });
+
   it('that run out refuse the lab', () => {
     const full = { ...SHARED, ovs: { ...SHARED.ovs, usedVlans: [[2, 4094]] as [number, number][] } };
     expect(new SimulatedLab().command(deploy(two('h3', 'h3', 2)), { hosts: [full] })).toMatchObject([{ code: 'no-numbers' }]);
