@@ -10,7 +10,7 @@ import { uploadFiles } from '../../cli/lab-files/upload-files.ts';
 import { LabFiles as HostFiles } from '../../host-actor/lab-files/lab-files.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import { CarriedSource } from '../../machines/vocabulary/carried-file.ts';
-import { askForFile, mayHearFiles } from '../../nats/file-question.ts';
+import { askForFile, giveFile, mayHearFiles } from '../../nats/file-question.ts';
 import type { FileStore } from '../../nats/file-store.ts';
 import { openFileStore } from '../../nats/file-store.ts';
 import { ensureStreams } from '../../nats/streams.ts';
@@ -96,7 +96,7 @@ describe('pieces of files', () => {
 describe('copies on a host', () => {
   const copies = async (): Promise<HostFiles> => {
     const made = new HostFiles({ stateDir: dir });
-    made.connect(async (sha256) => await askForFile(hostA, A, sha256));
+    made.connect({ fetch: async (sha256) => await askForFile(hostA, A, sha256), give: async (bytes) => await giveFile(hostA, A, bytes) });
     return await Promise.resolve(made);
   };
 
