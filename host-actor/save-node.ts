@@ -12,15 +12,18 @@ import { keyOf } from './node-placement.ts';
 import type { ContainerFile, ObservedNode } from './providers/provider.ts';
 
 type SaveOrder = Extract<Order, { type: 'node.save' }>;
+type Context = Pick<HostContext, 'hands'>;
 type Taken = { readonly files: readonly ContainerFile[]; readonly problem?: string };
 
 /** Less than the supervisor waits. */
 const SHOW_TIMEOUT_MS = 10_000;
+/** Characters of what the command said last. */
+const LAST_WORDS = 200;
 /** Of a file that the program has not written yet. */
 const ACCESS = { mode: 0o640, uid: 0, gid: 0 };
 
 /** @throws {HostActorError} `container-missing`; {ProviderError}; {TransportError} */
-export async function saveNode(context: HostContext, order: SaveOrder): Promise<Seen> {
+export async function saveNode(context: Context, order: SaveOrder): Promise<Seen> {
   const { node, plan } = order;
   const found = await context.hands.provider.inspect(keyOf(order));
   if (found.found !== 'ours') throw new HostActorError('container-missing', { message: `node ${node.id} has no container ${node.containerName}`, retryable: false });
@@ -33,7 +36,7 @@ export async function saveNode(context: HostContext, order: SaveOrder): Promise<
 }
 
 /** The running configuration where the program runs; else what lies in the container. What is bound into it stays where it is bound from. */
-async function take({ hands: { provider } }: HostContext, { node }: SaveOrder, seen: ObservedNode, configuration: SavedConfiguration): Promise<Taken> {
+async function take({ hands: { provider } }: Context, { node }: SaveOrder, seen: ObservedNode, configuration: SavedConfiguration): Promise<Taken> {
   const { runtimeId } = seen;
   const { program, show, path, files } = configuration;
   const lying = async (paths: readonly string[]): Promise<ContainerFile[]> => {
@@ -44,7 +47,7 @@ async function take({ hands: { provider } }: HostContext, { node }: SaveOrder, s
   const shown = await provider.exec(runtimeId, show, { timeoutMs: SHOW_TIMEOUT_MS });
   if (shown.engineError !== undefined) return { files: [] };
   if (shown.exitCode !== 0 || shown.truncated) {
-    const why = shown.truncated ? 'is too long' : `cannot be read: ${show[0]} ended with ${shown.exitCode}: ${shown.stderr.trim().split('\n').at(-1) ?? ''}`;
+    const why = shown.truncated ? 'is too long' : `cannot be read: ${show[0]} ended with ${shown.exitCode}: ${shown.stderr.trim().split('\n').at(-1)?.slice(0, LAST_WORDS) ?? ''}`;
     return { files: await lying([path, ...files]), problem: `the running configuration of ${program} ${why}` };
   }
   const before = await provider.readFile(runtimeId, path);

@@ -31,19 +31,19 @@ function nodeChanges(state: LabState, spec: LabSpec, options: Options): Change[]
   const recreated = new Set<string>();
   for (;;) {
     const before = recreated.size;
-    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated, filesHost: spec.filesHost }) ?? []);
+    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated, spec }) ?? []);
     for (const step of steps) if (step.action === 'recreate') recreated.add(step.id);
     if (recreated.size === before) return steps;
   }
 }
 
-function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string>; filesHost: HostId | undefined }): Change | null {
+function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string>; spec: LabSpec }): Change | null {
   const present = state.nodes[node.id];
   if (!present || present.machine.context.desired === 'absent') return change('node', node.id, 'add', 'not there yet');
   const says = newInFile(state, present, node, options);
   if (says !== null) return change('node', node.id, 'recreate', says);
   const [place, standsOn] = [options.placeOf(node.id), standing(present).plan.host];
-  const again = (why: string): Change => change('node', node.id, 'recreate', `${why}${savedWords(state, present, options.now)}`);
+  const again = (why: string): Change => change('node', node.id, 'recreate', `${why}${keepsConfiguration(state, node, options) ? savedWords(state, present, options.now) : ''}`);
   if (place !== standsOn) return again(`moves from host ${standsOn} to ${place} (${options.reasonOf(node.id)})`);
   const { copiedNow, copiedThen } = copying(state, present, node, options);
   if (copiedNow !== copiedThen) return again(`binds ${copiedNow ? 'copies of files' : 'files in place'} now`);
@@ -54,25 +54,34 @@ function nodeChange(state: LabState, node: NodeSpec, options: Options & { recrea
   return null;
 }
 
-type AtPlace = { readonly placeOf: (node: NodeId) => HostId; readonly filesHost: HostId | undefined };
+type Wanted = { readonly spec: LabSpec; readonly reconfigure: boolean; readonly placeOf: (node: NodeId) => HostId };
 
 const standing = (record: NodeRecord) => record.next ?? record;
 
-/** What the file says of the node that it did not say before, where it stands now is left out; null = nothing. Then the node begins as its file says. */
-export function newInFile(state: LabState, present: NodeRecord, node: NodeSpec, options: AtPlace & { readonly reconfigure: boolean }): string | null {
+/** Whether the node, if it is made anew, is so though the file says nothing new of it: because it moves, or because of what follows from moves. */
+export function keepsConfiguration(state: LabState, node: NodeSpec, wanted: Wanted): boolean {
+  const present = state.nodes[node.id];
+  if (!present || present.machine.context.desired === 'absent' || newInFile(state, present, node, wanted) !== null) return false;
+  const { plan } = standing(present);
+  return wanted.placeOf(node.id) !== plan.host || plan.saved !== undefined || deepEqual(state.spec?.mgmt, wanted.spec.mgmt);
+}
+
+/** What the file says of the node that it did not say before, but for its place; null = nothing. */
+function newInFile(state: LabState, present: NodeRecord, node: NodeSpec, options: Wanted): string | null {
   if (options.reconfigure) return 'reconfigure was asked for';
   const { spec, plan } = standing(present);
   const differing = differingKeys({ ...spec, files: undefined }, { ...node, files: undefined }).filter((key) => key !== 'host' || options.placeOf(node.id) === plan.host);
   if (differing.length > 0) return `changed: ${differing.join(', ')}`;
   const { copiedNow, copiedThen } = copying(state, present, node, options);
-  const files = copiedNow && copiedThen ? changedFiles(spec, node) : [];
+  // A file in place is the person's own to change; one over which a saved copy lies is read no more.
+  const files = (copiedNow && copiedThen) || plan.saved !== undefined ? changedFiles(spec, node) : [];
   return files.length > 0 ? `files changed: ${files.join(', ')}` : null;
 }
 
 /** Whether the node binds copies of files at its place, by the file and by what it was made from. */
-function copying(state: LabState, present: NodeRecord, node: NodeSpec, { placeOf, filesHost }: AtPlace): { copiedNow: boolean; copiedThen: boolean } {
+function copying(state: LabState, present: NodeRecord, node: NodeSpec, { placeOf, spec }: Wanted): { copiedNow: boolean; copiedThen: boolean } {
   const host = placeOf(node.id);
-  return { copiedNow: usesCopies(node, { host, filesHost }), copiedThen: usesCopies(standing(present).spec, { host, filesHost: state.spec?.filesHost }) };
+  return { copiedNow: usesCopies(node, { host, filesHost: spec.filesHost }), copiedThen: usesCopies(standing(present).spec, { host, filesHost: state.spec?.filesHost }) };
 }
 
 function linkChange(state: LabState, link: LinkSpec, { placeOf, planesOf }: Options): Change | null {

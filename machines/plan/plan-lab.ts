@@ -17,7 +17,7 @@ import type { Leave } from './choose-places.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import { leasePorts } from './lease-ports.ts';
-import { newInFile, planChanges } from './plan-changes.ts';
+import { keepsConfiguration, planChanges } from './plan-changes.ts';
 import { savedFor } from './saved-configuration.ts';
 import { planPlanes } from './plan-planes.ts';
 import type { LinkPlanes } from './plan-planes.ts';
@@ -48,7 +48,7 @@ export type Facts = {
 
 export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState };
 
-/** `kept`: nodes that are made anew, here or elsewhere, although the file says nothing new of them: with what can be saved of them. */
+/** `kept`: nodes that are made anew, here or elsewhere, with what can be saved of them. */
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly kept: readonly NodeId[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 
 const LINK_MTU = 9500;
@@ -84,7 +84,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
   const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
-  const kept = new Set(spec.nodes.filter((node) => fresh.has(node.id) && saysNothingNew(state, node, { reconfigure: input.reconfigure, placeOf, filesHost: spec.filesHost })).map((node) => node.id));
+  const kept = new Set(spec.nodes.filter((node) => fresh.has(node.id) && keepsConfiguration(state, node, { spec, reconfigure: input.reconfigure, placeOf })).map((node) => node.id));
   const nodes = Object.fromEntries(spec.nodes.map((node) =>
     [node.id, planNode({ node, record: state.nodes[node.id], generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id), isKept: kept.has(node.id) })]));
   const vnis = tunnelNumbers(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextVni ?? 1), facts.takenVnis);
@@ -163,11 +163,6 @@ function planNode({ node, record, generation, host, leases, address, ports, isNe
   const mgmt = hasMgmt(node) && address ? { ...withoutUndefined({ ipv4: address.ipv4, ipv6: address.ipv6 }), port: leases.port() } : undefined;
   const saved = record && isKept ? savedFor(record) : [];
   return withoutUndefined({ host, generation, mgmt, ports, saved: saved.length > 0 ? [...saved] : undefined });
-}
-
-function saysNothingNew(state: LabState, node: NodeSpec, options: Parameters<typeof newInFile>[3]): boolean {
-  const record = state.nodes[node.id];
-  return record !== undefined && record.machine.context.desired !== 'absent' && newInFile(state, record, node, options) === null;
 }
 
 type Across = { vnis: ReturnType<typeof tunnelNumbers>; rejections: Rejection[]; hostOf(id: HostId): PlanHost };
