@@ -3,6 +3,7 @@ import type { Order, OrderType } from '../machines/vocabulary/effect.ts';
 import type { HostContext, Seen } from './host-context.ts';
 import { ensureLink, removeLink } from './link-handlers.ts';
 import { ensureNetwork, removeNetwork } from './network-handlers.ts';
+import { saveNode } from './save-node.ts';
 import { execInNode, prepareNode, removeNode, startNode, stopNode } from './node-handlers.ts';
 
 type Handlers = { readonly [T in OrderType]: (context: HostContext, order: Extract<Order, { type: T }>) => Promise<Seen> };
@@ -16,6 +17,7 @@ export const effectHandlers: Handlers = {
   'node.stop': stopNode,
   'node.remove': removeNode,
   'node.exec': execInNode,
+  'node.save': saveNode,
   'link.ensure': ensureLink,
   'link.remove': removeLink,
 };
@@ -37,6 +39,8 @@ export async function carryOut(context: HostContext, order: Order): Promise<Seen
       return await effectHandlers['node.remove'](context, order);
     case 'node.exec':
       return await effectHandlers['node.exec'](context, order);
+    case 'node.save':
+      return await effectHandlers['node.save'](context, order);
     case 'link.ensure':
       return await effectHandlers['link.ensure'](context, order);
     case 'link.remove':

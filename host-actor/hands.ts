@@ -10,7 +10,7 @@ import type { Drift } from './mgmt-network/read-drifts.ts';
 import type { NodeFiles } from './mgmt-network/node-files.ts';
 import type { HostsBlockEntry } from './mgmt-network/host-hosts-block.ts';
 import type { StrayLookup } from './providers/docker/stray-lookups.ts';
-import type { ExecResult, NodeProvider } from './providers/provider.ts';
+import type { ContainerFile, ExecResult, NodeProvider } from './providers/provider.ts';
 
 /** What is asked of a link plane. */
 export type LinkPlane = Pick<TcLinkPlane, 'ensureWires' | 'removeWiresAsGiven' | 'readWires' | 'readOrphans' | 'removeOrphans' | 'snapshotInner' | 'forgetInner' | 'watch' | 'probe' | 'readUnderlays'> & { readonly namespaces: Pick<TcLinkPlane['namespaces'], 'remove' | 'list'> };
@@ -58,10 +58,12 @@ export interface HostSight {
   runCommand(command: string, options: { cwd: string; timeoutMs: number; signal?: AbortSignal }): Promise<ExecResult>;
 }
 
-/** Copies of files of labs that lie on another host. */
+/** Files of labs that come from another host, or go to one. */
 export interface FileHands {
   /** Makes those that are missing; resolves with the path of each by its source. @throws {HostActorError} `file-not-here`. */
   place(lab: LabId, sources: readonly CarriedSource[]): Promise<ReadonlyMap<string, string>>;
+  /** Hands a file to the installation, in pieces; resolves with what it is known by there. @throws {TransportError} */
+  give(file: ContainerFile): Promise<CarriedSource>;
   /** Removes all other copies of the lab. */
   keepOnly(lab: LabId, sources: readonly CarriedSource[]): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
 import { connectNats, serverFeatures } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
-import { askForFile } from '../nats/file-question.ts';
+import { askForFile, giveFile } from '../nats/file-question.ts';
 import { LOG_REDACTION, shownUrl } from '../nats/log-redaction.ts';
 import { publishReports } from '../nats/report-queue.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
@@ -106,7 +106,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   });
   const heart = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, fenced: () => fence.fenced, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
-  files.connect(async (sha256) => await askForFile(connection, config.host, sha256));
+  files.connect({ fetch: async (sha256) => await askForFile(connection, config.host, sha256), give: async (bytes) => await giveFile(connection, config.host, bytes) });
   const flow = startOrderFlow(connection, {
     host: config.host, version, log,
     open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained') }),

@@ -5,7 +5,7 @@ import type { Order } from '../machines/vocabulary/effect.ts';
 import { crashPoint } from './crash-point.ts';
 import { HostActorError } from './host-actor-error.ts';
 import type { HostContext, Seen } from './host-context.ts';
-import { copiesOf, dropCopies } from './lab-files/bind-copies.ts';
+import { carriedTo, dropCopies } from './lab-files/bind-copies.ts';
 import { isLive } from './node-states.ts';
 import { keyOf } from './node-placement.ts';
 import { isProviderError } from './providers/provider-error.ts';
@@ -23,7 +23,7 @@ export async function prepareNode(context: HostContext, order: OrderOf<'node.pre
   if (order.node.runtime !== 'container') return { type: 'node.prepared', ...nodeOf(order), ...(await readOther(context, order)) };
   const { runtimeId } = await prepareContainer(context, order);
   // Not before: a node that is made anew from the same files finds in them what it wrote.
-  if (copiesOf(order).length > 0) await dropCopies(context, order.lab);
+  if (carriedTo(order).length > 0) await dropCopies(context, order.lab);
   return { type: 'node.prepared', ...nodeOf(order), runtimeId };
 }
 

@@ -18,6 +18,7 @@ export function objectOf(order: Order): ObjectRef {
     case 'node.stop':
     case 'node.remove':
     case 'node.exec':
+    case 'node.save':
       return { lab: order.lab, kind: 'node', id: order.node.id };
     case 'link.ensure':
     case 'link.remove':
@@ -31,8 +32,8 @@ export function objectKey(ref: ObjectRef): string {
 }
 
 /** Whether an order says how its object shall be from now on; the others are done once. */
-export function isLasting(order: Order): boolean {
-  return order.type !== 'node.exec';
+export function isLasting<O extends Order>(order: O): order is Exclude<O, { type: 'node.exec' | 'node.save' }> {
+  return order.type !== 'node.exec' && order.type !== 'node.save';
 }
 
 /**

@@ -1,7 +1,9 @@
 // The one way in which a node's container comes to be and to run, whatever the cause: order, repair or return of the host.
+import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 import { crashPoint } from './crash-point.ts';
 import type { HostContext } from './host-context.ts';
 import { bindCopies } from './lab-files/bind-copies.ts';
+import { bindSaved, putSaved } from './lab-files/bring-saved.ts';
 import { HostActorError } from './host-actor-error.ts';
 import { reportSeen } from './host-context.ts';
 import { networkNotReady } from './network-room.ts';
@@ -57,6 +59,8 @@ async function start(context: HostContext, order: NodeOrder, prepared: PreparedN
   return node;
 }
 
+type Around = { readonly sandbox: NodePlacement['sandbox']; readonly bridge: string | undefined };
+
 /** The management interface needs the bridge; the container does not, and is made meanwhile. */
 async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<Wired | undefined> {
   await context.networks.bridged(order.lab).catch((error: unknown) => {
@@ -65,9 +69,16 @@ async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlac
   return 'netnsPath' in sandbox ? await context.wires.ensureSandbox(order) : undefined;
 }
 
-async function create(context: HostContext, order: NodeOrder, { sandbox, bridge }: { sandbox: NodePlacement['sandbox']; bridge: string | undefined }): Promise<CreatedNode> {
+async function create(context: HostContext, order: NodeOrder, around: Around): Promise<CreatedNode> {
+  const node = await bindSaved(context, order, await bindCopies(context, order));
+  const created = await createFrom(context, order, node, around);
+  // Also one that was made before a crash of ours.
+  if (created.node.status === 'created') await putSaved(context, order, created.node.runtimeId);
+  return created;
+}
+
+async function createFrom(context: HostContext, order: NodeOrder, node: NodeSpec, { sandbox, bridge }: Around): Promise<CreatedNode> {
   const { lab } = order;
-  const node = await bindCopies(context, order);
   const entries = context.wanted.network(lab)?.hosts ?? [];
   const files = 'netnsPath' in sandbox ? await context.hands.network.writeNodeFiles(lab, node.id, entries, node.dns) : undefined;
   const placement = placementOf(context, order, { sandbox, files, bridge });

@@ -2,14 +2,14 @@
 import type { Order } from '../machines/vocabulary/effect.ts';
 import type { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { NetworkEnsureOrder } from './hands.ts';
-import { objectKey } from './order-object.ts';
+import { isLasting, objectKey } from './order-object.ts';
 import type { LedgerState } from './order-ledger.ts';
 import { nodesOfLink } from './wire-of-order.ts';
 import type { NodeOrder } from './wire-of-order.ts';
 
 export type LinkEnsureOrder = Extract<Order, { type: 'link.ensure' }>;
-/** A node's last order; an exec is never one. */
-export type LastingNodeOrder = Exclude<NodeOrder, { type: 'node.exec' }>;
+/** A node's last order; what is done once is never one. */
+export type LastingNodeOrder = Exclude<NodeOrder, { type: 'node.exec' | 'node.save' }>;
 
 export class Wanted {
   readonly #ledger: { readonly state: LedgerState };
@@ -33,7 +33,7 @@ export class Wanted {
 
   node(lab: LabId, node: NodeId): LastingNodeOrder | undefined {
     const order = this.#ledger.state.orders.get(objectKey({ lab, kind: 'node', id: node }));
-    return order !== undefined && 'node' in order && order.type !== 'node.exec' ? order : undefined;
+    return order !== undefined && 'node' in order && isLasting(order) ? order : undefined;
   }
 
   link(lab: LabId, link: LinkId): LinkEnsureOrder | undefined {
@@ -56,7 +56,7 @@ export class Wanted {
   }
 
   nodes(): readonly LastingNodeOrder[] {
-    return [...this.#ledger.state.orders.values()].flatMap((order) => ('node' in order && order.type !== 'node.exec' ? [order] : []));
+    return [...this.#ledger.state.orders.values()].flatMap((order) => ('node' in order && isLasting(order) ? [order] : []));
   }
 
   links(): readonly LinkEnsureOrder[] {

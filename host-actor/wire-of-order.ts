@@ -10,7 +10,7 @@ import { objectKey } from './order-object.ts';
 import { interfaceMark } from './ownership-mark.ts';
 
 export type LinkOrder = Extract<Order, { type: 'link.ensure' | 'link.remove' }>;
-export type NodeOrder = Extract<Order, { type: 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec' }>;
+export type NodeOrder = Extract<Order, { type: 'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec' | 'node.save' }>;
 
 /** What differs between hosts and moments: where a namespace is found, and which nodes have no process. */
 export type WireSurroundings = {

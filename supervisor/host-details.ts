@@ -3,7 +3,7 @@ import { decide } from '../machines/decide/decide.ts';
 import { concerns } from '../machines/evolve/apply-host.ts';
 import { addCeilings, allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
-import type { HostDetail, HostNode, HostSummary, HostWish } from '../machines/vocabulary/host-view.ts';
+import type { HostDetail, HostNode, HostSummary, HostWish, UnsavedNode } from '../machines/vocabulary/host-view.ts';
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import type { Ceilings } from '../machines/vocabulary/placement.ts';
 import type { OpsRequest, OpsResponse } from '../nats/ops-contract.ts';
@@ -56,7 +56,11 @@ export async function hostWithNodes(supervisor: Supervisor, id: HostId): Promise
   const host = knownHost(supervisor, id);
   const detail = await detailOf(supervisor, id);
   const labs = await liveLabs(supervisor);
-  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [] };
+  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [], unsaved: labs.flatMap((actor) => unsavedFrom(actor, id)) };
+}
+
+function unsavedFrom({ id, state }: LabActor, host: HostId): UnsavedNode[] {
+  return Object.values(state.nodes).flatMap(({ spec, save }) => (save?.host === host && save.problem !== undefined ? [{ lab: id, node: spec.id, reason: save.problem }] : []));
 }
 
 /** Why nodes cannot leave a host that is being drained: what the next try would answer. */

@@ -1,6 +1,7 @@
 // Tells each lab what became of its hosts: level, not edge, so that a supervisor that takes over says the same.
 import type { Logger } from 'pino';
 import { concerns, hasVtep, moveName } from '../machines/evolve/apply-host.ts';
+import { isSaving } from '../machines/evolve/apply-save.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import { linkHosts } from '../machines/link/crossing.ts';
 import type { LabEvent } from '../machines/vocabulary/event.ts';
@@ -30,7 +31,7 @@ export function isToLeave(state: LabState, host: KnownHost): boolean {
   const stands = Object.values(state.nodes).some((node) => node.plan.host === host.id && node.next === null && node.spec.host !== host.id && node.machine.context.desired !== 'absent');
   if (!stands || state.lab.value === 'destroying') return false;
   // One after another: the next one goes when the lab is as wanted again.
-  if (state.lost[host.id] === undefined) return host.state === 'draining' && state.lab.value !== 'deploying';
+  if (state.lost[host.id] === undefined) return host.state === 'draining' && state.lab.value !== 'deploying' && !isSaving(state);
   return typeof state.spec?.placement?.onLostHost === 'object' && state.deadlines[moveName(host.id)] === undefined;
 }
 
@@ -51,7 +52,7 @@ export function noteHosts(parts: { hosts: HostRegistry; labs: () => LabActor[]; 
   const leave = async (actor: LabActor, host: HostId): Promise<boolean> => {
     const outcome = await actor.command({ type: 'lab.leave', host }, CommandId.parse(`leave-${randomUUID()}`));
     if (outcome.kind === 'rejected') logger.warn({ labId: actor.id, hostId: host, reasons: outcome.rejections.map(({ message }) => message) }, 'nodes cannot leave the host');
-    return outcome.kind === 'accepted';
+    return outcome.kind === 'accepted' || outcome.kind === 'saving';
   };
   const look = async (): Promise<void> => {
     for (const host of hosts.hosts()) {

@@ -24,6 +24,8 @@ import type { Folded } from './resume-lab.ts';
 export type Outcome =
   | { readonly kind: 'accepted'; readonly n: number; readonly changes: readonly Change[]; readonly repeated: boolean; readonly existed?: boolean }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
+  /** Nodes that the command has made anew are being saved: it is to be sent again when that is over. */
+  | { readonly kind: 'saving' }
   | { readonly kind: 'nothing'; readonly n: number; readonly existed: boolean };
 
 export type LabActorParts = {
@@ -259,6 +261,10 @@ export class LabActor {
       const decision = decide(command, this.#state, this.#parts.facts(this.id));
       if (decision.kind === 'rejected') outcome = decision;
       if (decision.kind === 'nothing') outcome = { kind: 'nothing', n: this.#state.n, existed };
+      if (decision.kind === 'saving') {
+        outcome = { kind: 'saving' };
+        return decision.events.length === 0 ? null : this.#entryOf([...decision.events]);
+      }
       if (decision.kind !== 'events') return null;
       const made = this.#entryOf([...decision.events], commandId);
       outcome = { kind: 'accepted', n: made.entry.n, changes: decision.changes, repeated: false, existed };

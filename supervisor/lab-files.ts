@@ -1,16 +1,18 @@
-// Pieces of labs' files between the one who deploys and the hosts: taken in, given out by digest, removed when no lab names them.
+// Pieces of labs' files between the one who deploys and the hosts, and from host to host: taken in, given out by digest, removed when no lab names them.
 import { createHash } from 'node:crypto';
 import { headers } from '@nats-io/transport-node';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import { chunksOf, CHUNK_BYTES } from '../machines/vocabulary/carried-file.ts';
-import type { Sha256 } from '../machines/vocabulary/carried-file.ts';
+import type { CarriedSource } from '../machines/vocabulary/carried-file.ts';
+import { Sha256 } from '../machines/vocabulary/carried-file.ts';
+import type { NodePlan } from '../machines/vocabulary/lab-plan.ts';
 import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
-import { FILE_REFUSED_HEADER, FileQuestion, mayHearFiles } from '../nats/file-question.ts';
+import { FILE_GIVEN_HEADER, FILE_REFUSED_HEADER, FileQuestion, mayHearFiles } from '../nats/file-question.ts';
 import { openFileStore } from '../nats/file-store.ts';
 import type { FileStore } from '../nats/file-store.ts';
-import { fileSubject } from '../nats/subjects.ts';
+import { fileSubject, lastTokenName } from '../nats/subjects.ts';
 import { OpsError } from './ops-error.ts';
 
 export type LabFiles = {
@@ -40,7 +42,7 @@ export function serveLabFiles(nc: NatsConnection, parts: LabFilesParts): LabFile
   const store = openFileStore(nc);
   const subscription = nc.subscribe(fileSubject(), {
     callback: (error, message) => {
-      if (error === null && parts.isOurs()) void answer(message, store, logger);
+      if (error === null && parts.isOurs()) void answer(message, store, parts);
       else if (error !== null) logger.error({ err: error }, 'questions for files cannot be heard');
     },
   });
@@ -58,8 +60,8 @@ export function serveLabFiles(nc: NatsConnection, parts: LabFilesParts): LabFile
     async put(pieces) {
       for (const { sha256, base64 } of pieces) {
         const bytes = Buffer.from(base64, 'base64');
-        if (bytes.length > CHUNK_BYTES) throw new OpsError('invalid-request', `piece ${sha256} has ${bytes.length} bytes, at most ${CHUNK_BYTES} are taken`);
-        if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new OpsError('invalid-request', `piece ${sha256} is not what its digest says`);
+        const fault = faultOf(bytes, sha256);
+        if (fault !== null) throw new OpsError('invalid-request', `piece ${sha256} ${fault}`);
         await store.put(sha256, bytes);
       }
     },
@@ -68,6 +70,11 @@ export function serveLabFiles(nc: NatsConnection, parts: LabFilesParts): LabFile
       clearInterval(sweeper);
     },
   };
+}
+
+function faultOf(bytes: Uint8Array, sha256: string): string | null {
+  if (bytes.length > CHUNK_BYTES) return `has ${bytes.length} bytes, at most ${CHUNK_BYTES} are taken`;
+  return createHash('sha256').update(bytes).digest('hex') === sha256 ? null : 'is not what its digest says';
 }
 
 /** Removes pieces that were put before and that no lab names; resolves with their number. */
@@ -80,17 +87,26 @@ export async function sweep(store: FileStore, { before, labs }: { before: number
 
 function digestsOf(state: LabState): string[] {
   if (state.lab.value === 'destroyed') return [];
-  const specs: NodeSpec[] = [...(state.spec?.nodes ?? []), ...Object.values(state.nodes).flatMap((record) => [record.spec, ...(record.next ? [record.next.spec] : [])])];
-  return specs.flatMap(({ files = [] }) => files.flatMap(({ entries }) => entries.flatMap((entry) => (entry.is === 'file' ? chunksOf(entry) : []))));
+  const records = Object.values(state.nodes);
+  const standing = records.flatMap((record) => [record, ...(record.next ? [record.next] : [])]);
+  const specs: NodeSpec[] = [...(state.spec?.nodes ?? []), ...standing.map(({ spec }) => spec)];
+  const plans: NodePlan[] = [...Object.values(state.plan?.nodes ?? {}), ...standing.map(({ plan }) => plan)];
+  const sources: CarriedSource[] = [...specs.flatMap(({ files = [] }) => files), ...plans.flatMap(({ saved = [] }) => saved), ...records.flatMap(({ save }) => save?.files ?? [])];
+  return sources.flatMap(({ entries }) => entries.flatMap((entry) => (entry.is === 'file' ? chunksOf(entry) : [])));
 }
 
 /** Whoever can name a digest was told it by an order, or knows the content already. */
-async function answer(message: Msg, store: FileStore, logger: Logger): Promise<void> {
+async function answer(message: Msg, store: FileStore, { logger, labs }: LabFilesParts): Promise<void> {
   if (!mayHearFiles(message.subject, message.reply)) {
     logger.warn({ subject: message.subject, reply: message.reply }, 'question for a file asks for an answer to a place that is no inbox of its host, left alone');
     return;
   }
   try {
+    const given = message.headers?.get(FILE_GIVEN_HEADER);
+    if (given) {
+      await takeGiven(message, store, { sha256: Sha256.parse(given), labs: await labs() });
+      return;
+    }
     const { sha256 } = FileQuestion.parse(message.json());
     const bytes = await store.get(sha256);
     if (bytes === null) refuse(message, 'absent');
@@ -98,6 +114,18 @@ async function answer(message: Msg, store: FileStore, logger: Logger): Promise<v
   } catch (err) {
     logger.warn({ err, subject: message.subject }, 'question for a file could not be answered');
     refuse(message, 'unreadable');
+  }
+}
+
+/** Only while a node of the host is being saved: a host has nothing else to keep here. */
+async function takeGiven(message: Msg, store: FileStore, { sha256, labs }: { sha256: Sha256; labs: readonly LabState[] }): Promise<void> {
+  const host = lastTokenName(message.subject);
+  const isAsked = labs.some(({ pending }) => Object.values(pending).some((effect) => effect.type === 'node.save' && effect.host === host));
+  if (!isAsked) refuse(message, 'not-asked');
+  else if (faultOf(message.data, sha256) !== null) refuse(message, 'damaged');
+  else {
+    await store.put(sha256, message.data);
+    message.respond();
   }
 }
 

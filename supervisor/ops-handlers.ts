@@ -1,7 +1,9 @@
 // What each verb of the ops API does: a command to a lab's actor, a look at folded states, or a question to a host.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { decide } from '../machines/decide/decide.ts';
+import { isSaving } from '../machines/evolve/apply-save.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
@@ -39,6 +41,8 @@ export type OpsParts = {
 
 /** How long a first deploy waits for the host of a controller that is just starting. */
 const HOST_WAIT_MS = 15_000;
+/** How often it is looked whether the nodes that a deploy has made anew are saved. */
+const SAVE_LOOK_MS = 50;
 const FINGERPRINT_TIMEOUT_MS = 60_000;
 
 /** The table of handlers; refusals and accidents are thrown as OpsError. */
@@ -79,7 +83,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
-      if (decision.kind !== 'events') return { exists, changes: [] };
+      if (decision.kind === 'nothing') return { exists, changes: [] };
       const changes = decision.changes.map((change) => withLimit(change, supervisor.hosts.hosts()));
       return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
@@ -138,6 +142,9 @@ async function sendCommand(actor: LabActor, command: Command, commandId: Command
   switch (outcome.kind) {
     case 'rejected':
       throw refused(outcome.rejections);
+    case 'saving':
+      while (isSaving(actor.state)) await delay(SAVE_LOOK_MS);
+      return await sendCommand(actor, command, commandId);
     case 'nothing':
       return { outcome: 'nothing', n: outcome.n, repeated: false, changes: [], existed: outcome.existed };
     case 'accepted':

@@ -1,5 +1,6 @@
 // What a viewer is not told: values of environment variables, and whatever bears the name of a secret, wherever it shows again.
 import type { LabEvent, LogEntry } from '../machines/vocabulary/event.ts';
+import type { LabPlan } from '../machines/vocabulary/lab-plan.ts';
 import type { LabSpec, NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 
 const HIDDEN = '(hidden)';
@@ -39,7 +40,9 @@ export function entryWithoutEnv(entry: LogEntry): LogEntry {
 }
 
 function eventWithoutEnv(event: LabEvent): LabEvent {
-  if (event.type === 'LabDeployRequested') return { ...event, spec: withoutEnv(event.spec) };
+  if (event.type === 'LabDeployRequested') return { ...event, spec: withoutEnv(event.spec), plan: withoutSaved(event.plan) };
+  if (event.type === 'NodesMoved') return { ...event, plan: withoutSaved(event.plan) };
+  if (event.type === 'Reported' && event.observation.type === 'node.saved') return { ...event, observation: { ...event.observation, files: [] } };
   if (event.type !== 'Reported' || event.observation.type !== 'node.exec-done') return event;
   const results = event.observation.results.map((result) => ({ ...result, stdout: hideText(result.stdout), stderr: hideText(result.stderr) }));
   return { ...event, observation: { ...event.observation, results } };
@@ -48,6 +51,7 @@ function eventWithoutEnv(event: LabEvent): LabEvent {
 const hideText = (text: string): string => (text === '' ? '' : HIDDEN);
 /** Short contents can be guessed from a digest. */
 const withoutFiles = ({ files: _files, ...node }: NodeSpec): NodeSpec => node;
+const withoutSaved = (plan: LabPlan): LabPlan => ({ ...plan, nodes: Object.fromEntries(Object.entries(plan.nodes).map(([id, { saved: _saved, ...node }]) => [id, node])) });
 const withoutValues = (node: NodeSpec): NodeSpec => ({ ...withoutFiles(node), env: Object.fromEntries(Object.keys(node.env).map((name) => [name, HIDDEN])) });
 
 function secretValues(named: Readonly<Record<string, unknown>>): string[] {

@@ -1,5 +1,6 @@
 // The catalogue of device kinds: every kind name of containerlab's format, with aliases and interface naming.
 import type { InterfaceNaming, KindEntry, KindRuntime } from './kind-entry.ts';
+import { FRR } from './saved-configuration.ts';
 
 const runs = (name: string, runtime: KindRuntime): KindEntry => ({ name, aliases: [], runtime, runnable: true });
 
@@ -20,7 +21,7 @@ const slots = (pattern: string, first: number, portsPerSlot: number): InterfaceN
 
 /** Kinds by name. Interface facts: first data interface and numbering as the vendor's own command line shows them. */
 export const kindCatalogue: readonly KindEntry[] = [
-  runs('linux', 'container'),
+  { ...runs('linux', 'container'), saves: [FRR] },
   runs('bridge', 'bridge'),
   runs('ovs-bridge', 'ovs-bridge'),
   runs('host', 'host'),

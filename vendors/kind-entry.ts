@@ -1,4 +1,5 @@
-// What the catalogue knows of one kind of device: its names, what stands behind it, how its interfaces are called.
+// What the catalogue knows of one kind of device: its names, what stands behind it, how its interfaces are called, what of it can be saved.
+import type { SavedConfiguration } from './saved-configuration.ts';
 
 /**
  * How data interfaces of a kind are named by its vendor. `pattern` holds `{port}` and, for slot based names, `{slot}`;
@@ -27,4 +28,6 @@ export type KindEntry = {
   runnable: boolean;
   /** Unset = interfaces are called as the file calls them. */
   interfaces?: InterfaceNaming;
+  /** Programs that nodes of the kind may run and whose configuration can be saved; unset = none. */
+  saves?: readonly SavedConfiguration[];
 };

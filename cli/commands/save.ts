@@ -1,6 +1,6 @@
 // save: reads the running configuration of nodes out and keeps it as files; says of each node that has none to read.
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, parse, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { z } from 'zod';
@@ -8,6 +8,8 @@ import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import type { NodeView } from '../../machines/vocabulary/lab-view.ts';
 import { command } from '../command-spec.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { resolveKind } from '../../vendors/resolve-kind.ts';
+import { configurationIn } from '../../vendors/saved-configuration.ts';
 import { withLab } from '../find-lab.ts';
 import { inspectIfThere } from '../lab-exists.ts';
 import type { Session } from '../open-client.ts';
@@ -54,33 +56,28 @@ type Wanted = { readonly spec: LabSpec; readonly node: NodeView; readonly folder
 
 async function saveNode({ ops }: Session, { spec, node, folders, now }: Wanted): Promise<Saved> {
   const cannot = (why: string): Saved => ({ node: node.node, outcome: 'cannot', text: `kind ${node.kind} cannot save: ${why}`, files: [] });
-  if (node.kind !== 'linux') return cannot('it holds no configuration of its own');
+  const [configuration] = resolveKind(node.kind)?.saves ?? [];
+  if (configuration === undefined) return cannot('it holds no configuration of its own');
+  const { program, show, path } = configuration;
   if (node.state !== 'running') return { node: node.node, outcome: 'failed', text: `not saved: the node is ${node.state}`, files: [] };
-  const { results } = await ops.request('node-exec', { nodes: [node.node], argv: ['vtysh', '-c', 'show running-config'], timeoutMs: TIMEOUT_MS }, { lab: spec.id, timeoutMs: TIMEOUT_MS + 5_000 });
+  const { results } = await ops.request('node-exec', { nodes: [node.node], argv: [...show], timeoutMs: TIMEOUT_MS }, { lab: spec.id, timeoutMs: TIMEOUT_MS + 5_000 });
   const [result] = results;
-  if (result === undefined || isAbsent(result)) return cannot('no FRR runs in it');
-  if (result.exitCode !== 0) return { node: node.node, outcome: 'failed', text: `not saved: vtysh ended with ${result.exitCode}: ${result.stderr.trim()}`, files: [] };
-  const files = await writeAll(folders, configurationOf(result.stdout), now);
+  if (result === undefined || isAbsent(result)) return cannot(`no ${program} runs in it`);
+  if (result.exitCode !== 0) return { node: node.node, outcome: 'failed', text: `not saved: ${show[0]} ended with ${result.exitCode}: ${result.stderr.trim()}`, files: [] };
+  const files = await writeAll(folders, { name: basename(path), text: configurationIn(configuration, result.stdout), now });
   return { node: node.node, outcome: 'saved', text: `saved ${files.join(', ')}`, files };
 }
 
 const isAbsent = (result: { exitCode: number; stdout: string; stderr: string }): boolean =>
   result.exitCode !== 0 && /executable file not found|no such file or directory/i.test(`${result.stdout}${result.stderr}`);
 
-/** The shell prints a few lines of talk before the configuration. */
-export function configurationOf(text: string): string {
-  const lines = text.split(/\r?\n/);
-  const start = lines.findIndex((line) => line.trim() === '!' || /^frr /.test(line));
-  return `${lines.slice(Math.max(0, start)).join('\n').trimEnd()}\n`;
-}
-
-async function writeAll({ own, copy }: Folders, text: string, now: Date): Promise<string[]> {
+async function writeAll({ own, copy }: Folders, { name, text, now }: { name: string; text: string; now: Date }): Promise<string[]> {
   const stamp = now.toISOString().replaceAll(/[-:]/g, '').replace('T', '_').slice(2, 15);
-  const files: (readonly [folder: string, name: string, content: string | Uint8Array])[] = [[own, 'frr.conf', text]];
-  if (copy !== undefined) files.push([copy, 'frr.conf', text], [copy, `frr-${stamp}.conf.gz`, await promisify(gzip)(text)]);
-  for (const [folder, name, content] of files) {
+  const files: (readonly [folder: string, name: string, content: string | Uint8Array])[] = [[own, name, text]];
+  if (copy !== undefined) files.push([copy, name, text], [copy, `${parse(name).name}-${stamp}${parse(name).ext}.gz`, await promisify(gzip)(text)]);
+  for (const [folder, file, content] of files) {
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, name), content);
+    await writeFile(join(folder, file), content);
   }
-  return files.map(([folder, name]) => join(folder, name));
+  return files.map(([folder, file]) => join(folder, file));
 }

@@ -33,6 +33,8 @@ function describe(event: LabEvent, news: readonly string[]): Said {
       return command(`restart ${event.nodes.join(', ')}`);
     case 'RetryRequested':
       return command(`retry ${[...event.nodes, ...event.links].join(', ')}`);
+    case 'NodesSaveRequested':
+      return { cause: 'supervisor', what: `save the configuration of ${event.nodes.join(', ')}, which are to be made anew` };
     case 'LinkSet':
       return command(`set link ${event.link}${event.admin === undefined ? '' : ` ${event.admin}`}${event.impairment === undefined ? '' : ` impairment ${JSON.stringify(event.impairment)}`}`);
     case 'TakenOver':
@@ -87,6 +89,8 @@ function whatOf(seen: Observation, news: readonly string[]): string {
       return `node ${seen.node} is ${seen.status}`;
     case 'node.exec-done':
       return `node ${seen.node} executed ${seen.results.map((result) => `"${result.command}" (exit code ${result.exitCode})`).join(', ')}`;
+    case 'node.saved':
+      return news.find((sentence) => sentence.startsWith(`node ${seen.node}: its configuration `)) ?? `node ${seen.node} saved`;
     case 'node.engine':
       return `engine: node ${seen.node} ${seen.action}${seen.exitCode === undefined ? '' : ` (exit code ${seen.exitCode})`}`;
     case 'link.joined':

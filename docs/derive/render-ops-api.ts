@@ -38,7 +38,7 @@ const MEANING: Record<OpsVerb, string> = {
   history: 'The entries of the log after number `after`, the last `limit` of them, with a sentence for each thing that happened. A viewer gets them without values of environment variables, output of commands, and what bears the name of a secret.',
   list: 'All labs; destroyed ones whose log is still there with `destroyed: true`.',
   hosts: 'All hosts that ever joined and were not removed, with what labs have on them.',
-  host: 'One host with its nodes; while it is draining also why nodes cannot leave it.',
+  host: 'One host with its nodes; while it is draining also why nodes cannot leave it. `unsaved`: nodes that it was last to save and whose configuration it could not, with the reason, wherever they live now.',
   'host-wish': '`open` lets nodes onto the host, `cordoned` no new ones, `draining` also moves those away that no lab file pins to it.',
   'host-rm': 'Forgets a host, the wish for it, and the orders that wait for it. With `force` also while labs have something on it: they are told that it is lost. The answer names what it carried. What still speaks in its name is not heard until it is started anew; its credentials are the affair of whoever made them.',
   status: 'What the supervisor is and sees.',

@@ -18,12 +18,21 @@ export async function bindCopies(context: Context, order: NodeOrder): Promise<No
 /** Removes copies that no node of the lab on this host is ordered with. */
 export async function dropCopies(context: Context, lab: LabId): Promise<void> {
   const orders = context.wanted.nodesOf(lab).filter((order) => order.type !== 'node.remove');
-  await context.hands.files.keepOnly(lab, orders.flatMap(copiesOf));
+  await context.hands.files.keepOnly(lab, orders.flatMap(carriedTo));
 }
 
+/** All that an order has this host hold for the node. */
+export const carriedTo = (order: NodeOrder): readonly CarriedSource[] => [...copiesOf(order), ...(order.plan.saved ?? [])];
+
 /** Where the files lie themselves people edit them in place. */
-export function copiesOf({ host, node, context }: Pick<NodeOrder, 'host' | 'node' | 'context'>): readonly CarriedSource[] {
+function copiesOf({ host, node, context }: NodeOrder): readonly CarriedSource[] {
   return context.filesHost === host ? [] : (node.files ?? []);
+}
+
+/** The innermost bind under which a path of the node lies. */
+export function bindHolding(binds: readonly string[], path: string): string | undefined {
+  const places = binds.map((bind) => ({ bind, at: (bind.split(':')[1] ?? '').replace(/\/+$/, '') }));
+  return places.filter(({ at }) => at !== '' && (path === at || path.startsWith(`${at}/`))).toSorted((a, b) => b.at.length - a.at.length)[0]?.bind;
 }
 
 function withSource(bind: string, paths: ReadonlyMap<string, string>): string {

@@ -3,13 +3,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { access, chmod, chown, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CarriedFile, CarriedSource, Sha256 } from '../../machines/vocabulary/carried-file.ts';
-import { chunksOf } from '../../machines/vocabulary/carried-file.ts';
+import { chunksOf, CHUNK_BYTES } from '../../machines/vocabulary/carried-file.ts';
 import type { LabId } from '../../machines/vocabulary/ids.ts';
 import { HostActorError } from '../host-actor-error.ts';
 import type { FileHands } from '../hands.ts';
+import type { ContainerFile } from '../providers/provider.ts';
 import { createKeyedLock } from '../link-plane/keyed-lock.ts';
 
-export type FetchPiece = (sha256: Sha256) => Promise<Uint8Array>;
+export type PiecesOut = { fetch(sha256: Sha256): Promise<Uint8Array>; give(bytes: Uint8Array): Promise<Sha256> };
 
 /** Name of the copy in its folder. */
 const COPY = 'copy';
@@ -21,15 +22,23 @@ const COPY = 'copy';
 export class LabFiles implements FileHands {
   readonly #dir: string;
   readonly #lock = createKeyedLock();
-  #fetch: FetchPiece | undefined;
+  #pieces: PiecesOut | undefined;
 
   constructor(options: { readonly stateDir: string }) {
     this.#dir = join(options.stateDir, 'lab-files');
   }
 
-  /** From now on pieces are fetched this way; what is here already needs none. */
-  connect(fetch: FetchPiece): void {
-    this.#fetch = fetch;
+  /** From now on pieces are fetched and given this way; what is here already needs none. */
+  connect(pieces: PiecesOut): void {
+    this.#pieces = pieces;
+  }
+
+  async give({ path, mode, uid, gid, bytes }: ContainerFile): Promise<CarriedSource> {
+    const pieces = this.#connected();
+    const chunks: Sha256[] = [];
+    for (let at = 0; at === 0 || at < bytes.length; at += CHUNK_BYTES) chunks.push(await pieces.give(bytes.subarray(at, at + CHUNK_BYTES)));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return { source: path, entries: [{ is: 'file', path: '', mode, uid, gid, sha256, ...(chunks.length > 1 ? { chunks } : {}) }] };
   }
 
   async place(lab: LabId, sources: readonly CarriedSource[]): Promise<ReadonlyMap<string, string>> {
@@ -81,7 +90,7 @@ export class LabFiles implements FileHands {
       return;
     }
     const pieces: Uint8Array[] = [];
-    for (const sha256 of chunksOf(entry)) pieces.push(await this.#piece(sha256));
+    for (const sha256 of chunksOf(entry)) pieces.push(await this.#connected().fetch(sha256));
     const bytes = Buffer.concat(pieces);
     if (createHash('sha256').update(bytes).digest('hex') !== entry.sha256) throw new HostActorError('file-damaged', { message: `the pieces of ${entry.path} do not make the file ${entry.sha256}`, retryable: false });
     const file = await open(path, 'wx', 0o600);
@@ -93,9 +102,9 @@ export class LabFiles implements FileHands {
     }
   }
 
-  async #piece(sha256: Sha256): Promise<Uint8Array> {
-    if (this.#fetch === undefined) throw new HostActorError('file-not-here', { message: 'there is no connection to fetch it over', retryable: true });
-    return await this.#fetch(sha256);
+  #connected(): PiecesOut {
+    if (this.#pieces === undefined) throw new HostActorError('file-not-here', { message: 'there is no connection to the installation', retryable: true });
+    return this.#pieces;
   }
 }
 

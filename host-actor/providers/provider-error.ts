@@ -11,6 +11,7 @@ export type ProviderErrorCode =
   | 'engine-unreachable'
   | 'exec-timeout'
   | 'exec-unparsable'
+  | 'file-too-large'
   | 'image-absent'
   | 'image-broken'
   | 'image-pull-failed'

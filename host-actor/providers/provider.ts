@@ -128,6 +128,15 @@ export interface ExecResult {
   readonly truncated: boolean;
 }
 
+/** A plain file of a container, by its absolute path there; owner and group as numbers. */
+export interface ContainerFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Makes a command run once, over crashes of its caller too. */
 export interface ExecOnce {
   /** What `note` was given before such a crash. */
@@ -204,6 +213,10 @@ export interface NodeProvider {
   logTail(runtimeId: string, options: VerbOptions & { lines: number; maxBytes?: number }): Promise<LogTail>;
   /** `foreign`: the container may be somebody else's, whom the lab file names. */
   exec(runtimeId: string, command: string | readonly string[], options?: VerbOptions & { timeoutMs?: number; once?: ExecOnce; foreign?: boolean }): Promise<ExecResult>;
+  /** Of a container that runs or not; undefined where there is no plain file of that path. */
+  readFile(runtimeId: string, path: string, options?: VerbOptions): Promise<ContainerFile | undefined>;
+  /** Over what is there; folders that are missing are made. */
+  putFiles(runtimeId: string, files: readonly ContainerFile[], options?: VerbOptions): Promise<void>;
   watchEvents(watch: { hostId: HostId; since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void>;
   readEventsSince(cursor: string, hostId: HostId, options?: VerbOptions): Promise<readonly NodeEvent[]>;
   engineInfo(options?: VerbOptions): Promise<EngineInfo>;

@@ -7,9 +7,12 @@ import type { PlacementView } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { planLab } from '../plan/plan-lab.ts';
 import type { Facts } from '../plan/plan-lab.ts';
+import { saveFirst } from '../plan/saved-configuration.ts';
 
 export type Decision =
   | { readonly kind: 'events'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[]; readonly placement?: PlacementView }
+  /** Nodes that are made anew as they are are saved first: the events ask for it, and the command is to be decided anew once it is done. */
+  | { readonly kind: 'saving'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[]; readonly placement: PlacementView }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
   | { readonly kind: 'nothing' };
 
@@ -49,6 +52,8 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
   if (exists && planned.changes.length === 0) return NOTHING;
+  const saving = saveFirst(state, planned.kept, facts.now);
+  if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
   return {
     kind: 'events',
     events: [{ type: 'LabDeployRequested', spec: command.spec, plan: planned.plan, changes: [...planned.changes] }],
@@ -66,6 +71,8 @@ function decideLeave({ host }: Of<'lab.leave'>, state: LabState, facts: Facts): 
   const nodes = Object.values(state.nodes).filter((node) => node.plan.host === host && planned.plan.nodes[node.spec.id]?.host !== host && node.machine.context.desired !== 'absent').map((node) => node.spec.id).toSorted();
   if (nodes.length === 0) return NOTHING;
   if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan });
+  const saving = saveFirst(state, planned.kept, facts.now);
+  if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
   return { kind: 'events', events: [{ type: 'LabDeployRequested', spec, plan: planned.plan, changes: [...planned.changes] }], changes: planned.changes };
 }
 

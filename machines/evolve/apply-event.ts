@@ -8,6 +8,7 @@ import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
 import { applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
+import { applySaveRequest, giveUpSave } from './apply-save.ts';
 import { splitDeadline } from './deadline-names.ts';
 import { needsNetwork } from './lab-parts.ts';
 
@@ -25,6 +26,8 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return event.nodes.map((node) => sendNode(draft, node, { type: 'want.stopped' })).some(Boolean);
     case 'NodesRestartRequested':
       return event.nodes.map((node) => sendNode(draft, node, { type: 'want.restart' })).some(Boolean);
+    case 'NodesSaveRequested':
+      return applySaveRequest(draft, event.nodes);
     case 'RetryRequested':
       return [
         ...event.nodes.map((node) => sendNode(draft, node, { type: 'retry' })),
@@ -88,6 +91,7 @@ function applyDeadline(draft: Draft, name: string): boolean {
   // Logs of before the network had a part on each host name none.
   if (kind === 'retry-network') for (const host of networkHosts(draft)) if (target === '' || target === host) retryNetwork(draft, host);
   if (kind === 'crossing') failCrossing(draft, target as LinkId);
+  if (kind === 'save') giveUpSave(draft, target as NodeId);
   if (kind === 'owed') askOwed(draft, target);
   if (kind === 'answer') askAgain(draft, target as HostId);
   return true;

@@ -5,6 +5,7 @@ import type { LabEvent } from '../vocabulary/event.ts';
 import type { LinkPlan } from '../vocabulary/lab-plan.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import { ensureNetwork, moveLink, owe } from './apply-deploy.ts';
+import { dropSavesOn } from './apply-save.ts';
 import { addEffect, armDeadline, sendLink, sendNode } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
@@ -27,6 +28,7 @@ export function applyHostLost(draft: Draft, { host, reason }: Of<'HostLost'>): b
   const { state } = draft;
   if (state.lost[host] !== undefined || !concerns(state, host)) return false;
   state.lost[host] = reason;
+  dropSavesOn(draft, host);
   const failure: Failure = { code: LOST_CODE, message: `host ${host} is lost: ${reason}`, log: [] };
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.lost', failure });
   for (const [id, link] of Object.entries(state.links)) {

@@ -6,6 +6,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
+import { applySaved, noteUnsaved } from './apply-save.ts';
 import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
@@ -76,6 +77,8 @@ function applyNode(draft: Draft, seen: NodeSeen): boolean {
     case 'node.exec-done':
       for (const result of seen.results) if (result.exitCode !== 0) draft.news.push(`node ${id}: "${result.command}" ended with exit code ${result.exitCode}`);
       return sendNode(draft, id, { type: 'executed', results: seen.results });
+    case 'node.saved':
+      return applySaved(draft, seen);
     case 'node.progress':
       return false;
   }
@@ -237,6 +240,7 @@ type Failed = Extract<Observation, { type: 'effect.failed' }> & { effect: Pendin
 function applyFailure(draft: Draft, failed: Failed): boolean {
   const { effect } = failed;
   if (!effect) return false;
+  if (effect.type === 'node.save') return noteUnsaved(draft, effect.target as NodeId, failed.message);
   const failure: Failure = { code: failed.code, message: failed.message, log: failed.log };
   draft.news.push(`${effect.type} ${effect.target} failed: ${failed.message}`);
   if (effect.owed) return retryOwed(draft, effect);

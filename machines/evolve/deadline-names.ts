@@ -1,5 +1,5 @@
 // Names of the waits of a lab: what kind, and of which object.
-import type { HostId } from '../vocabulary/ids.ts';
+import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 
 /** The wait after which a failed order of this object is tried again. */
@@ -10,6 +10,9 @@ export function retryName(effect: Pick<PendingEffect, 'type' | 'target'>): strin
 
 /** The wait for the next answer of a host. */
 export const answerName = (host: HostId): string => `answer/${host}`;
+
+/** The wait for a node's configuration to be saved. */
+export const saveName = (node: NodeId): string => `save/${node}`;
 
 /** Kind and object of a wait's name. */
 export function splitDeadline(name: string): [string, string] {

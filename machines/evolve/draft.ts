@@ -128,5 +128,7 @@ const room = (type: PendingEffect['type']): string => type.slice(0, type.indexOf
 function supersedes(newer: PendingEffect['type'], older: PendingEffect['type']): boolean {
   if (room(newer) !== room(older)) return false;
   if (newer === 'node.exec') return false;
+  // What can be saved can be until the node is removed.
+  if (newer === 'node.save' || older === 'node.save') return newer === 'node.remove' || newer === older;
   return older !== 'node.exec' || newer !== 'node.prepare';
 }

@@ -1,4 +1,5 @@
 // The folded state of one lab: everything the supervisor knows of it, rebuilt from the log alone.
+import type { CarriedSource } from '../vocabulary/carried-file.ts';
 import type { CommandId, EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan } from '../vocabulary/lab-plan.ts';
@@ -22,7 +23,12 @@ export type NodeRecord = {
   /** Place of the newest report about it; absent before one came, and in states of older code. So for links and networks. */
   readonly heard?: number;
   readonly machine: Plain<NodeContext>;
+  /** What came of the last order to save the node's configuration. */
+  readonly save?: NodeSave;
 };
+
+/** `host` and `generation` of the node that was saved; `problem`: what could not be, and why. */
+export type NodeSave = { readonly host: HostId; readonly generation: number; readonly at: EpochMs; readonly files: readonly CarriedSource[]; readonly problem?: string };
 
 export type LinkRecord = {
   readonly spec: LinkSpec;

@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
+import { savingOf } from './apply-save.ts';
 import { overdueWait, silences } from './answers.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
@@ -40,7 +41,7 @@ export function nodeView(state: LabState, id: NodeId): NodeView | null {
     desired: context.desired,
     state: machine.value,
     health: context.health,
-    waitingFor: nodeWait(state, record).wait || overdueWait(state, id, 'node'),
+    waitingFor: nodeWait(state, record).wait || saveWait(state, id) || overdueWait(state, id, 'node'),
     ...optional({ ipv4: plan.mgmt?.ipv4, ipv6: plan.mgmt?.ipv6 }),
     ports: plan.ports,
     labels: spec.labels,
@@ -50,6 +51,11 @@ export function nodeView(state: LabState, id: NodeId): NodeView | null {
     execFailures: context.execFailures,
     ...optional({ failure: context.failure ?? undefined }),
   };
+}
+
+function saveWait(state: LabState, id: NodeId): string {
+  const effect = savingOf(state, id);
+  return effect ? `host ${effect.host} to save its configuration, before it is made anew` : '';
 }
 
 export function linkView(state: LabState, id: LinkId): LinkView | null {

@@ -79,7 +79,7 @@ function hostsEntry(record: NodeRecord): HostsEntry {
   return { names: [...new Set([spec.containerName, spec.id, ...spec.aliases])], addresses: Object.values(addresses(plan.mgmt)) };
 }
 
-function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec'>, record: Pick<NodeRecord, 'spec' | 'plan'>): Order | null {
+function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec' | 'node.save'>, record: Pick<NodeRecord, 'spec' | 'plan'>): Order | null {
   const context = labContext(state, effect.host);
   if (!context) return null;
   const netns = netnsOf(state, record.spec);
@@ -92,6 +92,7 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
     case 'node.prepare':
     case 'node.start':
     case 'node.remove':
+    case 'node.save':
       return { type: effect.type, ...order };
   }
 }

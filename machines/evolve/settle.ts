@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { CROSSING_MS } from '../policy/retry-policy.ts';
 import { retryName, splitDeadline } from './deadline-names.ts';
+import { savingOf } from './apply-save.ts';
 import { armAnswers } from './answers.ts';
 import { addEffect, armDeadline, orderLeg, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
@@ -122,6 +123,7 @@ function dropIdleWaits(draft: Draft): void {
       (kind === 'retry-node' && state.nodes[target as NodeId]?.machine.value !== 'failed') ||
       (kind === 'retry-link' && state.links[target as LinkId]?.machine.value !== 'failed') ||
       (kind === 'retry-network' && target !== '' && state.networks[target as HostId]?.state !== 'failed') ||
+      (kind === 'save' && savingOf(state, target) === undefined) ||
       (kind === 'owed' && state.owed[target] === undefined) ||
       (kind === 'crossing' && !isCrossingAwaited(state, target as LinkId)) ||
       (kind === 'steady' && !Object.values(state.nodes).some((node) => node.machine.value === 'configuring' && steadyName(node) === name));

@@ -2,14 +2,15 @@
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { Change, MgmtPlan } from '../vocabulary/lab-plan.ts';
-import type { LabState } from '../evolve/lab-state.ts';
+import type { LabState, NodeRecord } from '../evolve/lab-state.ts';
 import { linkHosts } from '../link/crossing.ts';
 import { changedFiles, usesCopies } from './changed-files.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import type { LinkPlanes } from './plan-planes.ts';
+import { savedWords } from './saved-configuration.ts';
 
-type Options = { reconfigure: boolean; mgmt: MgmtPlan; placeOf: (node: NodeId) => HostId; planesOf: (link: LinkSpec) => LinkPlanes; reasonOf: (node: NodeId) => string };
+type Options = { now: number; reconfigure: boolean; mgmt: MgmtPlan; placeOf: (node: NodeId) => HostId; planesOf: (link: LinkSpec) => LinkPlanes; reasonOf: (node: NodeId) => string };
 
 /** Removals first, then nodes, then links; within a group in id order. Empty = the lab is as wanted already. */
 export function planChanges(state: LabState, spec: LabSpec, options: Options): Change[] {
@@ -30,32 +31,57 @@ function nodeChanges(state: LabState, spec: LabSpec, options: Options): Change[]
   const recreated = new Set<string>();
   for (;;) {
     const before = recreated.size;
-    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated, filesHost: spec.filesHost }) ?? []);
+    const steps = spec.nodes.flatMap((node) => nodeChange(state, node, { ...options, recreated, spec }) ?? []);
     for (const step of steps) if (step.action === 'recreate') recreated.add(step.id);
     if (recreated.size === before) return steps;
   }
 }
 
-function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string>; filesHost: HostId | undefined }): Change | null {
+function nodeChange(state: LabState, node: NodeSpec, options: Options & { recreated: Set<string>; spec: LabSpec }): Change | null {
   const present = state.nodes[node.id];
   if (!present || present.machine.context.desired === 'absent') return change('node', node.id, 'add', 'not there yet');
-  if (options.reconfigure) return change('node', node.id, 'recreate', 'reconfigure was asked for');
-  const standing = present.next?.spec ?? present.spec;
-  const differing = differingKeys({ ...standing, files: undefined }, { ...node, files: undefined });
-  if (differing.length > 0) return change('node', node.id, 'recreate', `changed: ${differing.join(', ')}`);
-  const [place, standsOn] = [options.placeOf(node.id), (present.next?.plan ?? present.plan).host];
-  if (place !== standsOn) return change('node', node.id, 'recreate', `moves from host ${standsOn} to ${place} (${options.reasonOf(node.id)})`);
-  const [copiedNow, copiedThen] = [usesCopies(node, { host: place, filesHost: options.filesHost }), usesCopies(standing, { host: place, filesHost: state.spec?.filesHost })];
-  const files = copiedNow && copiedThen ? changedFiles(standing, node) : [];
-  if (files.length > 0) return change('node', node.id, 'recreate', `files changed: ${files.join(', ')}`);
-  if (copiedNow !== copiedThen) return change('node', node.id, 'recreate', `binds ${copiedNow ? 'copies of files' : 'files in place'} now`);
-  if (state.plan && !deepEqual(state.plan.mgmt, options.mgmt)) return change('node', node.id, 'recreate', 'management network changed');
-  if (node.network.mode === 'node' && options.recreated.has(node.network.node)) {
-    return change('node', node.id, 'recreate', `shares the namespace of ${node.network.node}, which is recreated`);
-  }
+  const says = newInFile(state, present, node, options);
+  if (says !== null) return change('node', node.id, 'recreate', says);
+  const [place, standsOn] = [options.placeOf(node.id), standing(present).plan.host];
+  const again = (why: string): Change => change('node', node.id, 'recreate', `${why}${keepsConfiguration(state, node, options) ? savedWords(state, present, options.now) : ''}`);
+  if (place !== standsOn) return again(`moves from host ${standsOn} to ${place} (${options.reasonOf(node.id)})`);
+  const { copiedNow, copiedThen } = copying(state, present, node, options);
+  if (copiedNow !== copiedThen) return again(`binds ${copiedNow ? 'copies of files' : 'files in place'} now`);
+  if (state.plan && !deepEqual(state.plan.mgmt, options.mgmt)) return again('management network changed');
+  if (node.network.mode === 'node' && options.recreated.has(node.network.node)) return again(`shares the namespace of ${node.network.node}, which is recreated`);
   if (present.machine.value === 'failed') return change('node', node.id, 'start', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
   if (present.machine.context.desired === 'stopped' || present.machine.value === 'exited') return change('node', node.id, 'start', 'it is stopped');
   return null;
+}
+
+type Wanted = { readonly spec: LabSpec; readonly reconfigure: boolean; readonly placeOf: (node: NodeId) => HostId };
+
+const standing = (record: NodeRecord) => record.next ?? record;
+
+/** Whether the node, if it is made anew, is so though the file says nothing new of it: because it moves, or because of what follows from moves. */
+export function keepsConfiguration(state: LabState, node: NodeSpec, wanted: Wanted): boolean {
+  const present = state.nodes[node.id];
+  if (!present || present.machine.context.desired === 'absent' || newInFile(state, present, node, wanted) !== null) return false;
+  const { plan } = standing(present);
+  return wanted.placeOf(node.id) !== plan.host || plan.saved !== undefined || deepEqual(state.spec?.mgmt, wanted.spec.mgmt);
+}
+
+/** What the file says of the node that it did not say before, but for its place; null = nothing. */
+function newInFile(state: LabState, present: NodeRecord, node: NodeSpec, options: Wanted): string | null {
+  if (options.reconfigure) return 'reconfigure was asked for';
+  const { spec, plan } = standing(present);
+  const differing = differingKeys({ ...spec, files: undefined }, { ...node, files: undefined }).filter((key) => key !== 'host' || options.placeOf(node.id) === plan.host);
+  if (differing.length > 0) return `changed: ${differing.join(', ')}`;
+  const { copiedNow, copiedThen } = copying(state, present, node, options);
+  // A file in place is the person's own to change; one over which a saved copy lies is read no more.
+  const files = (copiedNow && copiedThen) || plan.saved !== undefined ? changedFiles(spec, node) : [];
+  return files.length > 0 ? `files changed: ${files.join(', ')}` : null;
+}
+
+/** Whether the node binds copies of files at its place, by the file and by what it was made from. */
+function copying(state: LabState, present: NodeRecord, node: NodeSpec, { placeOf, spec }: Wanted): { copiedNow: boolean; copiedThen: boolean } {
+  const host = placeOf(node.id);
+  return { copiedNow: usesCopies(node, { host, filesHost: spec.filesHost }), copiedThen: usesCopies(standing(present).spec, { host, filesHost: state.spec?.filesHost }) };
 }
 
 function linkChange(state: LabState, link: LinkSpec, { placeOf, planesOf }: Options): Change | null {

@@ -9,7 +9,7 @@ import { HostId as HostIdSchema, NodeId as NodeIdSchema } from '../vocabulary/id
 import type { Ceilings, PlacementView } from '../vocabulary/placement.ts';
 import { splitMgmtPool } from '../vocabulary/mgmt-pool.ts';
 import { overLogs } from '../evolve/lab-state.ts';
-import type { LabState } from '../evolve/lab-state.ts';
+import type { LabState, NodeRecord } from '../evolve/lab-state.ts';
 import { assignMgmtAddresses } from './assign-mgmt-addresses.ts';
 import type { MgmtAddresses } from './assign-mgmt-addresses.ts';
 import { choosePlaces } from './choose-places.ts';
@@ -17,7 +17,8 @@ import type { Leave } from './choose-places.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import { leasePorts } from './lease-ports.ts';
-import { planChanges } from './plan-changes.ts';
+import { keepsConfiguration, planChanges } from './plan-changes.ts';
+import { savedFor } from './saved-configuration.ts';
 import { planPlanes } from './plan-planes.ts';
 import type { LinkPlanes } from './plan-planes.ts';
 import { fitMtu, tunnelLease, tunnelMtu, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
@@ -47,7 +48,8 @@ export type Facts = {
 
 export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState };
 
-export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
+/** `kept`: nodes that are made anew, here or elsewhere, with what can be saved of them. */
+export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly kept: readonly NodeId[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 
 const LINK_MTU = 9500;
 const MGMT_MTU = 1500;
@@ -78,18 +80,19 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   const mgmt = planMgmt(spec, mgmtMtu(facts, [...new Set(places.hosts.values())]));
   const planes = planPlanes({ state, spec, hosts: facts.hosts, placeOf, takenVlans: facts.takenVlans });
   const planesOf = (link: LinkSpec): LinkPlanes => planes.of.get(link.id) ?? {};
-  const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, planesOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
+  const changes = planChanges(state, spec, { now: facts.now, reconfigure: input.reconfigure, mgmt, placeOf, planesOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
   const leases = createLeases(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextPort ?? 1));
   const fresh = new Set(changes.filter((change) => change.object === 'node' && change.action !== 'start').map((change) => change.id));
   const generation = overLogs(state.n === 0 ? Math.floor(facts.now / 1000) : state.born, state.n + 1);
+  const kept = new Set(spec.nodes.filter((node) => fresh.has(node.id) && keepsConfiguration(state, node, { spec, reconfigure: input.reconfigure, placeOf })).map((node) => node.id));
   const nodes = Object.fromEntries(spec.nodes.map((node) =>
-    [node.id, planNode({ node, standing: standingPlan(state, node), generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id) })]));
+    [node.id, planNode({ node, record: state.nodes[node.id], generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id), isKept: kept.has(node.id) })]));
   const vnis = tunnelNumbers(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextVni ?? 1), facts.takenVnis);
   const across: Across = { vnis, rejections: [...planes.rejections], hostOf: (id) => facts.hosts.find((host) => host.id === id) ?? { id, state: 'lost' } };
   const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across, generation })]));
   const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
   if (across.rejections.length > 0) return { rejections: across.rejections };
-  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, placement: places.view };
+  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, kept: [...kept], placement: places.view };
 }
 
 export const hasMgmt = (node: NodeSpec): boolean => node.runtime === 'container' && node.network.mode === 'sandbox';
@@ -150,14 +153,16 @@ function createLeases(labNumber: number, first: number): Leases {
   };
 }
 
-type NodeInput = { node: NodeSpec; standing: NodePlan | undefined; generation: number; host: HostId; leases: Leases; address: MgmtAddresses | undefined; ports: PublishedPort[]; isNew: boolean };
+type NodeInput = { node: NodeSpec; record: NodeRecord | undefined; generation: number; host: HostId; leases: Leases; address: MgmtAddresses | undefined; ports: PublishedPort[]; isNew: boolean; isKept: boolean };
 
 const standingPlan = (state: LabState, { id }: NodeSpec): NodePlan | undefined => state.nodes[id]?.next?.plan ?? state.nodes[id]?.plan;
 
-function planNode({ node, standing, generation, host, leases, address, ports, isNew }: NodeInput): NodePlan {
+function planNode({ node, record, generation, host, leases, address, ports, isNew, isKept }: NodeInput): NodePlan {
+  const standing = record?.next?.plan ?? record?.plan;
   if (standing && !isNew && standing.host === host) return standing;
   const mgmt = hasMgmt(node) && address ? { ...withoutUndefined({ ipv4: address.ipv4, ipv6: address.ipv6 }), port: leases.port() } : undefined;
-  return withoutUndefined({ host, generation, mgmt, ports });
+  const saved = record && isKept ? savedFor(record) : [];
+  return withoutUndefined({ host, generation, mgmt, ports, saved: saved.length > 0 ? [...saved] : undefined });
 }
 
 type Across = { vnis: ReturnType<typeof tunnelNumbers>; rejections: Rejection[]; hostOf(id: HostId): PlanHost };

@@ -46,6 +46,12 @@ export const STOP_GRACE_MS = 3_000;
 /** The shortest silence that a host takes for the loss of its nodes; less than what makes it lost. */
 export const LEAST_FENCE_MS = 2_000;
 
+/** How long a node that is to be made anew may take to have its configuration saved; then it goes on without. */
+export const SAVE_WITHIN_MS = 20_000;
+
+/** What was saved longer ago is saved anew. */
+export const SAVE_FRESH_MS = 60_000;
+
 /** Between two tries to have a host remove what does not live there any more. */
 export const OWED_AGAIN_MS = 5_000;
 

@@ -79,6 +79,8 @@ export const Order = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.stop'), ...nodeOrder, graceMs: z.number().int() }),
   z.object({ type: z.literal('node.remove'), ...nodeOrder }),
   z.object({ type: z.literal('node.exec'), ...nodeOrder, commands: z.array(StageExec.omit({ phase: true })) }),
+  /** Reads the node's configuration out, as far as its kind can, and hands it to the installation; the node goes on as it is. */
+  z.object({ type: z.literal('node.save'), ...nodeOrder }),
   z.object({ type: z.literal('link.ensure'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment,
     admin: z.enum(['up', 'down']), impairment: Impairment, mgmtBridge: z.string(), budget: RepairBudget, leg: LinkLeg.optional() }),
   z.object({ type: z.literal('link.remove'), ...head, link: LinkId, plan: LinkPlan, a: Attachment, b: Attachment, leg: LinkLeg.optional() }),
@@ -89,7 +91,7 @@ export type OrderType = Order['type'];
 /** An order that was decided and not yet answered, as the folded state keeps it. */
 export const PendingEffect = z.object({
   id: EffectId,
-  type: z.enum(['network.ensure', 'network.remove', 'node.prepare', 'node.start', 'node.stop', 'node.remove', 'node.exec', 'link.ensure', 'link.remove']),
+  type: z.enum(['network.ensure', 'network.remove', 'node.prepare', 'node.start', 'node.stop', 'node.remove', 'node.exec', 'node.save', 'link.ensure', 'link.remove']),
   /** Node or link id; the host for its part of the management network. */
   target: z.string(),
   host: HostId,

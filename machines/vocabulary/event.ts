@@ -12,6 +12,8 @@ export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('NodesStartRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('NodesStopRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('NodesRestartRequested'), nodes: z.array(NodeId) }),
+  /** Nodes are about to be made anew as they are, most often elsewhere: what their kinds can save of their configuration is read out first. */
+  z.object({ type: z.literal('NodesSaveRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('RetryRequested'), nodes: z.array(NodeId), links: z.array(LinkId) }),
   z.object({ type: z.literal('LinkSet'), link: LinkId, admin: z.enum(['up', 'down']).optional(), impairment: Impairment.optional() }),
   /** A supervisor of a higher term owns the lab from here on. */

@@ -50,3 +50,7 @@ export const HostNode = z.object({
   pinned: z.boolean(),
 });
 export type HostNode = z.infer<typeof HostNode>;
+
+/** A node that left a host, or is about to, and whose configuration could not be saved there, or not whole. */
+export const UnsavedNode = z.object({ lab: LabId, node: NodeId, reason: z.string() });
+export type UnsavedNode = z.infer<typeof UnsavedNode>;

@@ -1,5 +1,6 @@
 // The plan of a lab: every number, name, address and place that a deploy took from the outside world, fixed in the log.
 import { z } from 'zod';
+import { CarriedSource } from './carried-file.ts';
 import { HostId, LinkId, NodeId } from './ids.ts';
 import { PublishedPort } from './lab-spec.ts';
 import { PlaneKind } from './placement.ts';
@@ -33,6 +34,8 @@ export const NodePlan = z.object({
   generation: z.number().int(),
   mgmt: z.object({ ipv4: z.string().optional(), ipv6: z.string().optional(), port: PortLease }).optional(),
   ports: z.array(PublishedPort),
+  /** Configuration that the node brings along from before it was made anew, most often on another host: files by their absolute paths in the node, there before its first process. */
+  saved: z.array(CarriedSource).optional(),
 });
 export type NodePlan = z.infer<typeof NodePlan>;
 

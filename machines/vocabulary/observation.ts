@@ -1,5 +1,6 @@
 // Everything a host may report: what it read back, with the effect and generation it belongs to.
 import { z } from 'zod';
+import { CarriedSource } from './carried-file.ts';
 import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
 
 /** Answer to an order when `effectId` is set; seen by itself otherwise. */
@@ -59,6 +60,8 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.progress'), ...ofNode, text: z.string() }),
   z.object({ type: z.literal('node.health'), ...ofNode, status: z.enum(['starting', 'healthy', 'unhealthy']) }),
   z.object({ type: z.literal('node.exec-done'), ...ofNode, results: z.array(ExecResult) }),
+  /** What was read out of the node, each file by its absolute path there; the installation holds the pieces. `problem`: what could not be saved, and why. */
+  z.object({ type: z.literal('node.saved'), ...ofNode, files: z.array(CarriedSource), problem: z.string().optional() }),
   /** One engine event of a container of ours, kept for the history. */
   z.object({ type: z.literal('node.engine'), ...ofNode, runtimeId: z.string(), action: z.string(), exitCode: z.number().int().optional() }),
   /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */

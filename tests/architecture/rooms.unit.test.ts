@@ -14,7 +14,7 @@ const MAY: Record<Room, readonly string[]> = {
   topology: ['machines/vocabulary/*', 'vendors/*', 'zod', 'yaml'],
   nats: ['machines/vocabulary/*', '@nats-io/*', 'zod', 'pino', 'node:*'],
   supervisor: ['machines/*', 'vendors/*', 'topology/*', 'nats/*', 'zod', 'pino', 'ssh2', 'node:*', '@nats-io/transport-node'],
-  'host-actor': ['machines/vocabulary/*', 'nats/*', 'zod', 'pino', 'dockerode', 'execa', 'node-pty', 'ssh2', 'node:*', '@nats-io/transport-node'],
+  'host-actor': ['machines/vocabulary/*', 'vendors/*', 'nats/*', 'zod', 'pino', 'dockerode', 'execa', 'node-pty', 'ssh2', 'node:*', '@nats-io/transport-node'],
   controller: ['nats/*', 'machines/vocabulary/*', 'zod', 'execa', 'pino', 'ssh2', 'node:*'],
   // The doctor looks at this machine through the probes of the host-actor, and a tunnel outside of labs is made by its hands.
   cli: ['nats/*', 'machines/vocabulary/*', 'topology/*', 'vendors/*', 'controller/*', 'host-actor/fingerprint/*', 'host-actor/host-tunnels.ts', 'zod', 'yaml', 'commander', '@peculiar/x509', 'reflect-metadata', '@nats-io/transport-node', 'node:*'],

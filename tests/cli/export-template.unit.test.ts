@@ -1,7 +1,7 @@
 // topology-data.json by a template of the user's, written for the names that the field's export templates use.
 import { describe, expect, it } from 'vitest';
 import { renderExport } from '../../cli/lab-folder/export-template.ts';
-import { configurationOf } from '../../cli/commands/save.ts';
+import { configurationIn, FRR } from '../../vendors/saved-configuration.ts';
 import { accepted } from '../topology/read-fixture.ts';
 import { aLabView, aLinkView, aNodeView } from './lab-views.ts';
 
@@ -43,6 +43,6 @@ describe('export by a template', () => {
 
 describe('a saved configuration', () => {
   it('begins where the talk of the shell ends', () => {
-    expect(configurationOf('Building configuration...\n\nCurrent configuration:\n!\nfrr version 8.4.4\nhostname r1\n!\nend\n\n')).toBe('!\nfrr version 8.4.4\nhostname r1\n!\nend\n');
+    expect(configurationIn(FRR, 'Building configuration...\n\nCurrent configuration:\n!\nfrr version 8.4.4\nhostname r1\n!\nend\n\n')).toBe('!\nfrr version 8.4.4\nhostname r1\n!\nend\n');
   });
 });

@@ -118,6 +118,7 @@ describe('T05: builders of tests make whole values', () => {
 
   it('and a lab\'s life renders every kind of order there is, each whole', () => {
     const sim = deployed();
+    sim.append([{ type: 'NodesSaveRequested', nodes: [node('a')] }]);
     sim.command({ type: 'node.stop', nodes: [node('a')] });
     sim.run();
     sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });

@@ -102,6 +102,7 @@ describe('nodes in transit', () => {
     sim.command(deploy(shared({})));
     sim.run();
     sim.command(deploy(shared({ X: '1' })));
+    sim.run();
     expect(sim.orders.filter((order) => order.type === 'node.remove').map((order) => order.node.id)).toEqual(['a', 'z']);
   });
 

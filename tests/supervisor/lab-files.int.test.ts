@@ -3,14 +3,16 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { headers } from '@nats-io/transport-node';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uploadFiles } from '../../cli/lab-files/upload-files.ts';
 import { LabFiles as HostFiles } from '../../host-actor/lab-files/lab-files.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
+import type { LabState } from '../../machines/evolve/lab-state.ts';
 import { CarriedSource } from '../../machines/vocabulary/carried-file.ts';
-import { askForFile, mayHearFiles } from '../../nats/file-question.ts';
+import { askForFile, FILE_GIVEN_HEADER, FILE_REFUSED_HEADER, giveFile, mayHearFiles } from '../../nats/file-question.ts';
 import type { FileStore } from '../../nats/file-store.ts';
 import { openFileStore } from '../../nats/file-store.ts';
 import { ensureStreams } from '../../nats/streams.ts';
@@ -19,6 +21,7 @@ import type { LabFiles } from '../../supervisor/lab-files.ts';
 import { serveLabFiles, sweep } from '../../supervisor/lab-files.ts';
 import { eventually } from '../support/eventually.ts';
 import { aLab, aNode, command, host, lab } from '../support/lab-builders.ts';
+import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 import type { TestNats } from '../support/nats-server.ts';
 import { startNats } from '../support/nats-server.ts';
 import { startSupervisors } from '../support/supervisors.ts';
@@ -34,12 +37,14 @@ let files: LabFiles;
 let store: FileStore;
 let hostA: NatsConnection;
 let dir: string;
+/** What the supervisor sees. */
+let labs: LabState[] = [];
 let now = Date.now();
 beforeAll(async () => {
   nats = await startNats({ roles: [{ role: 'host', hostId: A }] });
   const supervisor = await nats.connect({ role: 'supervisor' });
   await ensureStreams(supervisor);
-  files = serveLabFiles(supervisor, { logger: pino({ level: 'silent' }), now: () => now, labs: async () => await Promise.resolve([]), isOurs: () => true });
+  files = serveLabFiles(supervisor, { logger: pino({ level: 'silent' }), now: () => now, labs: async () => await Promise.resolve(labs), isOurs: () => true });
   store = openFileStore(supervisor);
   hostA = await nats.connect({ role: 'host', hostId: A });
   await supervisor.flush();
@@ -93,10 +98,73 @@ describe('pieces of files', () => {
   });
 });
 
+describe('pieces that a host hands over', () => {
+  /** A lab with a node that host A is asked to save, moves with what was saved, and is gone. */
+  const stages = (): Record<'saving' | 'saved' | 'moved' | 'gone', LabState> => {
+    const sim = new SimulatedLab();
+    const facts = (state: 'joined' | 'draining') => ({ hosts: [{ id: A, state }, { id: host('B'), state: state === 'joined' ? 'cordoned' as const : 'joined' as const }].map((one, index) => ({ ...one, underlay: { address: `10.200.0.${index + 1}`, device: 'u', mtu: 9000 } })) });
+    sim.command({ type: 'lab.deploy', spec: aLab([aNode('a')]), takeOver: false, reconfigure: false }, facts('joined'));
+    sim.run();
+    sim.command({ type: 'lab.leave', host: A }, facts('draining'));
+    const saving = sim.state;
+    const read = [carried('/etc/frr/frr.conf', 'configuration')];
+    let saved = saving;
+    sim.run((order, at) => {
+      if (order.type === 'node.remove') saved = sim.state;
+      return order.type === 'node.save' ? { type: 'node.saved', effectId: order.id, at, node: order.node.id, generation: order.plan.generation, files: read } : idealHost(order, at);
+    });
+    const moved = sim.state;
+    sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });
+    return { saving, saved, moved, gone: sim.run().state };
+  };
+
+  it('A08: are taken while a node of it is being saved, and from no other host and at no other time', async () => {
+    const { saving, moved } = stages();
+    labs = [saving];
+    const sha256 = await giveFile(hostA, A, Buffer.from('configuration'));
+    expect(sha256).toBe(digest('configuration'));
+    expect(Buffer.from(await askForFile(hostA, A, sha256)).toString()).toBe('configuration');
+    labs = [moved];
+    await expect(giveFile(hostA, A, Buffer.from('what nobody asked for'))).rejects.toMatchObject({ code: 'nats-refused', message: expect.stringContaining('not-asked') });
+    await expect(askForFile(hostA, A, digest('what nobody asked for'))).rejects.toMatchObject({ code: 'nats-refused' });
+    labs = [{ ...saving, pending: Object.fromEntries(Object.entries(saving.pending).map(([id, effect]) => [id, { ...effect, host: host('B') }])) }];
+    await expect(giveFile(hostA, A, Buffer.from('for another'))).rejects.toMatchObject({ message: expect.stringContaining('not-asked') });
+    labs = [];
+  });
+
+  it('A08: are taken by no more than they have and as what they are', async () => {
+    labs = [stages().saving];
+    await expect(giveFile(hostA, A, Buffer.alloc(256 * 1024 + 1))).rejects.toMatchObject({ message: expect.stringContaining('damaged') });
+    const head = headers();
+    head.set(FILE_GIVEN_HEADER, digest('one thing'));
+    const reply = await hostA.request(fileSubject(A), 'another', { headers: head, timeout: 2_000 });
+    expect(reply.headers?.get(FILE_REFUSED_HEADER)).toBe('damaged');
+    labs = [];
+  });
+
+  it('A08: are no business of operators and viewers: they may neither ask nor give', async () => {
+    for (const role of ['operator', 'viewer'] as const) {
+      const person = await nats.connect({ role });
+      await expect(person.request(fileSubject(A), JSON.stringify({ sha256: digest('configuration') }), { timeout: 2_000 })).rejects.toThrow(/permissions violation/i);
+    }
+  });
+
+  it('stay from the answer on until the node is gone', async () => {
+    const all = stages();
+    for (const [stage, left] of [['saved', 0], ['moved', 0], ['gone', 1]] as const) {
+      labs = [all.saving];
+      await giveFile(hostA, A, Buffer.from('configuration'));
+      await sweep(store, { before: Date.now() + 60_000, labs: [all[stage]] });
+      expect([stage, await files.missing([digest('configuration')])]).toEqual([stage, left === 0 ? [] : [digest('configuration')]]);
+    }
+    labs = [];
+  });
+});
+
 describe('copies on a host', () => {
   const copies = async (): Promise<HostFiles> => {
     const made = new HostFiles({ stateDir: dir });
-    made.connect(async (sha256) => await askForFile(hostA, A, sha256));
+    made.connect({ fetch: async (sha256) => await askForFile(hostA, A, sha256), give: async (bytes) => await giveFile(hostA, A, bytes) });
     return await Promise.resolve(made);
   };
 

@@ -74,7 +74,7 @@ export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answe
 }
 
 function objectOf(order: Order): string | null {
-  if (order.type === 'node.exec') return null;
+  if (order.type === 'node.exec' || order.type === 'node.save') return null;
   if ('node' in order) return `${order.lab}/node/${order.node.id}`;
   return 'link' in order ? `${order.lab}/link/${order.link}` : `${order.lab}/network`;
 }

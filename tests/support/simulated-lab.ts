@@ -4,9 +4,11 @@ import { decide } from '../../machines/decide/decide.ts';
 import { admit } from '../../machines/decide/admit.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
 import type { Heard } from '../../machines/evolve/heard.ts';
+import { isSaving } from '../../machines/evolve/apply-save.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import type { LabState } from '../../machines/evolve/lab-state.ts';
 import { renderOrder } from '../../machines/evolve/render-order.ts';
+import type { CarriedSource } from '../../machines/vocabulary/carried-file.ts';
 import type { Command, Rejection } from '../../machines/vocabulary/command.ts';
 import type { Order } from '../../machines/vocabulary/effect.ts';
 import type { LabEvent, LogEntry } from '../../machines/vocabulary/event.ts';
@@ -24,12 +26,18 @@ export class SimulatedLab {
   readonly orders: Order[] = [];
   readonly news: string[] = [];
   #waiting: Order[] = [];
+  #again: (() => unknown) | undefined;
   at = 1_000;
 
   command(command: Command, over: Partial<Facts> = {}): readonly Rejection[] {
+    this.#again = undefined;
     const decision = decide(command, this.state, facts({ now: this.at, ...over }));
     if (decision.kind === 'rejected') return decision.rejections;
     if (decision.kind === 'events') this.append([...decision.events]);
+    if (decision.kind === 'saving') {
+      if (decision.events.length > 0) this.append([...decision.events]);
+      this.#again = () => this.command(command, over);
+    }
     return [];
   }
 
@@ -61,7 +69,16 @@ export class SimulatedLab {
       const seen = answer(next, this.at);
       if (seen) this.observeOn(next.host, seen);
     }
-    return this;
+    return this.#decideAgain() ? this.run(answer) : this;
+  }
+
+  /** A command that waits for nodes to be saved, as the supervisor takes it up again. */
+  #decideAgain(): boolean {
+    if (isSaving(this.state)) return false;
+    const again = this.#again;
+    this.#again = undefined;
+    again?.();
+    return again !== undefined;
   }
 
   /** Lets the earliest deadline pass. */
@@ -88,6 +105,9 @@ export class SimulatedLab {
   }
 }
 
+/** What an ideal host reads out of a node. */
+export const savedFile = (id: string): CarriedSource => ({ source: '/etc/frr/frr.conf', entries: [{ is: 'file', path: '', mode: 0o640, uid: 0, gid: 0, sha256: Buffer.from(id).toString('hex').padEnd(64, '0').slice(0, 64) }] });
+
 /** Does all that it is ordered. */
 export const idealHost: Answer = (order, at) => {
   const about = { effectId: order.id, at };
@@ -106,6 +126,7 @@ export const idealHost: Answer = (order, at) => {
     case 'node.stop':
     case 'node.remove':
     case 'node.exec':
+    case 'node.save':
       return answerNode(order, about);
   }
 };
@@ -135,6 +156,8 @@ function answerNode(order: NodeOrder, about: { effectId: Order['id']; at: number
       return { type: 'node.stopped', ...ofNode };
     case 'node.remove':
       return { type: 'node.removed', ...ofNode };
+    case 'node.save':
+      return { type: 'node.saved', ...ofNode, files: [savedFile(order.node.id)] };
     case 'node.exec':
       return { type: 'node.exec-done', ...ofNode, results: order.commands.map((exec) => ({ ...exec, exitCode: 0, stdout: '', stderr: '' })) };
   }

@@ -42,7 +42,7 @@ export const hostUncordonCommand = wishCommand('uncordon <host>', 'open', {
 export const hostDrainCommand = command({
   usage: 'drain <host>',
   summary: 'move all nodes away from a host, and let no new ones onto it',
-  details: 'Nodes move one by one, each with its configuration as far as its kind can save it. Those that a lab file pins to the host stay and are named. Waits until no other node is left: exit code 4 when the time (--timeout, 10 minutes) is over, while the drain goes on.',
+  details: 'Nodes move one by one, each with its configuration as far as its kind can save it. Those that a lab file pins to the host stay and are named. A node whose configuration cannot be saved moves without it, and is named with the reason. Waits until no other node is left: exit code 4 when the time (--timeout, 10 minutes) is over, while the drain goes on.',
   examples: ['labwright host drain rack2-4a1f9c', 'labwright host drain rack2-4a1f9c --timeout 2m', 'labwright host drain rack2-4a1f9c --no-wait'],
   options: [{ flags: '--no-wait', text: 'say what is wished and do not wait' }],
   schema: z.object({ wait: z.boolean().default(true) }),
@@ -58,13 +58,17 @@ export const hostDrainCommand = command({
 async function followDrain({ terminal, globals }: Context, { ops }: Session, host: HostId): Promise<ExitCode> {
   const endAt = performance.now() + (globals.timeout ?? DRAIN_WAIT_MS);
   let [said, complained] = ['', ''];
+  const left = new Set<string>();
   for (;;) {
     const answer = await ops.request('host', { host });
     const { going, staying } = split(answer);
+    for (const node of going) left.add(nameOf(node));
+    const unsaved = answer.unsaved.filter((node) => left.has(nameOf(node)) && !going.some((one) => nameOf(one) === nameOf(node)));
     const why = answer.stuck.map(({ lab, message }) => `lab ${lab}: ${message}`).join('\n');
     if (going.length === 0 || performance.now() > endAt) {
-      if (globals.json) terminal.out(JSON.stringify({ host: answer.host, left: going, pinned: staying, stuck: answer.stuck }, undefined, 2));
+      if (globals.json) terminal.out(JSON.stringify({ host: answer.host, left: going, pinned: staying, stuck: answer.stuck, unsaved }, undefined, 2));
       if (staying.length > 0) terminal.log('WARN', 'Nodes that their lab files pin to the host stay there', { nodes: staying.map(nameOf).join(', ') });
+      for (const [reason, nodes] of Map.groupBy(unsaved, (node) => node.reason)) terminal.log('WARN', 'Nodes moved without their configuration, or not with all of it', { nodes: nodes.map(nameOf).join(', '), why: reason });
       if (going.length === 0) terminal.log('INFO', 'The host is drained', { host });
       else terminal.log('ERRO', 'The time is over, the drain goes on', { host, left: going.map(nameOf).join(', '), ...(why === '' ? {} : { why }) });
       return going.length === 0 ? EXIT.ok : EXIT.timeout;

@@ -8,6 +8,7 @@ import { EngineClient } from './engine-client.ts';
 import { watchEngineEvents, readEngineEventsSince } from './engine-events.ts';
 import { readEngineInfo, readMissingCapabilities, readSecurityModules } from './engine-info.ts';
 import { ensureCreated } from './ensure-created.ts';
+import { putContainerFiles, readContainerFile } from './container-files.ts';
 import { ensureImage, hasImage, loadImage, removeStrayProbes } from './ensure-image.ts';
 import { ensureRemoved } from './ensure-removed.ts';
 import { execInNode } from './exec.ts';
@@ -66,6 +67,8 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     listOwned: (filter, options) => listOwned(engine, filter, options),
     logTail: (runtimeId, options) => readLogTail(engine, runtimeId, options),
     exec: (runtimeId, command, options) => execInNode(engine, runtimeId, command, options),
+    readFile: (runtimeId, path, options) => readContainerFile(engine, runtimeId, path, options),
+    putFiles: (runtimeId, files, options) => putContainerFiles(engine, runtimeId, files, options),
     watchEvents: (watch) => watchEngineEvents(engine, watch),
     readEventsSince: (cursor, hostId, options) => readEngineEventsSince(engine, cursor, hostId, options),
     joinsNamespaces: async (options) => (await traits.read(options)).joinsNamespaces,

@@ -1,4 +1,5 @@
 // A whole host without engine, kernel or files: for tests and benches of thousands of nodes.
+import { createHash } from 'node:crypto';
 import type { HostId, LabId } from '../../../machines/vocabulary/ids.ts';
 import type { FileHands, Hands, HostSight, MgmtHands } from '../../hands.ts';
 import { SimulatedPlane } from './simulated-plane.ts';
@@ -11,7 +12,11 @@ export function makeSimulatedHands(host: HostId): SimulatedHands {
   return { host, provider: new SimulatedProvider(), plane: new SimulatedPlane(), network: simulatedNetwork(labs), sight: SIMULATED_SIGHT, files: SIMULATED_FILES, labs };
 }
 
-const SIMULATED_FILES: FileHands = { place: async (lab, sources) => new Map(sources.map(({ source }) => [source, `/simulated/${lab}${source}`])), keepOnly: async () => {} };
+const SIMULATED_FILES: FileHands = {
+  place: async (lab, sources) => new Map(sources.map(({ source }) => [source, `/simulated/${lab}${source}`])),
+  give: async ({ path, mode, uid, gid, bytes }) => ({ source: path, entries: [{ is: 'file', path: '', mode, uid, gid, sha256: createHash('sha256').update(bytes).digest('hex') }] }),
+  keepOnly: async () => {},
+};
 
 const SIMULATED_SIGHT: HostSight = {
   isBridge: async () => true,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HostId, LabId, NodeId } from '../../../machines/vocabulary/ids.ts';
 import type { NodeSpec } from '../../../machines/vocabulary/lab-spec.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { CreatedNode, EngineInfo, ExecOnce, ExecResult, ImageReady, InspectedNode, LogTail, NodeEvent, NodeEventAction, NodeKey, NodePlacement, NodeProvider, ObservedNode, StartedNode, WatchItem } from '../provider.ts';
+import type { ContainerFile, CreatedNode, EngineInfo, ExecOnce, ExecResult, ImageReady, InspectedNode, LogTail, NodeEvent, NodeEventAction, NodeKey, NodePlacement, NodeProvider, ObservedNode, StartedNode, WatchItem } from '../provider.ts';
 
 export type SimulatedVerb = 'create' | 'start' | 'stop' | 'remove' | 'exec';
 
@@ -22,6 +22,8 @@ export class SimulatedProvider implements NodeProvider {
   /** Calls of each verb so far. */
   readonly calls: Record<SimulatedVerb, number> = { create: 0, start: 0, stop: 0, remove: 0, exec: 0 };
   readonly #nodes = new Map<string, ObservedNode>();
+  /** By container, then by path. */
+  readonly #files = new Map<string, Map<string, ContainerFile>>();
   readonly #events: NodeEvent[] = [];
   readonly #execs = new Map<string, ExecResult>();
   readonly #watchers = new Set<(item: WatchItem) => void>();
@@ -134,6 +136,15 @@ export class SimulatedProvider implements NodeProvider {
     const result = { exitCode: words === 'false' ? 1 : 0, stdout: words, stderr: '', engineError: undefined, truncated: false };
     this.#execs.set(execId, result);
     return result;
+  }
+
+  async readFile(runtimeId: string, path: string): Promise<ContainerFile | undefined> {
+    return this.#files.get(this.#require(runtimeId).runtimeId)?.get(path);
+  }
+
+  async putFiles(runtimeId: string, files: readonly ContainerFile[]): Promise<void> {
+    const before = this.#files.get(this.#require(runtimeId).runtimeId) ?? [];
+    this.#files.set(runtimeId, new Map([...before, ...files.map((file) => [file.path, file] as const)]));
   }
 
   async watchEvents(watch: { since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void> {

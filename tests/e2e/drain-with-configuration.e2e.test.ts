@@ -1,0 +1,105 @@
+// A host is drained: routers that people configured by hand come up on the other host with that configuration, and what could not be saved is named.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openWorld } from '../cli/labwright.ts';
+import type { Ran, World } from '../cli/labwright.ts';
+import { lab as labId } from '../support/lab-builders.ts';
+import { eventually } from '../support/eventually.ts';
+import { openTestHosts } from '../support/test-hosts.ts';
+import type { TestHosts } from '../support/test-hosts.ts';
+
+const NAME = 'te2e-dc';
+const LAB = `
+name: ${NAME}
+mgmt: {network: ${NAME}-net, ipv4-subnet: 172.31.124.0/24}
+topology:
+  defaults: {kind: linux, image: "labwright/frr:local"}
+  nodes:
+    r1: {}
+    r2: {binds: ["r2.conf:/etc/frr/frr.conf"]}
+    n1: {image: "alpine:3"}
+  links:
+    - endpoints: [r1:eth1, r2:eth1]
+`;
+const OWN = 'hostname r2\n!\nip route 198.51.100.0/24 blackhole\n!\n';
+
+let bed: TestHosts;
+let world: World;
+beforeAll(async () => {
+  bed = await openTestHosts({ hosts: 2, images: ['alpine:3', 'labwright/frr:local'], env: { LABWRIGHT_ECHO_EVERY_MS: '500' } });
+  world = openWorld();
+  // This machine is host h1 to the command line; h2 does not see the folder.
+  await mkdir(join(world.folder, 'home'));
+  await writeFile(join(world.folder, 'home', 'host-identity.json'), '{"hostId": "h1"}');
+  await bed.host(2).exec('mount', '-t', 'tmpfs', 'tmpfs', world.folder);
+  await writeFile(join(world.folder, 'r2.conf'), OWN);
+});
+afterAll(async () => {
+  await bed?.destroyAll();
+  await bed?.close();
+  await world?.end();
+});
+
+const cli = async (...args: string[]): Promise<Ran> => await world.run([...args, '--timeout', '2m'], { env: { LABWRIGHT_NATS_URL: bed.nats.url, LABWRIGHT_NATS_CREDS: bed.nats.credentialsFolder } });
+const well = (ran: Ran): Ran => {
+  expect({ exitCode: ran.exitCode, stderr: ran.stderr }).toMatchObject({ exitCode: 0 });
+  return ran;
+};
+const file = (): string => world.file(`${NAME}.clab.yml`, LAB);
+const inNode = async (host: number, node: string, ...argv: string[]): Promise<string> => await bed.host(host).exec('docker', 'exec', `clab-${NAME}-${node}`, ...argv);
+const configuration = async (host: number, node: string): Promise<string> =>
+  await eventually(async () => {
+    const text = await inNode(host, node, 'vtysh', '-c', 'show running-config').catch(() => '');
+    return text.includes('frr version') ? text : null;
+  }, { timeoutMs: 30_000, what: `FRR in ${node} to answer`, everyMs: 200 });
+const places = async (): Promise<Record<string, string>> => Object.fromEntries((await bed.view(NAME)).nodes.map(({ node, host }) => [node, host]));
+const copies = async (): Promise<string> => (await bed.host(2).exec('sh', '-c', `ls ${bed.host(2).home}/host/lab-files/${NAME} 2>/dev/null || true`)).trim();
+
+describe('a drained host', () => {
+  it('gives its routers away as they were configured by hand, with links, and says what it could not save', async () => {
+    well(await cli('host', 'cordon', 'h2'));
+    well(await cli('deploy', '-t', file()));
+    expect(await places()).toEqual({ n1: 'h1', r1: 'h1', r2: 'h1' });
+    for (const node of ['r1', 'r2']) await configuration(1, node);
+    await inNode(1, 'r1', 'vtysh', '-c', 'conf t', '-c', 'interface eth1', '-c', 'ip address 10.9.0.1/30', '-c', 'exit', '-c', 'ip route 192.0.2.1/32 blackhole');
+    await inNode(1, 'r2', 'vtysh', '-c', 'conf t', '-c', 'interface eth1', '-c', 'ip address 10.9.0.2/30', '-c', 'exit', '-c', 'ip route 192.0.2.2/32 blackhole');
+    well(await cli('host', 'uncordon', 'h2'));
+    const drained = well(await cli('host', 'drain', 'h1'));
+    expect(drained.stderr).toMatch(/WARN Nodes moved without their configuration.*nodes=te2e-dc\/n1 why="?nothing in it \(kind linux\) has a configuration that can be saved/);
+    expect(drained.stderr).toMatch(/The host is drained/);
+    await bed.settled(NAME, ['running']);
+    expect(await places()).toEqual({ n1: 'h2', r1: 'h2', r2: 'h2' });
+    expect(await configuration(2, 'r1')).toMatch(/ip route 192\.0\.2\.1\/32 blackhole/);
+    const second = await configuration(2, 'r2');
+    expect([second.includes('ip route 192.0.2.2/32 blackhole'), second.includes('ip route 198.51.100.0/24 blackhole')]).toEqual([true, true]);
+    await eventually(async () => await inNode(2, 'r1', 'ping', '-c', '1', '-W', '2', '10.9.0.2').then(() => true, () => false), { timeoutMs: 30_000, what: 'r1 to reach r2', everyMs: 200 });
+    expect(await readFile(join(world.folder, 'r2.conf'), 'utf8')).toBe(OWN);
+    const history = well(await cli('history', '--name', NAME)).stdout;
+    expect(history).toMatch(/supervisor +save the configuration of r1/);
+    expect(history).toMatch(/node r1: its configuration is saved/);
+    expect(history).toMatch(/node n1: its configuration is not saved: nothing in it/);
+  });
+
+  it('leaves them a configuration that is theirs: it is there again when the host makes a container anew, and when the node leaves that host', async () => {
+    await bed.host(2).exec('docker', 'rm', '-f', `clab-${NAME}-r1`);
+    await eventually(async () => (await configuration(2, 'r1').catch(() => '')).includes('ip route 192.0.2.1/32 blackhole'), { timeoutMs: 60_000, what: 'r1 made anew with its configuration', everyMs: 200 });
+    await inNode(2, 'r1', 'vtysh', '-c', 'conf t', '-c', 'ip route 192.0.2.3/32 blackhole');
+    const pinned = world.file(`${NAME}.clab.yml`, LAB.replace('r1: {}', 'r1: {host: h1}'));
+    well(await cli('host', 'uncordon', 'h1'));
+    expect(well(await cli('plan', '-t', pinned)).stdout).toMatch(/r1.*moves from host h2 to h1 .*its configuration is saved first, as far as its kind can/);
+    well(await cli('deploy', '-t', pinned));
+    expect((await places())['r1']).toBe('h1');
+    expect(await configuration(1, 'r1')).toMatch(/ip route 192\.0\.2\.1\/32 blackhole\nip route 192\.0\.2\.3\/32 blackhole/);
+  });
+
+  it('forgets it when all is to be made anew, and leaves nothing on the hosts when the lab is destroyed', async () => {
+    expect(await copies()).not.toBe('');
+    const spec = (await bed.ops.request('spec', {}, { lab: labId(NAME) })).spec;
+    await bed.deploy(spec, { reconfigure: true });
+    await bed.settled(NAME, ['running']);
+    expect(await configuration(1, 'r1')).not.toContain('192.0.2.');
+    await bed.destroy(NAME);
+    expect(await copies()).toBe('');
+  });
+});
