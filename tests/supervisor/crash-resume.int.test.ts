@@ -104,8 +104,9 @@ describe('a supervisor killed at a named moment', () => {
     expect(undisturbed[2]).toEqual({ state: 'destroyed', nodes: [], links: [], problems: [] });
   });
 
-  const moments = ['supervisor/before-append', 'supervisor/after-append', 'supervisor/before-dispatch', 'supervisor/after-dispatch']
-    .flatMap((moment) => [1, 2, 3, 4, 6, 8].map((nth) => `${moment}:${nth}`));
+  /** The second deploy is the converge. */
+  const moments = ['LabDeployRequested', 'LabDeployRequested:2', 'LabDestroyRequested'].flatMap((phase) =>
+    ['supervisor/before-append', 'supervisor/after-append', 'supervisor/before-dispatch', 'supervisor/after-dispatch'].flatMap((moment) => [1, 2].map((nth) => `${moment}:${nth}@${phase}`)));
   const large = ['log/after-blob', 'log/after-blob:2', 'supervisor/after-append@LabDeployRequested'];
 
   it.each([...moments.map((moment) => [moment, 'name: t'] as const), ...large.map((moment) => [`${moment} of a deploy larger than a message`, largest()] as const)])('S11 S13: %s', async (title, source) => {
