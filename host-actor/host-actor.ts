@@ -1,5 +1,6 @@
 // The hands of one host: takes orders, makes them true, keeps them true while nobody watches, and tells what it saw.
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { EchoKeeper } from './echo-keeper.ts';
 import { NodeLease } from './node-lease.ts';
@@ -48,6 +49,8 @@ export type HostActorStatus = {
 };
 
 const SWEEP_EVERY_MS = 60_000;
+/** Longer than a server that is there needs; one that hangs must not hold up repairs. */
+const NEWS_WITHIN_MS = 2_000;
 const REPLAY_PAUSE_MS = 250;
 const FENCE_EVERY_MS = 500;
 
@@ -95,11 +98,17 @@ export class HostActor {
     await this.#noteFirstSight();
   }
 
-  /** Begins to carry out what is open and to keep what was ordered. Needs no NATS. Resolves when it watches. */
-  async start(): Promise<void> {
+  /**
+   * Begins to carry out what is open and to keep what was ordered, but not before `news` (orders that came while we were away are
+   * taken) or some moments, so that nothing is made again that is not wanted any more. Needs no NATS. Resolves when it watches.
+   */
+  async start(news: Promise<void> = Promise.resolve()): Promise<void> {
     const { ledger, log } = this.context;
     this.#loops.expect('sweep', this.#sweepEveryMs);
-    await this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read'));
+    await Promise.all([
+      this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read')),
+      ledger.state.orders.size > 0 && Promise.race([news, delay(NEWS_WITHIN_MS)]),
+    ]);
     this.#intake.resume();
     await sweepAtStart(this.context).catch((err: unknown) => this.#loops.failed('sweep', err));
     this.#watches.watchEngine();

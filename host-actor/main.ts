@@ -66,8 +66,9 @@ process.once('SIGTERM', () => ending.abort());
 process.once('SIGINT', () => ending.abort());
 
 await actor.open();
-// What was ordered is kept whether NATS answers or not.
-const keeping = actor.start().catch((err: unknown) => giveUp(err, 'host-actor could not begin to keep its orders'));
+// What was ordered is kept whether NATS answers or not; what it has for us is heard first.
+const news = Promise.withResolvers<void>();
+const keeping = actor.start(news.promise).catch((err: unknown) => giveUp(err, 'host-actor could not begin to keep its orders'));
 void provider.removeStrayProbes().catch((err: unknown) => log.debug({ err }, 'probes of an earlier run could not be removed'));
 const nc = await connect(config, ending.signal);
 const leave = nc === undefined ? async () => {} : await serve(nc);
@@ -109,7 +110,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   files.connect({ fetch: async (sha256) => await askForFile(connection, config.host, sha256), give: async (bytes) => await giveFile(connection, config.host, bytes) });
   const flow = startOrderFlow(connection, {
     host: config.host, version, log,
-    open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained') }),
+    open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained'), onCaughtUp: news.resolve }),
   });
   serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint, fence });
   log.info({ ...facts, natsUrl: shownUrl(config.natsUrl) }, 'host-actor takes orders');
@@ -131,6 +132,7 @@ async function connect(to: HostActorConfig, signal: AbortSignal): Promise<NatsCo
         name: `labwright host-actor ${to.host}`,
       });
     } catch (err) {
+      news.resolve();
       log.warn({ err }, 'NATS does not answer, orders are kept without it');
       await delay(CONNECT_AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { Order } from '../machines/vocabulary/effect.ts';
 import { EffectId, LabId } from '../machines/vocabulary/ids.ts';
-import { crashPoint } from './crash-point.ts';
+import { crashPhases, crashPoint } from './crash-point.ts';
 import { carryOut } from './effect-handlers.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
@@ -14,6 +14,9 @@ export class OrderIntake {
   readonly #context: HostContext;
   readonly #log: Logger;
   readonly #waiting = new Map<string, number>();
+  /** What came before `resume`, and is not its business. */
+  readonly #fresh = new Set<EffectId>();
+  #resumed = false;
   #stopped = false;
 
   constructor(context: HostContext) {
@@ -49,6 +52,7 @@ export class OrderIntake {
     if (accepted.length === 0) return;
     // Counted from the moment on that the ledger knows them, so that no sweep takes their work for drift.
     for (const order of accepted) this.#count(order, 1);
+    if (!this.#resumed) for (const { id } of accepted) this.#fresh.add(id);
     wanted.note(accepted);
     for (const order of accepted) {
       if (order.type === 'node.stop' || order.type === 'node.remove' || order.type === 'node.start') this.#context.interrupts.interrupt(order.lab, order.node.id);
@@ -59,6 +63,7 @@ export class OrderIntake {
       for (const order of accepted) this.#count(order, -1);
       throw error;
     }
+    crashPhases(accepted);
     crashPoint('after-accept-before-ack');
     setImmediate(() => {
       crashPoint('after-ack-before-execute');
@@ -68,7 +73,9 @@ export class OrderIntake {
 
   /** Carries out what an earlier process of ours accepted and did not answer. */
   resume(): void {
-    const orders = [...this.#context.ledger.state.open.values()];
+    const orders = [...this.#context.ledger.state.open.values()].filter(({ id }) => !this.#fresh.has(id));
+    this.#fresh.clear();
+    this.#resumed = true;
     for (const order of orders) this.#count(order, 1);
     for (const order of orders) this.#run(order);
   }

@@ -44,6 +44,8 @@ export interface ConsumeBatches<T> {
    * (taken out of the queue), of a `handle` or `prepare` that rejected, and of a consumer that is missing.
    */
   onProblem(error: unknown): void;
+  /** Told when all that waited has been handled, at once when nothing did; may be told again. */
+  onCaughtUp?(): void;
 }
 
 /** Sequences of messages that are somebody else's to handle. */
@@ -135,7 +137,9 @@ class BatchLoop<T> {
       await this.#prepare();
       while (!this.#stopped && !this.#nc.isClosed()) {
         const consumer = await this.#findConsumer();
-        if (consumer !== undefined) await this.#pull(consumer);
+        if (consumer === undefined) continue;
+        if ((await consumer.info(true)).num_pending === 0) this.#options.onCaughtUp?.();
+        await this.#pull(consumer);
       }
       await Promise.all(this.#handlers);
     } finally {
@@ -250,5 +254,6 @@ class BatchLoop<T> {
   #settle(message: JsMsg, answer: (message: JsMsg) => void): void {
     this.#unsettled.delete(message);
     if (!this.#nc.isClosed()) answer(message);
+    if (message.info.pending === 0) this.#options.onCaughtUp?.();
   }
 }

@@ -18,7 +18,7 @@ import { LogConflictError, TransportError } from '../nats/errors.ts';
 import type { EventLog } from '../nats/event-log.ts';
 import type { PacedSlots } from '../nats/slots.ts';
 import type { ClaimsBook } from './claims-book.ts';
-import { crashPoint } from './crash-point.ts';
+import { crashPhases, crashPoint } from './crash-point.ts';
 import type { Folded } from './resume-lab.ts';
 
 export type Outcome =
@@ -259,7 +259,10 @@ export class LabActor {
       }
       const existed = !['absent', 'destroyed'].includes(this.#state.lab.value);
       const decision = decide(command, this.#state, this.#parts.facts(this.id));
-      if (decision.kind === 'rejected') outcome = decision;
+      if (decision.kind === 'rejected') {
+        outcome = decision;
+        this.#parts.logger.info({ labId: this.id, commandId, command: command.type, codes: decision.rejections.map(({ code }) => code) }, 'command was refused');
+      }
       if (decision.kind === 'nothing') outcome = { kind: 'nothing', n: this.#state.n, existed };
       if (decision.kind === 'saving') {
         outcome = { kind: 'saving' };
@@ -302,6 +305,7 @@ export class LabActor {
     const made = make();
     if (!made) return;
     if (!this.#owner) throw notOwned(this.id);
+    crashPhases(made.entry.events);
     crashPoint('supervisor/before-append');
     this.#tentative = made.evolution.state;
     const before = this.#state;

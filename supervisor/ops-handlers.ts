@@ -7,6 +7,7 @@ import { isSaving } from '../machines/evolve/apply-save.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
+import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
@@ -103,7 +104,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       return fitFor(asker, view, state.spec);
     },
     history: async (lab, request, asker) => await readHistory(supervisor, named(lab), { ...request, asker }),
-    list: async (_lab, { destroyed }) => ({ labs: (await supervisor.labs()).map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
+    list: async (_lab, { destroyed }) => ({ labs: (await supervisor.labs()).map(({ state }) => summary(state)).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
     hosts: async () => ({ hosts: await hostDetails(supervisor) }),
     host: async (_lab, { host }) => await hostWithNodes(supervisor, host),
     'host-wish': async (_lab, { host, wish }) => await wishForHost(supervisor, host, wish),
@@ -188,8 +189,9 @@ function fitFor<T>(asker: Asker, view: T, spec: LabSpec | null): T {
   return asker === 'operator' ? view : withoutSecrets(view, secretsOf(spec));
 }
 
-function summary(actor: LabActor): LabSummary {
-  const view = labView(actor.state);
+/** What the list says of a lab: counted from the view that `inspect` shows. */
+export function summary(state: LabState): LabSummary {
+  const view = labView(state);
   return {
     lab: view.lab, n: view.n, state: view.state,
     ...(view.topologyPath === undefined ? {} : { topologyPath: view.topologyPath }),

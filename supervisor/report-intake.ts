@@ -11,6 +11,7 @@ import { serverFeatures } from '../nats/connect.ts';
 import type { MemberBus } from '../nats/member-bus.ts';
 import { MemberSilentError } from '../nats/member-bus.ts';
 import { consumeReports } from '../nats/report-queue.ts';
+import { crashPoint } from './crash-point.ts';
 import type { LabActor } from './lab-actor.ts';
 import { SteppedDownError } from './lab-actor.ts';
 import type { Members } from './members.ts';
@@ -97,6 +98,7 @@ export function createReportIntake(parts: IntakeParts): ReportIntake {
       logger.error({ err: error, labId, reports: reports.length }, 'reports could not be folded and are dropped');
     }
     remember(reports.map(keyOf));
+    crashPoint('supervisor/before-report-ack');
     return true;
   };
   /** Whether nobody waits for reports about the lab: then they are dropped. */

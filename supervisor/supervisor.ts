@@ -17,6 +17,7 @@ import type { OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
 import { ensureStreams } from '../nats/streams.ts';
 import { openClaimsBook } from './claims-book.ts';
+import { crashPoint } from './crash-point.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDispatcher } from './dispatch.ts';
 import { collectFacts, firstLabNumber } from './facts.ts';
@@ -192,7 +193,10 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     const began = now();
     const from = await log.endSeq();
     const unreadable = (labId: LabId, err: unknown) => logger.error({ err, labId }, 'log of lab cannot be read, the lab is left alone');
-    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable })) actors.set(labId, new LabActor(labId, folded, actorParts));
+    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable })) {
+      actors.set(labId, new LabActor(labId, folded, actorParts));
+      crashPoint('supervisor/after-fold');
+    }
     const live = [...actors.values()].filter((actor) => isLive(actor.state));
     await Promise.all([...new Set(live.flatMap((actor) => hostsOfLab(actor.state)))].map(async (host) => await hosts.expect(host)));
     await claims.sync();

@@ -24,11 +24,11 @@ describe('host-actor on a simulated host', () => {
   let folder: string;
   const seen: Observation[] = [];
 
-  const open = async (): Promise<void> => {
+  const open = async (news?: (its: HostActor) => Promise<void>): Promise<void> => {
     actor = new HostActor({ hands, ledgerDir: folder, log: pino({ level: 'silent' }) });
     await actor.open();
     actor.connect(async (reports) => { for (const report of reports) seen.push(...report.observations); });
-    await actor.start();
+    await actor.start(news?.(actor));
   };
   const answers = async (orders: readonly Order[]): Promise<Observation[]> => {
     const ids = new Map(orders.map(({ id }, index) => [String(id), index]));
@@ -57,6 +57,26 @@ describe('host-actor on a simulated host', () => {
     expect(hands.provider.calls).toMatchObject({ create: NODES.length, start: NODES.length });
     expect(hands.plane.batches).toBe(1);
     expect(hands.plane.wires.size).toBe(2 * NODES.length);
+  });
+
+  it('R05: takes the orders that wait for it before it makes anything again, and carries each out once', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    await actor.stop();
+    const gone = lab.nextEntry().link('link.remove', 0, ['n0:eth1', 'n1:eth2']);
+    for (const id of hands.plane.wires.keys()) if (id.includes('n0:eth1--n1:eth2')) hands.plane.wires.delete(id);
+    const [wires, told] = [hands.plane.wires.size, seen.length];
+    await open(async (its) => {
+      // The server is asked meanwhile.
+      for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await its.accept([gone]);
+    });
+    expect((await answers([gone]))[0]).toMatchObject({ type: 'link.removed' });
+    const after = seen.slice(told);
+    expect(after.filter((one) => 'link' in one && one.link === 'n0:eth1--n1:eth2').map(({ type }) => type)).toEqual(['link.removed']);
+    expect(hands.plane.wires.size).toBe(wires);
   });
 
   it('keeps a hundred labs over a restart of ours, touching none of them', async () => {
