@@ -48,7 +48,8 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   }
   const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
-  if (exists && planned.changes.length === 0) return NOTHING;
+  // Another file that says the same is still another file: from now on the lab runs from that one.
+  if (exists && planned.changes.length === 0 && command.spec.topologyPath === standing) return NOTHING;
   return {
     kind: 'events',
     events: [{ type: 'LabDeployRequested', spec: command.spec, plan: planned.plan, changes: [...planned.changes] }],
