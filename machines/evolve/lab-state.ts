@@ -12,7 +12,7 @@ import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
