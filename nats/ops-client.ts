@@ -5,10 +5,10 @@ import { errors } from '@nats-io/transport-node';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
-import type { LabView, Notice } from '../machines/vocabulary/lab-view.ts';
+import type { Notice } from '../machines/vocabulary/lab-view.ts';
 import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
-import { TransportError } from './errors.ts';
+import { OpsRequestError, TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
 import { againHeaders, STEPPED_DOWN, STOPPING } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
@@ -16,22 +16,8 @@ import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
 import { opsSubject } from './subjects.ts';
 import { SupervisorGoneError, untilGone } from './until-gone.ts';
-
-/** A refusal or accident on the other side, or no answer at all (`no-responders`, `timeout`, `connection-lost`, `connection-closed`: retryable). */
-export class OpsRequestError extends Error {
-  readonly code: string;
-  readonly retryable: boolean;
-  readonly details: Record<string, unknown>;
-
-  constructor(failure: OpsFailure, options: { cause?: unknown } = {}) {
-    super(failure.message, options);
-    this.code = failure.code;
-    this.retryable = failure.retryable;
-    this.details = failure.details;
-  }
-}
-
-export type Watched = { readonly view: LabView; readonly notice?: Notice };
+import { watchLab, watchLabs } from './watch-labs.ts';
+import type { Watched } from './watch-labs.ts';
 
 export type RequestOptions = {
   readonly lab?: LabId;
@@ -45,7 +31,9 @@ export type OpsClient = {
   request<V extends OpsVerb>(verb: V, request: OpsRequest<V>, options?: RequestOptions): Promise<OpsResponse<V>>;
   /** First the present state, then each change folded into it, in order and without a gap. Ends with the signal. */
   watch(lab: LabId, signal: AbortSignal): AsyncGenerator<Watched, void, void>;
-  /** News of all labs as they come, with no state before them. */
+  /** The same of all labs, or of one that need not be there yet. */
+  watchAll(signal: AbortSignal, only?: LabId): AsyncGenerator<Watched, void, void>;
+  /** News of all labs as they come, with no state before them; what comes while the connection is away is lost. */
   notices(signal: AbortSignal, lab?: LabId): AsyncGenerator<Notice, void, void>;
 };
 
@@ -57,12 +45,13 @@ const ENVELOPE_BYTES = 4 * 1024;
 const PACK_ABOVE_BYTES = 256 * 1024;
 
 export function createOpsClient(nc: NatsConnection): OpsClient {
-  const client: OpsClient = {
-    request: async (verb, request, options = {}) => await ask(nc, verb, request, options),
-    watch: (lab, signal) => watch(nc, client, lab, signal),
+  const request: OpsClient['request'] = async (verb, body, options = {}) => await ask(nc, verb, body, options);
+  return {
+    request,
+    watch: (lab, signal) => watchLab({ nc, ask: request, signal }, lab),
+    watchAll: (signal, only) => watchLabs({ nc, ask: request, signal }, only),
     notices: (signal, lab) => notices(nc, signal, lab),
   };
-  return client;
 }
 
 async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<OpsResponse<V>> {
@@ -158,57 +147,6 @@ function unanswered(nc: NatsConnection, verb: OpsVerb, cause: unknown): OpsFailu
   return failure('connection-closed', `${cause instanceof Error ? cause.message : String(cause)}. See \`labwright status\``, true);
 }
 
-/** How long a watch believes silence before it asks for the state: the last notice before a silence leaves no gap behind. */
-const SILENCE_MS = 5_000;
-
-async function* watch(nc: NatsConnection, client: OpsClient, lab: LabId, signal: AbortSignal): AsyncGenerator<Watched, void, void> {
-  // The subscription exists before the snapshot is asked for, so nothing falls between the two.
-  const inbox = openNoticeInbox(nc, signal, lab);
-  try {
-    await nc.flush();
-    let view = await client.request('inspect', {}, { lab });
-    yield { view };
-    for (;;) {
-      const next = await inbox.next(SILENCE_MS);
-      if (next === 'end') return;
-      if (next === 'silence') {
-        const now = await inspectPatiently(client, lab, signal);
-        if (now === undefined) return;
-        if (now.n === view.n) continue;
-        view = now;
-        yield { view };
-        continue;
-      }
-      if (next.progress) {
-        view = withProgress(view, next.progress);
-        yield { view, notice: next };
-        continue;
-      }
-      // A pruned log begins again at 1; anything else that is not newer was in the snapshot.
-      if (next.n <= view.n && next.n !== 1) continue;
-      const now = next.n === view.n + 1 ? foldNotice(view, next) : await inspectPatiently(client, lab, signal);
-      if (now === undefined) return;
-      view = now;
-      yield { view, notice: next };
-    }
-  } finally {
-    inbox.close();
-  }
-}
-
-/** The present state, however long the supervisor or the server is away; undefined when the watch ended meanwhile. */
-async function inspectPatiently(client: OpsClient, lab: LabId, signal: AbortSignal): Promise<LabView | undefined> {
-  while (!signal.aborted) {
-    try {
-      return await client.request('inspect', {}, { lab, timeoutMs: 5_000 });
-    } catch (error) {
-      if (!(error instanceof OpsRequestError) || !error.retryable || error.code === 'connection-closed') throw error;
-      await delay(RETRY_EVERY_MS);
-    }
-  }
-  return undefined;
-}
-
 async function* notices(nc: NatsConnection, signal: AbortSignal, lab?: LabId): AsyncGenerator<Notice, void, void> {
   const inbox = openNoticeInbox(nc, signal, lab);
   try {
@@ -220,23 +158,4 @@ async function* notices(nc: NatsConnection, signal: AbortSignal, lab?: LabId): A
   } finally {
     inbox.close();
   }
-}
-
-function withProgress(view: LabView, { node, text }: NonNullable<Notice['progress']>): LabView {
-  return { ...view, nodes: view.nodes.map((one) => (one.node === node ? { ...one, waitingFor: text } : one)) };
-}
-
-/** The view after one notice that directly follows it. */
-export function foldNotice(view: LabView, notice: Notice): LabView {
-  const gone = new Set(notice.gone);
-  const merge = <T>(old: readonly T[], news: readonly T[], id: (item: T) => string): T[] => {
-    const byId = new Map(old.filter((item) => !gone.has(id(item))).map((item) => [id(item), item]));
-    for (const item of news) byId.set(id(item), item);
-    return [...byId.values()].toSorted((a, b) => (id(a) < id(b) ? -1 : 1));
-  };
-  return {
-    ...view, n: notice.n, state: notice.state, problems: notice.problems, deadlines: notice.deadlines,
-    nodes: merge(view.nodes, notice.nodes, (node) => node.node),
-    links: merge(view.links, notice.links, (link) => link.link),
-  };
 }

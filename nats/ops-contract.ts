@@ -22,6 +22,8 @@ export const LabSummary = z.object({
   lab: LabId, n: z.number().int(), state: LabView.shape.state, topologyPath: z.string().optional(), owner: z.string().optional(),
   nodes: z.number().int(), nodesRunning: z.number().int(), links: z.number().int(), linksUp: z.number().int(), problems: z.number().int(),
   deployedAt: EpochMs.optional(),
+  /** When the last of it was gone. */
+  destroyedAt: EpochMs.optional(),
 });
 export type LabSummary = z.infer<typeof LabSummary>;
 

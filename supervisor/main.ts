@@ -18,6 +18,7 @@ import { watchLoop } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
 import { routeOps } from './ops-routing.ts';
+import { pruneOldLogs } from './prune-old-logs.ts';
 import { startSupervisor } from './supervisor.ts';
 
 /** Compiled code is kept for the next start (where NODE_COMPILE_CACHE is set) once the first rush is over: who is killed writes nothing. */
@@ -50,6 +51,7 @@ const starting = serveOps(nc, {
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
 await starting;
+const pruning = pruneOldLogs(supervisor, { keepMs: config.keepDestroyedMs, now: Date.now, logger });
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');
 setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 
@@ -57,6 +59,7 @@ async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');
   await (await starting).stop();
   files.stop();
+  pruning.stop();
   await supervisor.stop();
   await nc.close();
   process.exit(0);

@@ -192,11 +192,13 @@ function fitFor<T>(asker: Asker, view: T, spec: LabSpec | null): T {
 /** What the list says of a lab: counted from the view that `inspect` shows. */
 export function summary(state: LabState): LabSummary {
   const view = labView(state);
+  const { destroyedAt } = state.lab.context;
   return {
     lab: view.lab, n: view.n, state: view.state,
     ...(view.topologyPath === undefined ? {} : { topologyPath: view.topologyPath }),
     ...(view.owner === undefined ? {} : { owner: view.owner }),
     ...(view.deployedAt === undefined ? {} : { deployedAt: view.deployedAt }),
+    ...(destroyedAt === null ? {} : { destroyedAt }),
     nodes: view.nodes.length, nodesRunning: view.nodes.filter((node) => node.state === 'running').length,
     links: view.links.length, linksUp: view.links.filter((link) => link.oper === 'up').length,
     problems: view.problems.length,

@@ -17,7 +17,7 @@ const mgmt = z.strictObject({
   'driver-opts': z.record(z.string(), text('')).optional(),
   'skip-when-unused': z.boolean().optional(),
   driver: text('bridge').optional(),
-  isolated: z.boolean().meta({ description: 'extension: no way out to other networks' }).optional(),
+  isolated: z.boolean().meta({ description: 'extension: nothing passes between this lab and others in management networks; the way out stays' }).optional(),
 });
 
 /** Management section of a file. */

@@ -6,7 +6,7 @@ import type { EndpointFile, LinkFile, LinkForm } from './link-file-schema.ts';
 import { linkFileSchemas } from './link-file-schema.ts';
 
 /** One end as written. `node` may be one of the words host, mgmt-net, macvlan, dummy. */
-export type RawEnd = { node: string; interface: string; path: string; mac?: string | undefined; ipv4?: string | undefined; ipv6?: string | undefined };
+export type RawEnd = { node: string; interface: string; path: string; mac?: string | undefined; ipv4?: string | undefined; ipv6?: string | undefined; vars?: Record<string, unknown> | undefined };
 
 /** The far end of links that have only one node. */
 export type FarEnd =
@@ -106,7 +106,7 @@ function endsOf(link: LinkFile, path: string, context: ConformContext): RawLink[
 }
 
 function mappedEnd(end: EndpointFile, path: string, ipv4?: string, ipv6?: string): RawEnd {
-  return { node: end.node.trim(), interface: end.interface, path, mac: end.mac, ipv4: end.ipv4 ?? ipv4, ipv6: end.ipv6 ?? ipv6 };
+  return { node: end.node.trim(), interface: end.interface, path, mac: end.mac, ipv4: end.ipv4 ?? ipv4, ipv6: end.ipv6 ?? ipv6, vars: end.vars };
 }
 
 function briefEnds(endpoints: readonly string[], ipv4: readonly string[] | undefined, ipv6: readonly string[] | undefined, path: string, context: ConformContext): RawLink['ends'] | undefined {

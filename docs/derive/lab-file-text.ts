@@ -68,8 +68,9 @@ These are read from the environment of \`labwright up\`, as \`LABWRIGHT_PLANE\` 
 /** What holds for links and names. */
 export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning); inside a container a name that
 was too long is an alternative name of the device, which \`ip\` takes too. \`mtu\` is 9500 unless set.
-A link that is written twice counts once (warning). \`labels\` and \`vars\` of a link are kept and have no effect.
-\`ipv4\` and \`ipv6\` of a link are for configuration templates: a warning says what becomes of them.
+A link that is written twice counts once (warning). \`ipv4\` and \`ipv6\` (brief and veth: a list for both ends; on an end: its own) are put on the
+node's interface before its first process starts; ends that are no interface of a node have none (warning). \`labels\` and \`vars\` of a link, and \`vars\` of an
+end, are data for \`deploy --export-template\` and change nothing else.
 
 **Certificates.** \`certificate: {issue: true}\` makes \`.tls/NODE/NODE.pem\` and \`NODE.key\` (mode 0600) in the lab folder before the nodes start,
 signed by the authority in \`.tls/ca\`. A certificate is for the node's name, its container's, \`NODE.LAB.io\`, the fixed management addresses

@@ -156,7 +156,11 @@ lost (a subscriber that is away gets none), and then shows as a gap in \`n\`. To
    exactly one above: fold it in (replace the nodes and links it names, remove those in \`gone\`, take over the rest);
 4. anything else: a notice was lost; ask for the state again. After a silence of some seconds, too: the lost one may be the last.
 
-In TypeScript the client does that. This program is \`docs/examples/follow-lab.ts\`:
+## From TypeScript or JavaScript
 
-${fence(example.trimEnd())}`;
+The package has the client that \`labwright\` itself uses: requests and answers with their types, commands sent again until they are answered, labs
+followed without a gap (\`watch\` one, \`watchAll\`). A refusal is an \`OpsRequestError\` with \`code\` and \`retryable\`. This program is
+\`docs/examples/follow-lab.ts\`, as it stands where the package is installed (\`npm install labwright-0.1.0.tgz\`; \`npm pack\` makes that file):
+
+${fence(example.trimEnd().replace("'../../nats/client.ts'", "'labwright/client'"))}`;
 }

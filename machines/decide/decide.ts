@@ -51,7 +51,8 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   }
   const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
-  if (exists && planned.changes.length === 0) return NOTHING;
+  // Another file that says the same is still another file: from now on the lab runs from that one.
+  if (exists && planned.changes.length === 0 && command.spec.topologyPath === standing) return NOTHING;
   const saving = saveFirst(state, planned.kept, facts.now);
   if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
   return {

@@ -24,7 +24,7 @@ export function settle(draft: Draft): void {
   dropIdleWaits(draft);
   for (const host of Object.keys(draft.state.networks) as HostId[]) removeNetworkWhenLast(draft, host);
   armAnswers(draft);
-  sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
+  sendLab(draft, { type: 'settled', outcome: addUp(draft.state), at: draft.at });
 }
 
 const nodeIds = (state: LabState): NodeId[] => Object.keys(state.nodes) as NodeId[];

@@ -150,6 +150,8 @@ export const LinkSpec = z.object({
   mtu: z.number().int().min(64).max(65535).optional(),
   labels: z.record(z.string(), z.string()),
   vars: z.record(z.string(), z.unknown()),
+  /** Data of each end, for export templates. */
+  endVars: z.object({ a: z.record(z.string(), z.unknown()), b: z.record(z.string(), z.unknown()) }).optional(),
 });
 export type LinkSpec = z.infer<typeof LinkSpec>;
 

@@ -117,6 +117,9 @@ describe('a lab of two nodes and a link', () => {
     const other = { ...pair(), topologyPath: '/elsewhere/x.clab.yml' };
     expect(sim.command(deploy(other)).map((rejection) => rejection.code)).toEqual(['other-topology']);
     expect(sim.command({ ...deploy(other), takeOver: true })).toEqual([]);
+    sim.run();
+    expect([sim.state.lab.value, sim.state.spec?.topologyPath]).toEqual(['running', other.topologyPath]);
+    expect(sim.command(deploy(other))).toEqual([]);
   });
 });
 

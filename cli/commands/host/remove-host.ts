@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { stateDir } from '../../../controller/state-dir.ts';
 import type { HostId } from '../../../machines/vocabulary/ids.ts';
-import { OpsRequestError } from '../../../nats/ops-client.ts';
+import { OpsRequestError } from '../../../nats/errors.ts';
 import type { OpsClient } from '../../../nats/ops-client.ts';
 import type { OpsResponse } from '../../../nats/ops-contract.ts';
 import { command } from '../../command-spec.ts';
