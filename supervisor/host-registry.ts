@@ -38,6 +38,8 @@ export type HostRegistry = {
   wish(host: HostId, wish: HostWish): Promise<void>;
   /** Forgets a host and the orders that wait for it. What still speaks in its name is not heard until it is started anew. */
   forget(host: HostId): Promise<void>;
+  /** Hosts that were forgotten and not heard of since, whichever supervisor was told to. */
+  forgotten(): HostId[];
   /** All labs have taken note of the return. */
   compared(host: HostId): void;
   stop(): void;
@@ -57,18 +59,20 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
   const known = new Map<HostId, KnownHostRecord>();
   const waiting = new Set<() => void>();
   const consumers = new Map<HostId, Promise<void>>();
-  /** Processes of hosts that were forgotten. */
+  /** Hosts that were forgotten, and the processes that spoke for them then. */
+  const gone = new Set<HostId>();
   const forgotten = new Set<string>();
   const wishes = await openHostWishes(nc);
 
-  const expect = (host: HostId): Promise<void> => {
+  const expect = async (host: HostId): Promise<void> => {
+    if (gone.has(host)) return;
     const made = consumers.get(host) ?? ensureHostConsumer(nc, host).catch((error: unknown) => {
       consumers.delete(host);
       logger.error({ err: error, hostId: host }, 'queue of host could not be made');
     });
     consumers.set(host, made);
     meet(host);
-    return made;
+    await made;
   };
   const meet = (host: HostId): KnownHostRecord => {
     const record = known.get(host) ?? new KnownHostRecord(host, { logger, version, now: now() });
@@ -79,11 +83,13 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
     for (const instance of known.get(host)?.instances() ?? []) forgotten.add(instance);
     known.delete(host);
     consumers.delete(host);
+    gone.add(host);
   };
   const onBeat = async (host: HostId, body: Uint8Array): Promise<void> => {
     const parsed = Beat.safeParse(JSON.parse(new TextDecoder().decode(body)));
     if (!parsed.success || forgotten.has(parsed.data.instance ?? '')) return;
     const isNew = !known.has(host) || known.get(host)?.beat.protocol !== parsed.data.protocol;
+    gone.delete(host);
     await expect(host);
     const { fence, by } = meet(host).hear(parsed.data, { now: now(), windowMs: patience.suspectMs });
     // Told with each sign of life until it obeys.
@@ -116,6 +122,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
       leaveBehind(host);
       return;
     }
+    gone.delete(host);
     const record = meet(host);
     record.firstSeenAt = kept.firstSeenAt;
     record.send({ type: 'wish', wish: kept.wish });
@@ -140,6 +147,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
       await wishes.forget(host);
       await removeHostConsumer(nc, host);
     },
+    forgotten: () => [...gone].toSorted(),
     compared: (host) => meet(host).send({ type: 'compared' }),
     async whenJoined(timeoutMs) {
       const states = () => [...known.values()].map((record) => record.state);

@@ -6,7 +6,7 @@ import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
-import { applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
+import { applyHostForgotten, applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
 import { splitDeadline } from './deadline-names.ts';
 import { needsNetwork } from './lab-parts.ts';
@@ -45,6 +45,8 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return applyHostLost(draft, event);
     case 'HostReturned':
       return applyHostReturned(draft, event.host);
+    case 'HostForgotten':
+      return applyHostForgotten(draft, event.host);
     case 'NodesMoved':
       return applyMove(draft, event);
     case 'VtepChanged':

@@ -12,7 +12,7 @@ import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
@@ -61,6 +61,10 @@ export type LabState = {
   readonly lost: Readonly<Record<HostId, string>>;
   /** By `host/node/<id>` or `host/link/<id>`. */
   readonly owed: Readonly<Record<string, Owed>>;
+  /** Those of the lost hosts that people removed: nothing there is waited for. */
+  readonly forgotten: Readonly<Record<HostId, true>>;
+  /** What removed hosts held when it was given up, by its owed key: owed again by a host that comes back all the same. */
+  readonly givenUp: Readonly<Record<HostId, Readonly<Record<string, Owed>>>>;
   /** Orders decided and not yet answered; sent again on resume. */
   readonly pending: Readonly<Record<EffectId, PendingEffect>>;
   /** Named waits, absolute. */
@@ -77,7 +81,7 @@ export function initialLab(id: LabId): LabState {
     id, n: 0, born: 0, term: 0,
     lab: labStepper.initial(),
     spec: null, plan: null,
-    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
+    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, forgotten: {}, givenUp: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
   };
 }
 

@@ -224,7 +224,7 @@ function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: Spa
   if (facts.hosts.length < 2) return own;
   const parts = hosts.toSorted().map((id): [HostId, MgmtSpan['hosts'][HostId]] => {
     const address = addressOf(id);
-    const vtep = across.hostOf(id).underlay?.address;
+    const vtep = across.hostOf(id).underlay?.address ?? own?.hosts[id]?.vtep;
     if (vtep === undefined && hosts.length > 1) across.rejections.push(reject('no-underlay', `host ${id} has not told an address at which other hosts reach it: set LABWRIGHT_UNDERLAY_ADDRESS there`, { host: id }));
     return [id, withoutUndefined({ vtep: vtep ?? '', ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
   });

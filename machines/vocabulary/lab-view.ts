@@ -101,3 +101,6 @@ export const Notice = z.object({
   progress: z.object({ node: NodeId, text: z.string() }).optional(),
 });
 export type Notice = z.infer<typeof Notice>;
+
+/** How sentences begin that say what is not waited for any more. */
+export const GIVEN_UP = 'given up:';
