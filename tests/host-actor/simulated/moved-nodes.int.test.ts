@@ -100,6 +100,7 @@ describe('a host-actor that starts again', () => {
     uptimeMs = 5_000;
     await open();
     hear(7);
-    await eventually(() => runs(), { what: 'the node to be started again' });
+    await eventually(runs, { what: 'the node to be started again' });
+    expect(hands.provider.calls.start).toBe(2);
   });
 });
