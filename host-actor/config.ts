@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HostId } from '../machines/vocabulary/ids.ts';
+import type { RepairSwitches } from '../machines/vocabulary/repair-switches.ts';
 import { HostActorError } from './host-actor-error.ts';
 import type { CapacityWish } from './host-capacity.ts';
 
@@ -27,6 +28,8 @@ const Environment = z.object({
   LABWRIGHT_OVS_RUN_DIR: z.string().startsWith('/').default('/var/run/openvswitch'),
   /** A bridge of Open vSwitch that others use too; links on it get a VLAN each. Unset = a bridge of our own. */
   LABWRIGHT_OVS_SHARED_BRIDGE: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
+  /** Repairs that are made by themselves, for labs that say nothing: classes with a comma between, or `none`. */
+  LABWRIGHT_REPAIRS: z.enum(['safe,invasive', 'safe', 'invasive', 'none']).default('safe,invasive'),
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
   /** How often the far ends of links across hosts are probed. */
   LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
@@ -48,6 +51,7 @@ export type HostActorConfig = {
   readonly plane: 'tc' | 'ovs';
   readonly ovsRunDir: string;
   readonly ovsSharedBridge: string | undefined;
+  readonly repairs: Required<RepairSwitches>;
   readonly sweepEveryMs: number;
   readonly echoEveryMs: number;
   readonly logLevel: string;
@@ -75,6 +79,7 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     plane: rest.LABWRIGHT_PLANE,
     ovsRunDir: rest.LABWRIGHT_OVS_RUN_DIR,
     ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE,
+    repairs: { safe: rest.LABWRIGHT_REPAIRS.includes('safe'), invasive: rest.LABWRIGHT_REPAIRS.includes('invasive') },
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
     echoEveryMs: rest.LABWRIGHT_ECHO_EVERY_MS,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,

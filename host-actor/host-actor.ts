@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import type { Logger } from 'pino';
+import type { RepairSwitches } from '../machines/vocabulary/repair-switches.ts';
 import { EchoKeeper } from './echo-keeper.ts';
 import { LastContactFile } from './last-contact.ts';
 import { NodeLease } from './node-lease.ts';
@@ -20,6 +21,7 @@ import { OrderIntake } from './order-intake.ts';
 import { Orphans } from './orphans.ts';
 import { OutcomeLedger } from './outcome-ledger.ts';
 import { PreparedNodes } from './prepared-nodes.ts';
+import { RepairGate } from './repair-gate.ts';
 import { RecentEvents } from './recent-events.ts';
 import { sweepAtStart, sweepNodes } from './sweep.ts';
 import type { SweepContext } from './sweep.ts';
@@ -38,6 +40,8 @@ export type HostActorOptions = {
   readonly now?: () => number;
   /** Milliseconds since the boot. */
   readonly uptimeMs?: () => number;
+  /** What this host does for labs that say nothing; all repairs by default. */
+  readonly repairs?: RepairSwitches;
   readonly sweepEveryMs?: number;
   /** How often the far ends of links across hosts are probed; 5 s by default. */
   readonly echoEveryMs?: number;
@@ -84,8 +88,9 @@ export class HostActor {
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
     const echoes = new EchoKeeper({ plane: hands.plane, log, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) });
-    const links = new LinkKeeper({ echoes, ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
-    const base = { interrupts: new Interrupts(wanted), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
+    const repairs = new RepairGate(wanted, options.repairs ?? {});
+    const links = new LinkKeeper({ repairs, echoes, ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
+    const base = { interrupts: new Interrupts(wanted), repairs, hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
     this.#intake = new OrderIntake(base, this.#lease);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });

@@ -55,6 +55,7 @@ const actor = new HostActor({
   },
   ledgerDir: config.ledgerDir,
   log,
+  repairs: config.repairs,
   sweepEveryMs: config.sweepEveryMs,
   echoEveryMs: config.echoEveryMs,
   onLedgerBroken: (err) => giveUp(err, 'ledger cannot be written'),
@@ -96,6 +97,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     capacity: await readCapacity(config.stateDir, config.capacity),
     ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
+    ...(config.repairs.safe && config.repairs.invasive ? {} : { repairs: config.repairs }),
   });
   const fence = new Fence({
     instance: facts.instance, log, now: Date.now, changed: () => heart.beat(),

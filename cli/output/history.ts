@@ -71,6 +71,8 @@ function whatOf(seen: Observation, news: readonly string[]): string {
       return `management network ready on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
     case 'network.removed':
       return 'management network removed';
+    case 'network.drifted':
+      return `management network drifted: ${seen.what}; ${seen.why}`;
     case 'network.repaired':
       return `management network repaired: ${seen.what}`;
     case 'node.prepared':

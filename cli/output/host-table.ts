@@ -2,6 +2,7 @@
 import type { HostDetail, HostNode } from '../../machines/vocabulary/host-view.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
+import { RepairClass } from '../../machines/vocabulary/repair-switches.ts';
 
 export type HostTableOptions = { readonly now: number; readonly paintState: (state: string) => string };
 
@@ -31,6 +32,7 @@ export function renderHost(host: HostDetail, nodes: readonly HostNode[], options
     ['heard of', `${renderDuration(Math.max(0, options.now - host.lastSeenAt))} ago, first on ${new Date(host.firstSeenAt).toISOString()}`],
     ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', (host.planes ?? []).join(', ') || '-'],
     ['CPU', `${cpus(host)} given to nodes (ceilings)`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
+    ...(host.repairs === undefined ? [] : [['repairs', RepairClass.options.map((kind) => `${kind} ${host.repairs?.[kind] === false ? 'off' : 'on'}`).join(', ')] as [string, string]]),
     ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),
   ];

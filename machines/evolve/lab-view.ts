@@ -19,6 +19,7 @@ export function labView(state: LabState): LabView {
     labDir: state.spec?.labDir ?? '',
     ...(state.spec?.owner === undefined ? {} : { owner: state.spec.owner }),
     mgmtNetwork: state.spec?.mgmt.network ?? '',
+    ...(state.spec?.repairs === undefined ? {} : { repairs: state.spec.repairs }),
     ...(state.lab.context.deployedAt === null ? {} : { deployedAt: state.lab.context.deployedAt }),
     nodes, links,
     problems: problemsOf(state),
