@@ -33,6 +33,8 @@ const Environment = z.object({
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
   /** How often the far ends of links across hosts are probed. */
   LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
+  /** How long after its start a host reads for the first time, in the background, what it can do; then every hour. */
+  LABWRIGHT_FINGERPRINT_AFTER_SECONDS: z.coerce.number().nonnegative().default(60),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
@@ -53,6 +55,7 @@ export type HostActorConfig = {
   readonly ovsSharedBridge: string | undefined;
   readonly repairs: Required<RepairSwitches>;
   readonly sweepEveryMs: number;
+  readonly fingerprintAfterMs: number;
   readonly echoEveryMs: number;
   readonly logLevel: string;
 };
@@ -80,6 +83,7 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     ovsRunDir: rest.LABWRIGHT_OVS_RUN_DIR,
     ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE,
     repairs: { safe: rest.LABWRIGHT_REPAIRS.includes('safe'), invasive: rest.LABWRIGHT_REPAIRS.includes('invasive') },
+    fingerprintAfterMs: rest.LABWRIGHT_FINGERPRINT_AFTER_SECONDS * 1000,
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
     echoEveryMs: rest.LABWRIGHT_ECHO_EVERY_MS,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,

@@ -56,7 +56,8 @@ export async function hostWithNodes(supervisor: Supervisor, id: HostId): Promise
   const host = knownHost(supervisor, id);
   const detail = await detailOf(supervisor, id);
   const labs = await liveLabs(supervisor);
-  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [] };
+  const fingerprint = supervisor.hosts.fingerprint(id);
+  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [], ...(fingerprint === undefined ? {} : { fingerprint }) };
 }
 
 /** Why nodes cannot leave a host that is being drained: what the next try would answer. */

@@ -3,13 +3,14 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
-import type { HostInstance, HostWish } from '../machines/vocabulary/host-view.ts';
+import type { HostFingerprint, HostInstance, HostWish } from '../machines/vocabulary/host-view.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { PlanHost } from '../machines/plan/plan-lab.ts';
 import { answerHello, helloIn } from '../nats/host-hello.ts';
 import { openHostWishes } from '../nats/host-wishes.ts';
 import { ensureHostConsumer, removeHostConsumer } from '../nats/streams.ts';
 import { beatSubject, lastTokenName, rpcSubject } from '../nats/subjects.ts';
+import { HostFingerprints } from './host-fingerprints.ts';
 import type { Patience } from './known-host.ts';
 import { Beat, KnownHostRecord } from './known-host.ts';
 
@@ -40,6 +41,8 @@ export type HostRegistry = {
   forget(host: HostId): Promise<void>;
   /** Hosts that were forgotten and not heard of since, whichever supervisor was told to. */
   forgotten(): HostId[];
+  /** What a host last said it can do. */
+  fingerprint(host: HostId): HostFingerprint | undefined;
   /** All labs have taken note of the return. */
   compared(host: HostId): void;
   stop(): void;
@@ -62,6 +65,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
   /** Hosts that were forgotten, and the processes that spoke for them then. */
   const gone = new Set<HostId>();
   const forgotten = new Set<string>();
+  const fingerprints = new HostFingerprints(nc, logger);
   const wishes = await openHostWishes(nc);
 
   const expect = async (host: HostId): Promise<void> => {
@@ -82,6 +86,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
   const leaveBehind = (host: HostId): void => {
     for (const instance of known.get(host)?.instances() ?? []) forgotten.add(instance);
     known.delete(host);
+    fingerprints.forget(host);
     consumers.delete(host);
     gone.add(host);
   };
@@ -92,6 +97,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
     gone.delete(host);
     await expect(host);
     const { fence, by } = meet(host).hear(parsed.data, { now: now(), windowMs: patience.suspectMs });
+    if (parsed.data.fenced === undefined) fingerprints.note(host, parsed.data.fingerprint);
     // Told with each sign of life until it obeys.
     for (const instance of fence) nc.publish(rpcSubject(host, 'fence'), JSON.stringify({ instance, by }));
     if (isNew) await wishes.change(host, (before) => ({ ...(before ?? { v: 1, wish: 'open', firstSeenAt: now() }), protocol: parsed.data.protocol ?? 0 }));
@@ -148,6 +154,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
       await removeHostConsumer(nc, host);
     },
     forgotten: () => [...gone].toSorted(),
+    fingerprint: (host) => fingerprints.of(host),
     compared: (host) => meet(host).send({ type: 'compared' }),
     async whenJoined(timeoutMs) {
       const states = () => [...known.values()].map((record) => record.state);

@@ -1,5 +1,5 @@
 // Hosts as a table, one host in full, and the nodes on it.
-import type { HostDetail, HostNode } from '../../machines/vocabulary/host-view.ts';
+import type { HostDetail, HostFingerprint, HostNode } from '../../machines/vocabulary/host-view.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
 import { RepairClass } from '../../machines/vocabulary/repair-switches.ts';
@@ -24,7 +24,7 @@ const cpus = ({ allocated, capacity }: HostDetail): string => `${(allocated.cpuM
 const memory = ({ allocated, capacity }: HostDetail): string => `${gib(allocated.memoryMiB)}/${capacity === undefined ? '?' : gib(capacity.memoryMiB)} GiB`;
 const gib = (mib: number): string => (mib / 1024).toFixed(1);
 
-export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions): string {
+export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions & { readonly fingerprint?: HostFingerprint | undefined }): string {
   const { capacity, underlay } = host;
   const lines: [string, string][] = [
     ['host', host.host], ['state', stateWords(host, options.paintState)], ...(host.problem === undefined ? [] : [['problem', host.problem] as [string, string]]),
@@ -34,6 +34,8 @@ export function renderHost(host: HostDetail, nodes: readonly HostNode[], options
     ['CPU', `${cpus(host)} given to nodes (ceilings)`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
     ...(host.repairs === undefined ? [] : [['repairs', RepairClass.options.map((kind) => `${kind} ${host.repairs?.[kind] === false ? 'off' : 'on'}`).join(', ')] as [string, string]]),
     ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
+    ...(options.fingerprint?.changed ?? []).map((one, index): [string, string] => [index === 0 ? 'changed' : '', `${one.title}: ${one.before} before, ${one.now} now`]),
+    ...(options.fingerprint?.notWell ?? []).map((probe, index): [string, string] => [index === 0 ? 'not well' : '', `${probe.title}: ${probe.found}${probe.remedy === undefined ? '' : ` (${probe.remedy})`}`]),
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),
   ];
   const width = Math.max(...lines.map(([key]) => key.length));

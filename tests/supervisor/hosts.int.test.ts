@@ -93,6 +93,25 @@ describe('hosts', () => {
     clearInterval(newer);
   });
 
+  it('P07: tell what they can do when their digest changes: what is not well and what changed is shown', async () => {
+    const probe = (id: string, status: string) => ({ id, title: `probe ${id}`, status, found: `${id} is ${status}`, ...(status === 'ok' ? {} : { costs: 'something', remedy: 'mend it' }) });
+    let kvm = 'ok';
+    let questions = 0;
+    h2.subscribe(rpcSubject(H2, 'fingerprint'), { callback: (_error, message) => {
+      questions += 1;
+      message.respond(JSON.stringify({ probes: [probe('kvm', kvm), probe('clock', 'missing')], readAt: 5_000 }));
+    } });
+    const beat = setInterval(() => h2.publish(beatSubject(H2), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'two', startedAt: 1_000, fingerprint: `digest-${kvm}` })), 100);
+    const told = async () => (await ops.request('host', { host: H2 })).fingerprint;
+    await eventually(async () => (await told()) !== undefined, { what: 'the first reading' });
+    expect(await told()).toMatchObject({ readAt: 5_000, notWell: [{ id: 'clock', remedy: 'mend it' }], changed: [] });
+    kvm = 'missing';
+    await eventually(async () => (await told())?.changed.length === 1, { what: 'the second reading' });
+    clearInterval(beat);
+    expect(await told()).toMatchObject({ notWell: [{ id: 'kvm' }, { id: 'clock' }], changed: [{ id: 'kvm', before: 'ok', now: 'missing' }] });
+    expect(questions).toBe(2);
+  });
+
   it('are forgotten only when nothing is on them, or by force, and what still speaks in their name is not heard', async () => {
     await expect(ops.request('host-rm', { commandId: command('r1'), host: H1, force: false })).rejects.toMatchObject({ code: 'host-in-use', message: expect.stringContaining('1 node of hosts-a'), details: { labs: ['hosts-a'] } });
     h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'newer', startedAt: 2_000 }));
