@@ -11,6 +11,8 @@ import type { NodeStates } from './node-states.ts';
 import type { ObjectQueue } from './object-queue.ts';
 import { objectKey } from './order-object.ts';
 import type { OutcomeLedger } from './outcome-ledger.ts';
+import { REPAIR_OFF } from '../machines/vocabulary/repair-switches.ts';
+import type { RepairGate } from './repair-gate.ts';
 import { judgeRepair } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
 import type { Wired, WireRoom } from './wire-room.ts';
@@ -23,6 +25,7 @@ export type LinkKeeperContext = {
   readonly wires: WireRoom;
   readonly queue: ObjectQueue;
   readonly echoes: EchoKeeper;
+  readonly repairs: RepairGate;
   readonly log: Logger;
   readonly now: () => number;
   readonly report: (lab: LabId, seen: Seen) => void;
@@ -91,6 +94,7 @@ export class LinkKeeper {
       if (this.#context.wanted.link(order.lab, order.link)?.id !== order.id || this.#isAtRest(key, order)) return;
       const startedAt = performance.now();
       try {
+        if (await this.#isSwitchedOff(order)) return;
         const wired = await this.#context.wires.join(order);
         this.#context.echoes.begin(order, wired.state);
         // One report with the answer of the probe, rather than two of which the first takes the link out of `up`.
@@ -143,6 +147,7 @@ export class LinkKeeper {
     this.#due.delete(key);
     const order = this.#context.wanted.link(lab, link);
     if (this.#stopped || drift === undefined || order === undefined || this.#isAtRest(key, order) || this.#isOfRemovedNode(order)) return;
+    if (await this.#isSwitchedOff(order, drift)) return;
     const { ledger, now } = this.#context;
     const history = ledger.state.repairs.get(key) ?? [];
     const verdict = judgeRepair(now(), history, order.budget);
@@ -199,6 +204,15 @@ export class LinkKeeper {
     }
     this.#due.set(key, { wireId: key, side: 'a', what: 'end-missing', detectedAt: this.#context.now(), found: 'sweep' });
     this.#schedule(order.lab, order.link, Math.max(order.budget.backoffMs, 200));
+  }
+
+  /** Looks before it is mended, where not all may be; what waits for a person is given up with the reason. */
+  async #isSwitchedOff(order: LinkEnsureOrder, drift?: WireDrift): Promise<boolean> {
+    const { repairs, wires } = this.#context;
+    const state = repairs.isPartlyOff(order.lab) ? await wires.look(order).catch(() => undefined) : undefined;
+    const why = state && repairs.offForWire(order.lab, state, drift);
+    if (why !== undefined) await this.#giveUp(order, { code: REPAIR_OFF, message: `link ${order.link}: ${why}; labwright retry makes it once` });
+    return why !== undefined;
   }
 
   async #giveUp(order: LinkEnsureOrder, failure: { code: string; message: string }): Promise<void> {

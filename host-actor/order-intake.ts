@@ -7,11 +7,16 @@ import { carryOut } from './effect-handlers.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
 import { judgeOrders } from './judge-orders.ts';
+import type { NodeLease } from './node-lease.ts';
 import { isLasting, objectKey, objectOf } from './order-object.ts';
 import type { ObjectRef } from './order-object.ts';
 
+/** How often it is looked whether a start that waits for contact may go on. */
+const HELD_LOOK_MS = 250;
+
 export class OrderIntake {
   readonly #context: HostContext;
+  readonly #lease: Pick<NodeLease, 'mayStart'>;
   readonly #log: Logger;
   readonly #waiting = new Map<string, number>();
   /** What came before `resume`, and is not its business. */
@@ -19,8 +24,9 @@ export class OrderIntake {
   #resumed = false;
   #stopped = false;
 
-  constructor(context: HostContext) {
+  constructor(context: HostContext, lease: Pick<NodeLease, 'mayStart'>) {
     this.#context = context;
+    this.#lease = lease;
     this.#log = context.log;
   }
 
@@ -106,6 +112,11 @@ export class OrderIntake {
   }
 
   #run(order: Order): void {
+    // Kept from an earlier process, or in the queue while this host was cut off: the node may live elsewhere by now. What undoes it comes in time.
+    if (order.type === 'node.start' && !this.#stopped && !this.#lease.mayStart(order)) {
+      setTimeout(() => this.#run(order), HELD_LOOK_MS);
+      return;
+    }
     const object = objectOf(order);
     void this.#context.queue.run(objectKey(object), async () => {
       try {

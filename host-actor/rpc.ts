@@ -7,6 +7,7 @@ import { rpcSubject } from '../nats/subjects.ts';
 import type { DoneOnce } from './done-once.ts';
 import { makeDoneOnce } from './done-once.ts';
 import type { Fence } from './fence.ts';
+import type { FingerprintKeeper } from './fingerprint-keeper.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
 import type { Orphans } from './orphans.ts';
@@ -18,6 +19,8 @@ const ExecQuestion = z.object({ ...aboutNode, argv: z.union([z.string().min(1), 
 const LogsQuestion = z.object({ ...aboutNode, lines: z.number().int().positive().max(10_000).default(100) });
 /** Which management addresses are other people's. */
 const AddressesQuestion = z.object({ network: z.string().min(1) });
+/** Read anew unless the last reading will do. */
+const FingerprintQuestion = z.object({ fresh: z.boolean().default(true) });
 const InspectQuestion = z.object({ lab: LabId });
 const OrphansQuestion = z.discriminatedUnion('op', [
   z.object({ op: z.literal('list') }),
@@ -27,7 +30,7 @@ const OrphansQuestion = z.discriminatedUnion('op', [
 /** Reply subjects of the supervisor: `_R_` from its account, an inbox on a server without accounts; the server does not check where an answer is sent to. */
 const REPLY_PREFIXES = ['_R_.', '_INBOX_supervisor.', '_INBOX.'];
 
-export type RpcContext = Pick<HostContext, 'hands' | 'wanted' | 'states' | 'log'> & { readonly context: HostContext & { readonly orphans: Pick<Orphans, 'read' | 'remove'> }; readonly fingerprint: () => Promise<unknown>; readonly fence: Pick<Fence, 'fenced' | 'hear'> };
+export type RpcContext = Pick<HostContext, 'hands' | 'wanted' | 'states' | 'log'> & { readonly context: HostContext & { readonly orphans: Pick<Orphans, 'read' | 'remove'> }; readonly fingerprint: Pick<FingerprintKeeper, 'read'>; readonly fence: Pick<Fence, 'fenced' | 'hear'> };
 type Answering = RpcContext & { readonly execOnce: DoneOnce<ExecResult> };
 type Answerer = (context: Answering, question: unknown) => Promise<unknown>;
 
@@ -41,7 +44,7 @@ const ANSWERERS: Readonly<Record<string, Answerer>> = {
   inspect: answerInspect,
   addresses: async (context, question) => ({ addresses: await context.hands.network.foreignAddresses(parseQuestion(AddressesQuestion, question).network) }),
   orphans: answerOrphans,
-  fingerprint: (context) => context.fingerprint(),
+  fingerprint: async (context, question) => await context.fingerprint.read(parseQuestion(FingerprintQuestion, question)),
 };
 
 /** Answers until the connection ends. An answer is the value, or `{error: {code, message, retryable}}`. */

@@ -51,6 +51,12 @@ export class WireRoom {
     return this.#collector.submit({ kind: 'join', order });
   }
 
+  /** The wire of a link or of a node's management interface as it is, changing nothing; undefined where none is wanted. @throws {LinkPlaneError} */
+  async look(order: LinkOrder | NodeOrder): Promise<WireState | undefined> {
+    const wire = 'node' in order ? this.#sandboxWire(order, new Map()) : await this.wireOf(order);
+    return wire && (await this.#hands.plane.readWires([wire])).get(wire.id);
+  }
+
   /** Removes the link's devices; absent is success. */
   part(order: LinkOrder): Promise<Wired> {
     return this.#collector.submit({ kind: 'part', order });

@@ -17,7 +17,7 @@ touched before a file is accepted. A key that is read but cannot be honoured is 
 | \`prefix\` | start of container names: \`clab\` gives \`clab-LAB-NODE\` (the default), \`""\` the bare node name, \`__lab-name\` gives \`LAB-NODE\` |
 | \`mgmt\` | the management network, see below |
 | \`topology\` | \`nodes\` and \`links\`; \`defaults\`, \`kinds\` and \`groups\` that nodes inherit from |
-| \`settings\` | \`certificate-authority\`: \`cert\` and \`key\` of one that exists, or \`key-size\` and \`validity-duration\` of the lab's own; anything else has no effect (warning) |
+| \`settings\` | \`certificate-authority\`: \`cert\` and \`key\` of one that exists, or \`key-size\` and \`validity-duration\` of the lab's own; \`repairs\`: \`safe\` and \`invasive\`, true or false, which repairs are made by themselves; anything else has no effect (warning) |
 | \`placement\` | extension: how nodes are laid out over hosts, see below |
 | \`debug\` | no effect |
 
@@ -71,6 +71,12 @@ was too long is an alternative name of the device, which \`ip\` takes too. \`mtu
 A link that is written twice counts once (warning). \`ipv4\` and \`ipv6\` (brief and veth: a list for both ends; on an end: its own) are put on the
 node's interface before its first process starts; ends that are no interface of a node have none (warning). \`labels\` and \`vars\` of a link, and \`vars\` of an
 end, are data for \`deploy --export-template\` and change nothing else.
+
+**Repairs** are made by themselves unless they are switched off, by class. \`safe\` ones no process notices: what joins links, carrier, MTU,
+rules, bridges. \`invasive\` ones start processes again and make containers and interfaces anew, also after a boot. \`settings: {repairs: {invasive: false}}\`
+leaves what needs such a repair as it is: \`inspect\` tells what is wrong and why it stays so, \`labwright retry\` makes the repair once. A changed switch holds from
+the next \`deploy\` on, which changes nothing else. Labs that say nothing get what each host does: \`LABWRIGHT_REPAIRS\` of its host-actor
+(\`safe,invasive\`, \`safe\`, \`invasive\` or \`none\`), shown by \`labwright host show\`. That a node which was stopped stays stopped is no repair.
 
 **Certificates.** \`certificate: {issue: true}\` makes \`.tls/NODE/NODE.pem\` and \`NODE.key\` (mode 0600) in the lab folder before the nodes start,
 signed by the authority in \`.tls/ca\`. A certificate is for the node's name, its container's, \`NODE.LAB.io\`, the fixed management addresses

@@ -29,8 +29,8 @@ export type LinkPlane = {
   readonly removeWires: (wireIds: readonly string[]) => Promise<void>;
   /** Removes the wires as given, also when the plane has not been told of them before. */
   readonly removeWiresAsGiven: (wires: readonly Wire[]) => Promise<void>;
-  /** All wires that the plane was told of, read back. */
-  readonly readWires: () => Promise<ReadonlyMap<string, WireState>>;
+  /** All wires that the plane was told of, or just those given, read back. */
+  readonly readWires: (given?: readonly Wire[]) => Promise<ReadonlyMap<string, WireState>>;
   /** Marked host ends whose mark starts with the prefix and that no known wire claims. */
   readonly readOrphans: (markPrefix: string) => Promise<readonly OrphanEnd[]>;
   /** Removes host ends by their exact marks. */

@@ -152,9 +152,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     ensureWires,
     removeWiresAsGiven,
     removeWires: (wireIds) => removeWiresAsGiven(wireIds.flatMap((id) => known.get(id) ?? [])),
-    readWires: async () => {
-      const wires = [...known.values()].filter((wire) => !isInnerDeviceWire(wire));
-      const [state, innerDevices] = await Promise.all([read(wires), readInnerDeviceStates(run, [...known.values()].filter(isInnerDeviceWire))]);
+    readWires: async (given) => {
+      const asked = given?.map(choose) ?? [...known.values()];
+      const wires = asked.filter((wire) => !isInnerDeviceWire(wire));
+      const [state, innerDevices] = await Promise.all([read(wires), readInnerDeviceStates(run, asked.filter(isInnerDeviceWire))]);
       return new Map([...wires.map((wire): [string, WireState] => [wire.id, wireState(hostPortsOf(wire), state, wire.id)]), ...innerDevices]);
     },
     readOrphans: async (markPrefix) => {

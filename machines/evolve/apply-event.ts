@@ -6,7 +6,7 @@ import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
-import { applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
+import { applyHostForgotten, applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
 import { applySaveRequest, giveUpSave } from './apply-save.ts';
 import { splitDeadline } from './deadline-names.ts';
@@ -48,6 +48,8 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return applyHostLost(draft, event);
     case 'HostReturned':
       return applyHostReturned(draft, event.host);
+    case 'HostForgotten':
+      return applyHostForgotten(draft, event.host);
     case 'NodesMoved':
       return applyMove(draft, event);
     case 'VtepChanged':

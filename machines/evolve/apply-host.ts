@@ -8,19 +8,13 @@ import { ensureNetwork, moveLink, owe } from './apply-deploy.ts';
 import { dropSavesOn } from './apply-save.ts';
 import { addEffect, armDeadline, sendLink, sendNode } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { oweGivenUp } from './forgotten-hosts.ts';
 import type { LabState } from './lab-state.ts';
+import { concerns, dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
 
 type Of<T extends LabEvent['type']> = Extract<LabEvent, { type: T }>;
 
-/** Whether the lab has, or owes the removal of, anything on the host. */
-export function concerns(state: LabState, host: HostId): boolean {
-  return Object.values(state.nodes).some((node) => node.plan.host === host || node.next?.plan.host === host)
-    || Object.values(state.links).some((link) => linkHosts(link.plan).includes(host))
-    || Object.values(state.owed).some((owed) => owed.host === host)
-    || (state.networks[host]?.state ?? 'absent') !== 'absent';
-}
-
+const REMOVED = 'it was removed by hand (labwright host rm)';
 export const LOST_CODE = 'host-lost';
 export const moveName = (host: HostId): string => `move-from/${host}`;
 
@@ -42,11 +36,22 @@ export function applyHostLost(draft: Draft, { host, reason }: Of<'HostLost'>): b
   return true;
 }
 
+/** Its nodes stay unknown until the lab's policy or a deploy takes them elsewhere; what is only to be removed there is given up (forgotten-hosts.ts). */
+export function applyHostForgotten(draft: Draft, host: HostId): boolean {
+  const { state } = draft;
+  if (state.forgotten[host] || !concerns(state, host)) return false;
+  applyHostLost(draft, { type: 'HostLost', host, reason: REMOVED });
+  state.lost[host] = REMOVED;
+  state.forgotten[host] = true;
+  return true;
+}
+
 /** First what is owed there, then a look at each node and link that still lives there: adopted as it is, or brought to what is wanted now. */
 export function applyHostReturned(draft: Draft, host: HostId): boolean {
   const { state } = draft;
-  if (state.lost[host] === undefined) return false;
+  if (state.lost[host] === undefined && state.givenUp[host] === undefined) return false;
   delete state.lost[host];
+  if (state.forgotten[host] || state.givenUp[host]) oweGivenUp(draft, host);
   delete state.deadlines[moveName(host)];
   for (const key of Object.keys(state.owed)) if (state.owed[key]?.host === host) askOwed(draft, key);
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.returned' });

@@ -4,6 +4,7 @@ import { crossingFault, farAway, linkHosts, NOT_CROSSED, sideOfHost, SIDES } fro
 import type { LegSeen, Side } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
+import { REPAIR_OFF } from '../vocabulary/repair-switches.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
 import { applySaved, noteUnsaved } from './apply-save.ts';
@@ -54,7 +55,7 @@ function settleOwed(draft: Draft, effect: PendingEffect): boolean {
 
 type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
 type LinkSeen = Extract<Observation, { link: LinkId }>;
-type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' }>;
+type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' | 'network.drifted' }>;
 
 function applyNode(draft: Draft, seen: NodeSeen): boolean {
   const id = seen.node;
@@ -118,6 +119,7 @@ function applyDied(draft: Draft, seen: Extract<Observation, { type: 'node.died' 
   };
   draft.news.push(`${failure.message}; ${NEXT[seen.next]}`);
   if (seen.next === 'restart') return sendNode(draft, seen.node, { type: 'died', failure, at: seen.at });
+  if (seen.why !== undefined) return sendNode(draft, seen.node, { type: 'gave-up', failure: { ...failure, code: REPAIR_OFF, message: `${failure.message}; ${seen.why}` } });
   if (seen.next === 'leave') return sendNode(draft, seen.node, { type: 'left', failure, clean: seen.exitCode === 0 });
   return sendNode(draft, seen.node, { type: 'gave-up', failure: { ...failure, code: 'repair-budget-spent', message: `${failure.message} too often; the host stopped restarting it` } });
 }
@@ -228,6 +230,11 @@ function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {
       return true;
     case 'network.removed':
       setNetwork(draft, host, { state: 'absent', mgmt: null, failure: null, attempts: 0 });
+      return true;
+    case 'network.drifted':
+      if (network.state !== 'ready') return false;
+      draft.news.push(`management network drifted: ${seen.what}; ${seen.why}`);
+      setNetwork(draft, host, { state: 'failed', failure: { code: REPAIR_OFF, message: `${seen.what}; ${seen.why}`, log: [] } });
       return true;
     case 'network.repaired':
       draft.news.push(`management network repaired: ${seen.what}`);

@@ -21,6 +21,8 @@ export type Draft = {
     networks: Record<HostId, NetworkRecord>;
     lost: Record<HostId, string>;
     owed: Record<string, Owed>;
+    forgotten: Record<HostId, true>;
+    givenUp: Record<HostId, Readonly<Record<string, Owed>>>;
     pending: Record<EffectId, PendingEffect>;
     deadlines: Record<string, EpochMs>;
     passed: Record<string, true>;
@@ -40,7 +42,7 @@ export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term
   return {
     state: {
       ...state, n: entry.n, term: entry.term, born: state.n === 0 ? Math.floor(entry.at / 1000) : state.born,
-      nodes: { ...state.nodes }, links: { ...state.links }, networks: { ...state.networks }, lost: { ...state.lost }, owed: { ...state.owed }, pending: { ...state.pending },
+      nodes: { ...state.nodes }, links: { ...state.links }, networks: { ...state.networks }, lost: { ...state.lost }, owed: { ...state.owed }, forgotten: { ...state.forgotten }, givenUp: { ...state.givenUp }, pending: { ...state.pending },
       deadlines: { ...state.deadlines }, passed: { ...state.passed },
     },
     at: entry.at,

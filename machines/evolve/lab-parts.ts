@@ -18,14 +18,27 @@ export function mgmtOn(plan: LabPlan, host: HostId): MgmtPlan {
   return { ...plan.mgmt, ...(ipv4Gateway === undefined ? {} : { ipv4Gateway }), ...(ipv6Gateway === undefined ? {} : { ipv6Gateway }) };
 }
 
+/** Whether the lab wants nodes on the host. */
+export function isPlannedOn(state: LabState, host: HostId): boolean {
+  return state.lab.value !== 'destroying' && state.lab.value !== 'destroyed' && state.plan !== null && plannedHosts(state.plan).includes(host);
+}
+
 /** Whether a host still has, or is about to have, anything of the lab that stands on its management network. */
 export function needsNetwork(state: LabState, host: HostId): boolean {
-  if (state.lab.value !== 'destroying' && state.plan && plannedHosts(state.plan).includes(host)) return true;
+  if (isPlannedOn(state, host)) return true;
   if (Object.values(state.nodes).some((node) => node.plan.host === host || node.next?.plan.host === host)) return true;
   if (Object.values(state.owed).some((owed) => owed.host === host)) return true;
   // A link on its way out is gone from the hosts that have answered, also while another one is lost.
   const leaving = new Set(Object.values(state.pending).flatMap((effect) => (effect.type === 'link.remove' && effect.host === host ? [effect.target] : [])));
   return Object.values(state.links).some((link) => linkHosts(link.plan).includes(host) && (link.machine.value !== 'removing' || leaving.has(link.spec.id)));
+}
+
+/** Whether the lab has, or owes the removal of, anything on the host. */
+export function concerns(state: LabState, host: HostId): boolean {
+  return Object.values(state.nodes).some((node) => node.plan.host === host || node.next?.plan.host === host)
+    || Object.values(state.links).some((link) => linkHosts(link.plan).includes(host))
+    || Object.values(state.owed).some((owed) => owed.host === host)
+    || (state.networks[host]?.state ?? 'absent') !== 'absent';
 }
 
 /** Links of a node whose namespace goes: they wait until it is back, then are joined again. */

@@ -73,6 +73,10 @@ export type LabState = {
   readonly lost: Readonly<Record<HostId, string>>;
   /** By `host/node/<id>` or `host/link/<id>`. */
   readonly owed: Readonly<Record<string, Owed>>;
+  /** Those of the lost hosts that people removed: nothing there is waited for. */
+  readonly forgotten: Readonly<Record<HostId, true>>;
+  /** What removed hosts held when it was given up, by its owed key: owed again by a host that comes back all the same. */
+  readonly givenUp: Readonly<Record<HostId, Readonly<Record<string, Owed>>>>;
   /** Orders decided and not yet answered; sent again on resume. */
   readonly pending: Readonly<Record<EffectId, PendingEffect>>;
   /** Named waits, absolute. */
@@ -89,7 +93,7 @@ export function initialLab(id: LabId): LabState {
     id, n: 0, born: 0, term: 0,
     lab: labStepper.initial(),
     spec: null, plan: null,
-    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
+    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, forgotten: {}, givenUp: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
   };
 }
 

@@ -37,6 +37,7 @@ function renderNetwork(state: LabState, effect: EffectOf<'network.ensure' | 'net
     type: effect.type, ...head(state, effect), mgmt, labDir: spec.labDir,
     hosts: records.filter((record) => standing(record).plan.mgmt).map(hostsEntry),
     ...tunnelOf(state, effect.host),
+    ...(spec.repairs === undefined ? {} : { repairs: spec.repairs }),
     nodes: records.filter((record) => record.spec.runtime === 'container' && standing(record).plan.host === effect.host).map((record) => {
       const { spec: node, plan } = standing(record);
       return { node: node.id, containerName: node.containerName, ports: plan.ports, ...addresses(plan.mgmt) };

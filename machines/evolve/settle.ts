@@ -8,6 +8,7 @@ import { savingOf } from './apply-save.ts';
 import { armAnswers } from './answers.ts';
 import { addEffect, armDeadline, orderLeg, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
+import { giveUpForgotten, leaveForgotten } from './forgotten-hosts.ts';
 import type { LabState } from './lab-state.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
@@ -15,6 +16,7 @@ import { linkGate, linkWait, nodeWait, startGate, startupDelayName, steadyGate, 
 
 /** Runs to a fixed point: opening one gate may open the next. */
 export function settle(draft: Draft): void {
+  giveUpForgotten(draft);
   let moved = true;
   while (moved) {
     moved = false;
@@ -23,6 +25,7 @@ export function settle(draft: Draft): void {
   }
   dropIdleWaits(draft);
   for (const host of Object.keys(draft.state.networks) as HostId[]) removeNetworkWhenLast(draft, host);
+  leaveForgotten(draft);
   armAnswers(draft);
   sendLab(draft, { type: 'settled', outcome: addUp(draft.state), at: draft.at });
 }

@@ -21,7 +21,8 @@ export function planChanges(state: LabState, spec: LabSpec, options: Options): C
     ...Object.keys(state.nodes).filter((id) => !nodes.has(id)).map((id) => change('node', id, 'remove', 'not in the lab file any more')),
   ];
   const network = Object.values(state.networks).filter((one) => one.state === 'failed').slice(0, 1).map((one) => change('mgmt', options.mgmt.network, 'update', `it has failed: ${one.failure?.message ?? 'unknown'}`));
-  return [...gone, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link, options) ?? [])];
+  const repairs = state.spec && !['absent', 'destroyed'].includes(state.lab.value) && !deepEqual(state.spec.repairs, spec.repairs) ? [change('lab', spec.id, 'update', 'which repairs are made by themselves')] : [];
+  return [...gone, ...repairs, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link, options) ?? [])];
 }
 
 const change = (object: Change['object'], id: string, action: Change['action'], reason: string): Change => ({ object, id, action, reason });

@@ -23,6 +23,8 @@ export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('HostLost'), host: HostId, reason: z.string() }),
   /** The host is back: what it holds is compared with what is wanted now. */
   z.object({ type: z.literal('HostReturned'), host: HostId }),
+  /** People removed the host: nothing that it holds is waited for any more. */
+  z.object({ type: z.literal('HostForgotten'), host: HostId }),
   /** Nodes of a lost or drained host live elsewhere from here on; `plan` is the whole lab's, as in a deploy. */
   z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan }),
   /** A host's address in the underlay is another one now. */

@@ -1,5 +1,6 @@
 // What a host tells of itself with each sign of life: where other hosts reach it, and what it has to give.
 import { z } from 'zod';
+import { RepairSwitches } from './repair-switches.ts';
 
 /** Where tunnels to this host end. */
 export const HostUnderlay = z.object({
@@ -47,5 +48,7 @@ export const HostFacts = z.object({
   /** Ports that a plane carries at most, by its name; none = no limit. */
   planePorts: z.record(z.string(), z.number().int().positive()).optional(),
   ovs: HostSwitch.optional(),
+  /** Repairs of labs that say nothing of their own. */
+  repairs: RepairSwitches.optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;

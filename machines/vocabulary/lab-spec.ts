@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CarriedSource } from './carried-file.ts';
 import { HostId, LabId, LinkId, NodeId } from './ids.ts';
 import { PlacementSettings } from './placement.ts';
+import { RepairSwitches } from './repair-switches.ts';
 
 /** One published port; hostPort 0 = the host picks one (a lease). Source: containerlab `ports`. */
 export const PublishedPort = z.object({
@@ -203,6 +204,8 @@ export const LabSpec = z.object({
   certificates: CertificateSettings.optional(),
   /** Unset where the file has no `placement`: the installation's own settings hold. */
   placement: PlacementSettings.optional(),
+  /** Unset where the file says nothing: each host does as it is told there. */
+  repairs: RepairSwitches.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),
   /** Sorted by id. */

@@ -47,12 +47,16 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean() }),
   z.object({ type: z.literal('network.removed'), ...about }),
   z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),
+  /** Not as it was made, and left so: `why` says who wants that. */
+  z.object({ type: z.literal('network.drifted'), ...about, what: z.string(), why: z.string() }),
   z.object({ type: z.literal('node.prepared'), ...ofNode, runtimeId: z.string().optional() }),
   z.object({ type: z.literal('node.started'), ...ofNode, runtimeId: z.string().optional(), pid: z.number().int().optional(), startedAt: EpochMs, cause: Cause }),
   z.object({ type: z.literal('node.stopped'), ...ofNode, exitCode: z.number().int().optional() }),
   /** The process ended by itself or by somebody's hand; `next` says what the host does about it. */
   z.object({ type: z.literal('node.died'), ...ofNode, runtimeId: z.string().optional(), exitCode: z.number().int(), oomKilled: z.boolean(),
-    log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']) }),
+    log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']),
+    /** Why the host gives up although it could go on. */
+    why: z.string().optional() }),
   z.object({ type: z.literal('node.removed'), ...ofNode }),
   /** The repair budget of its management interface is spent: the host waits for the node's next order. */
   z.object({ type: z.literal('node.unplugged'), ...ofNode, code: z.string(), message: z.string() }),

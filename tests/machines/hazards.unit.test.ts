@@ -156,3 +156,15 @@ describe('T05: builders of tests make whole values', () => {
     expect(new Set(sim.orders.map((order) => order.type))).toEqual(new Set(Order.options.map((option) => option.shape.type.value)));
   });
 });
+
+describe('R08: the quality of a first start', () => {
+  it('is no repair of any node or link; each later one is counted where it was needed, and shown', () => {
+    const sim = deployed();
+    const counts = () => [...labView(sim.state).nodes, ...labView(sim.state).links].map(({ repairs }) => repairs);
+    expect(counts()).toEqual([0, 0, 0, 0]);
+    const { generation } = sim.state.nodes[node('b')]?.plan ?? { generation: 0 };
+    sim.observe({ type: 'node.started', at: sim.at, node: node('b'), generation, runtimeId: `c-b-${generation}`, pid: 7, startedAt: sim.at, cause: 'repair' });
+    sim.observe({ type: 'link.repaired', at: sim.at, link: LINK, what: 'redirect', workMs: 1, adminUp: true, carrier: { a: true, b: true }, held: [] });
+    expect(counts()).toEqual([0, 1, 0, 1]);
+  });
+});

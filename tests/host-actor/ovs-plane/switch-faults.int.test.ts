@@ -116,6 +116,25 @@ describe('faults of the switch', () => {
     expect(await pings()).toBe(true);
   });
 
+  it('takes a hanging daemon for dead also right after it took in many ports, and after it gave them away', async () => {
+    const many = Array.from({ length: 40 }, (_unused, index) => joinedWire(world, index + 2, `r1:m${index}`, `r2:m${index}`));
+    await world.plane.ensureWires(many);
+    await watch('look');
+    const hangs = async (): Promise<void> => {
+      drifts.length = 0;
+      await world.ovs.signalSwitch('SIGSTOP');
+      await eventually(() => drifts.some(({ what }) => what === 'switch-away'), { what: 'hang told', timeoutMs: 8_000 });
+      await world.ovs.signalSwitch('SIGCONT');
+      await eventually(() => drifts.some(({ what }) => what === 'switch-returned'), { what: 'return told' });
+    };
+    await hangs();
+    await world.plane.removeWires(many.map(({ id }) => id));
+    // Returns when the daemon has done all that it was told before.
+    await world.ovs.vsctl('set', 'Open_vSwitch', '.', 'external_ids:tha=done');
+    await hangs();
+    expect(await pings()).toBe(true);
+  });
+
   it('removes what it owes when the switch was away at the removal', async () => {
     await watch('look');
     await world.ovs.killDatabase();

@@ -93,6 +93,19 @@ describe('host-actor on a simulated host', () => {
     expect(seen.slice(told).filter(({ type }) => type === 'node.started' || type === 'link.repaired')).toEqual([]);
   });
 
+  it('R08: a hundred first deploys at once need not one repair; each that a node needs later is told', async () => {
+    const labs = Array.from({ length: 100 }, (_unused, n) => newLab(`l${n}`));
+    const orders = labs.map(deploy);
+    await Promise.all(orders.map(async (ofLab) => await actor.accept(ofLab)));
+    for (const answer of await answers(orders.flat())) expect(answer.type).not.toBe('effect.failed');
+    const repairs = () => seen.filter((one) => one.type.endsWith('.repaired') || one.type === 'node.died' || ('cause' in one && one.cause === 'repair'));
+    expect(repairs()).toEqual([]);
+    expect([...actor.context.ledger.state.repairs.values()].flat()).toEqual([]);
+    hands.provider.end(newLab('l7').lab, NodeId.parse('n1'), { exitCode: 1, by: 'itself' });
+    await eventually(() => repairs().length === 2, { what: 'death and repair' });
+    expect(repairs().map(({ type }) => type)).toEqual(['node.died', 'node.started']);
+  });
+
   it('knows from when on to hear the engine before it takes an order, also after a kill at once', async () => {
     const { engineSeen } = actor.context.ledger.state;
     expect(engineSeen).toMatch(/^\d{10}\.\d{9}$/);
