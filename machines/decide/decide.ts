@@ -23,7 +23,7 @@ export function decide(command: Command, state: LabState, facts: Facts): Decisio
   if (state.lab.value === 'absent' || state.lab.value === 'destroyed') return reject('lab-not-found', `lab ${state.id} does not exist: see \`labwright ls\``);
   switch (command.type) {
     case 'lab.destroy':
-      return state.lab.value === 'destroying' ? NOTHING : events({ type: 'LabDestroyRequested', cleanup: command.cleanup, keepMgmtNet: command.keepMgmtNet });
+      return state.lab.value === 'destroying' ? NOTHING : events({ type: 'LabDestroyRequested', cleanup: command.cleanup, keepMgmtNet: command.keepMgmtNet, networks: 'beside' });
     case 'node.start':
     case 'node.stop':
     case 'node.restart':

@@ -7,7 +7,8 @@ import { Observation } from './observation.ts';
 
 export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('LabDeployRequested'), spec: LabSpec, plan: LabPlan, changes: z.array(Change) }),
-  z.object({ type: z.literal('LabDestroyRequested'), cleanup: z.boolean(), keepMgmtNet: z.boolean() }),
+  // `beside`: the networks of hosts go together with the nodes, and not after them as in older logs.
+  z.object({ type: z.literal('LabDestroyRequested'), cleanup: z.boolean(), keepMgmtNet: z.boolean(), networks: z.enum(['last', 'beside']).default('last') }),
   z.object({ type: z.literal('NodesStartRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('NodesStopRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('NodesRestartRequested'), nodes: z.array(NodeId) }),
