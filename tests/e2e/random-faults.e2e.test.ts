@@ -1,4 +1,4 @@
-// A few faults at random on three hosts, always the same ones; the long run is `npm run test:faults`.
+// A few faults at random on four hosts, always the same ones; the long run is `npm run test:faults`.
 import { expect, it } from 'vitest';
 import { liveThroughFaults } from '../support/faults/live-through-faults.ts';
 
