@@ -6,7 +6,7 @@ import { failureOf } from './host-actor-error.ts';
 import type { EchoKeeper } from './echo-keeper.ts';
 import type { Seen } from './host-context.ts';
 import type { CarrierEvent, WireDrift } from './link-plane/find-drift.ts';
-import { endsOf, LinkReports } from './link-reports.ts';
+import { aboutLink, endsOf, LinkReports } from './link-reports.ts';
 import type { NodeStates } from './node-states.ts';
 import type { ObjectQueue } from './object-queue.ts';
 import { objectKey } from './order-object.ts';
@@ -174,14 +174,14 @@ export class LinkKeeper {
         this.#reports.tellIfNews(order, wired.state, 'external');
         return;
       }
-      report(lab, { type: 'link.lost', link, what: wordsOf(drift) });
+      report(lab, { type: 'link.lost', ...aboutLink(order), what: wordsOf(drift) });
       this.#reports.tellRepair(order, wired, { what: wordsOf(drift), startedAt });
       log.info({ labId: lab, linkId: link, what: drift.what, durationMs: performance.now() - startedAt }, 'link was repaired');
     } catch (err) {
       log.warn({ err, labId: lab, linkId: link, what: drift.what }, 'link could not be repaired');
       // The death of a switch is no fault of the link's: it must not spend what the link has for its own.
       if (failureOf(err).code === 'switch-away') await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
-      report(lab, { type: 'link.lost', link, what: `${wordsOf(drift)}; ${failureOf(err).message}` });
+      report(lab, { type: 'link.lost', ...aboutLink(order), what: `${wordsOf(drift)}; ${failureOf(err).message}` });
       this.#afterFailure(order, err);
     }
   }
@@ -205,7 +205,7 @@ export class LinkKeeper {
   async #giveUp(order: LinkEnsureOrder, failure: { code: string; message: string }): Promise<void> {
     const { lab, link } = order;
     await this.#context.ledger.append([{ r: 'rest', lab, kind: 'link', object: link, order: order.id, why: 'gave-up' }], 'written');
-    this.#context.report(lab, { type: 'link.gave-up', link, code: failure.code, message: failure.message });
+    this.#context.report(lab, { type: 'link.gave-up', ...aboutLink(order), code: failure.code, message: failure.message });
   }
 
   #isAtRest(key: string, order: LinkEnsureOrder): boolean {

@@ -1,6 +1,6 @@
 // Tells each lab what became of its hosts: level, not edge, so that a supervisor that takes over says the same.
 import type { Logger } from 'pino';
-import { concerns, moveName } from '../machines/evolve/apply-host.ts';
+import { concerns, hasVtep, moveName } from '../machines/evolve/apply-host.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import { linkHosts } from '../machines/link/crossing.ts';
 import type { LabEvent } from '../machines/vocabulary/event.ts';
@@ -22,8 +22,7 @@ export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent
   if (host.state === 'lost') return lost || !concerns(state, host.id) ? null : { type: 'HostLost', host: host.id, reason: host.problem ?? `silent for ${Math.round((now - host.lastSeenAt) / 1000)} s` };
   if (lost) return host.state === 'suspect' || host.state === 'incompatible' ? null : { type: 'HostReturned', host: host.id };
   const vtep = host.beat.underlay?.address;
-  const before = state.plan?.span?.hosts[host.id]?.vtep;
-  return vtep !== undefined && before !== undefined && before !== vtep ? { type: 'VtepChanged', host: host.id, vtep } : null;
+  return vtep === undefined || hasVtep(state, host.id, vtep) ? null : { type: 'VtepChanged', host: host.id, vtep };
 }
 
 /** Whether the lab's nodes on the host are to go elsewhere now. */

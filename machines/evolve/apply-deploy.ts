@@ -6,7 +6,7 @@ import type { LabPlan, LinkPlan } from '../vocabulary/lab-plan.ts';
 import { linkHosts } from '../link/crossing.ts';
 import { addEffect, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { mgmtOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { dropEffectsOn, mgmtOn, noteRemoved, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
 import { newLinkMachine, newNodeMachine, owedKey } from './lab-state.ts';
 import type { Owed } from './lab-state.ts';
 
@@ -78,10 +78,15 @@ function changeLink(draft: Draft, { id, action, spec, plan }: LinkChange): void 
 export function moveLink(draft: Draft, id: LinkId, to: { spec: LinkSpec; plan: LinkPlan }): void {
   const present = draft.state.links[id];
   if (!present) return;
-  for (const host of linkHosts(present.plan)) if (!linkHosts(to.plan).includes(host)) owe(draft, 'link', { host, spec: present.spec, plan: present.plan });
+  for (const host of linkHosts(present.plan).filter((one) => !linkHosts(to.plan).includes(one))) {
+    dropEffectsOn(draft, id, host);
+    owe(draft, 'link', { host, spec: present.spec, plan: present.plan });
+  }
   const { crossing: _before, ...rest } = present;
   draft.state.links[id] = { ...rest, ...to };
   sendLink(draft, id, { type: 'want.rejoin' });
+  // A removal that was under way goes on as what the left hosts owe.
+  noteRemoved(draft, id);
 }
 
 /** What a host is to remove of an object that does not live there any more; asked at once, or when the host is back. */

@@ -56,7 +56,8 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
 
 function applyDestroy(draft: Draft, event: { cleanup: boolean; keepMgmtNet: boolean }): boolean {
   sendLab(draft, { type: 'destroy', cleanup: event.cleanup, keepMgmtNet: event.keepMgmtNet });
-  draft.state.deadlines = {};
+  // What a host owes is asked for until it is gone.
+  for (const wait of Object.keys(draft.state.deadlines)) if (splitDeadline(wait)[0] !== 'owed') delete draft.state.deadlines[wait];
   for (const id of Object.keys(draft.state.links).toSorted()) sendLink(draft, id as keyof typeof draft.state.links, { type: 'want.absent' });
   for (const id of Object.keys(draft.state.nodes).toSorted()) {
     const record = draft.state.nodes[id as NodeId];

@@ -87,6 +87,14 @@ export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
 
 const samePlaces = (one: LinkPlan, other: LinkPlan): boolean => JSON.stringify(one) === JSON.stringify(other);
 
+/** Whether all tunnels to the host, of the management network and of links, lead to this address; so of a host that has none. */
+export function hasVtep(state: LabState, host: HostId, vtep: string): boolean {
+  const span = state.plan?.span?.hosts[host];
+  if (!span) return true;
+  const links = Object.values(state.links).flatMap(({ plan }) => (plan.far && linkHosts(plan).includes(host) ? [plan.far.tunnel[sideOfHost(plan, host)].vtep] : []));
+  return [span.vtep, ...links].every((known) => known === vtep);
+}
+
 /** Tunnels to the host are led to its new address in place. */
 export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): boolean {
   const { state } = draft;
@@ -100,7 +108,7 @@ export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): bool
     const next = withVtep(link.plan, host, vtep);
     if (next === link.plan) continue;
     state.links[id as LinkId] = { ...link, plan: next };
-    sendLink(draft, id as LinkId, { type: 'want.update' });
+    if (link.machine.context.desired === 'present') sendLink(draft, id as LinkId, { type: 'want.update' });
   }
   draft.news.push(`host ${host} has the underlay address ${vtep} now`);
   return true;

@@ -1,6 +1,6 @@
 // One report of a host -> what it says to the machine of the node, link or network it speaks of.
 import type { Failure } from '../vocabulary/lab-view.ts';
-import { crossingFault, farAway, NOT_CROSSED, sideOfHost, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, linkHosts, NOT_CROSSED, sideOfHost, SIDES } from '../link/crossing.ts';
 import type { LegSeen, Side } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
@@ -9,8 +9,9 @@ import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
 import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { rejoinLinksOf } from './lab-parts.ts';
+import { noteRemoved, rejoinLinksOf } from './lab-parts.ts';
 import { NO_NETWORK, owedKeyOf } from './lab-state.ts';
+import type { LinkRecord } from './lab-state.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Returns whether the observation was news; what was not is not recorded. */
@@ -24,7 +25,10 @@ export function applyObservation(draft: Draft, host: HostId, seen: Observation):
     if (draft.state.nodes[seen.node]?.plan.generation !== seen.generation) return answered !== undefined;
     return applyNode(draft, seen) || answered !== undefined;
   }
-  if ('link' in seen) return applyLink(draft, host, seen) || answered !== undefined;
+  if ('link' in seen) {
+    if (isOfAnotherPlan(draft.state.links[seen.link], host, seen)) return answered !== undefined;
+    return applyLink(draft, host, seen) || answered !== undefined;
+  }
   if (seen.type === 'effect.failed') return applyFailure(draft, { ...seen, effect: answered });
   return applyNetwork(draft, host, seen) || answered !== undefined;
 }
@@ -114,6 +118,14 @@ function applyRemoved(draft: Draft, id: NodeId): boolean {
   return sendNode(draft, id, { type: 'removed' });
 }
 
+/** What a host says of a link that it has no part of any more, or of how the link was before its plan was made anew. A removal is an answer, and counts. */
+function isOfAnotherPlan(record: LinkRecord | undefined, host: HostId, seen: LinkSeen): boolean {
+  if (!record || seen.type === 'link.removed') return false;
+  const { generation } = record.plan;
+  const isOlder = generation !== undefined && seen.generation !== undefined && seen.generation !== generation;
+  return isOlder || !linkHosts(record.plan).includes(host);
+}
+
 function applyLink(draft: Draft, host: HostId, seen: LinkSeen): boolean {
   const id = seen.link;
   if (draft.state.links[id]?.plan.far && seen.type !== 'link.removed') return applyLeg(draft, host, seen);
@@ -136,8 +148,7 @@ function applyLink(draft: Draft, host: HostId, seen: LinkSeen): boolean {
       draft.news.push(`link ${id}: the host gave up repairing: ${seen.message}`);
       return sendLink(draft, id, { type: 'gave-up', failure: failure(seen.code, seen.message) });
     case 'link.removed':
-      // Gone when the last of its hosts has said so.
-      return !Object.values(draft.state.pending).some((effect) => effect.type === 'link.remove' && effect.target === id && !effect.owed) && sendLink(draft, id, { type: 'removed' });
+      return noteRemoved(draft, id);
   }
 }
 
@@ -184,8 +195,10 @@ function tellCrossing(draft: Draft, seen: LegNews): boolean {
 /** Both ends have answered the last order, and it told them truly of each other. */
 function isSettled(draft: Draft, id: LinkId): boolean {
   const record = draft.state.links[id];
-  const pending = Object.values(draft.state.pending).some((effect) => effect.type === 'link.ensure' && effect.target === id);
-  return record !== undefined && !pending && SIDES.every((side) => record.crossing?.told[side] === (farAway(record, side, draft.state.lost) === ''));
+  if (!record) return false;
+  const hosts = linkHosts(record.plan);
+  const pending = Object.values(draft.state.pending).some((effect) => effect.type === 'link.ensure' && effect.target === id && hosts.includes(effect.host));
+  return !pending && SIDES.every((side) => record.crossing?.told[side] === (farAway(record, side, draft.state.lost) === ''));
 }
 
 function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {

@@ -1,6 +1,6 @@
 // How the parts of a lab hang together while an entry is folded: its hosts, a node's links, an object's orders.
 import { linkHosts } from '../link/crossing.ts';
-import type { HostId, NodeId } from '../vocabulary/ids.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabPlan, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import { dropEffect, sendLink } from './draft.ts';
 import type { Draft } from './draft.ts';
@@ -33,6 +33,12 @@ export function rejoinLinksOf(draft: Draft, node: NodeId): void {
   for (const link of Object.values(draft.state.links)) {
     if (link.machine.context.desired === 'present' && linkNodes(link).includes(node)) sendLink(draft, link.spec.id, { type: 'want.rejoin' });
   }
+}
+
+/** A link on its way out is gone when the last of its hosts has said so; returns whether it is now. */
+export function noteRemoved(draft: Draft, id: LinkId): boolean {
+  const isAsked = Object.values(draft.state.pending).some((effect) => effect.type === 'link.remove' && effect.target === id && !effect.owed);
+  return !isAsked && sendLink(draft, id, { type: 'removed' });
 }
 
 /** Forgets orders of an object to one host: it does not live there any more. */

@@ -58,7 +58,7 @@ function tunnelOf(state: LabState, host: HostId): { tunnel?: MgmtTunnel } {
 function renderOwed(state: LabState, effect: PendingEffect): Order | null {
   const owed = state.owed[owedKeyOf(effect)];
   if (!owed) return null;
-  if ('containerName' in owed.spec && 'generation' in owed.plan) return renderNode(state, { ...effect, type: 'node.remove' }, { spec: owed.spec, plan: owed.plan });
+  if ('containerName' in owed.spec && 'ports' in owed.plan) return renderNode(state, { ...effect, type: 'node.remove' }, { spec: owed.spec, plan: owed.plan });
   if ('a' in owed.spec && 'mtu' in owed.plan) return renderLink(state, { ...effect, type: 'link.remove' }, { spec: owed.spec, plan: owed.plan });
   return null;
 }

@@ -4,13 +4,13 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd, Stage, StageName } from '../vocabulary/lab-spec.ts';
 import { bootSteps } from '../node/boot-steps.ts';
 import type { BootStep } from '../node/boot-steps.ts';
-import { NO_NETWORK } from './lab-state.ts';
+import { NO_NETWORK, owedKey } from './lab-state.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 
 /** `wait` names what is missing in words; `blocked` is a wait that cannot end by itself. */
 export type Gate = { readonly open: true } | { readonly open: false; readonly wait: string; readonly blocked: boolean };
 
-type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'networks' | 'lost'>;
+type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'networks' | 'lost' | 'owed'>;
 const OPEN: Gate = { open: true };
 const closed = (wait: string, blocked: boolean): Gate => ({ open: false, wait, blocked });
 
@@ -108,6 +108,8 @@ export function linkGate(state: Labs, link: LinkRecord): Gate {
   // Whose the network is decides in which namespace a node lives.
   for (const host of linkHosts(link.plan)) {
     if (state.lost[host] !== undefined) return closed(hostWords(host, state.lost[host]), true);
+    // Its removal would come after the order to make it, and take the new one away.
+    if (state.owed[owedKey(host, 'link', link.spec.id)] !== undefined) return closed(`host ${host} to remove what it kept of it`, false);
     const network = state.networks[host] ?? NO_NETWORK;
     // A port of its bridge has to wait until there is one, and its name is read back.
     const isEnough = network.state === 'ensuring' && network.foreseen === true && !isOnMgmt(link);

@@ -6,7 +6,7 @@ import type { Ceilings, PlacementView, UnplacedNodes } from '../vocabulary/place
 import type { LabState } from '../evolve/lab-state.ts';
 import { placeNodes } from '../place/place-nodes.ts';
 import { capacityOfHost, DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defaults.ts';
-import type { PlacementHost } from '../place/placement-input.ts';
+import type { PlacementHost, PlacementNode } from '../place/placement-input.ts';
 import { PlaneKind } from '../vocabulary/placement.ts';
 import { switchPortsOf } from './plan-planes.ts';
 import { placementOfSpec } from '../place/placement-of-spec.ts';
@@ -36,11 +36,13 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
     return plan ? [[node.id, plan.host]] : [];
   }));
   const wishes = placementOfSpec(spec, { places, restarts: new Set() });
-  // A pin holds also while its host is away: the node waits for it there.
-  const waiting = new Set(wishes.nodes.filter((node) => node.pin !== undefined && node.pin === node.previous).map((node) => node.id));
+  // A pin holds also while its host is away: the node waits for it there. And who leaves a host moves nobody else.
+  const isFixed = ({ pin, previous }: PlacementNode): boolean => previous !== undefined && (pin === previous || (leave !== undefined && previous !== leave.host));
+  // On a host that is none any more.
+  const waiting = new Set(wishes.nodes.filter((node) => isFixed(node) && !hosts.some((host) => host.id === node.previous)).map((node) => node.id));
   const view = placeNodes({
     ...wishes,
-    nodes: wishes.nodes.filter((node) => !waiting.has(node.id)),
+    nodes: wishes.nodes.filter((node) => !waiting.has(node.id)).map((node) => ({ ...node, fixed: isFixed(node) })),
     together: wishes.together.filter((group) => !group.some((node) => waiting.has(node))),
     links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
     policy: spec.placement?.policy ?? 'pack',

@@ -86,7 +86,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
     [node.id, planNode({ node, standing: standingPlan(state, node), generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id) })]));
   const vnis = tunnelNumbers(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextVni ?? 1), facts.takenVnis);
   const across: Across = { vnis, rejections: [...planes.rejections], hostOf: (id) => facts.hosts.find((host) => host.id === id) ?? { id, state: 'lost' } };
-  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across })]));
+  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across, generation })]));
   const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
   if (across.rejections.length > 0) return { rejections: across.rejections };
   return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, placement: places.view };
@@ -161,7 +161,7 @@ function planNode({ node, standing, generation, host, leases, address, ports, is
 }
 
 type Across = { vnis: ReturnType<typeof tunnelNumbers>; rejections: Rejection[]; hostOf(id: HostId): PlanHost };
-type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; planes: LinkPlanes; leases: Leases; across: Across };
+type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; planes: LinkPlanes; leases: Leases; across: Across; generation: number };
 
 function planLink(input: LinkInput): LinkPlan {
   const { link, state, leases } = input;
@@ -173,7 +173,7 @@ function planLink(input: LinkInput): LinkPlan {
   const mtu = far?.mtu ?? link.mtu ?? LINK_MTU;
   const port = (end: LinkEnd, standing: PortLease | undefined) => leasePort(leases, { end, standing, crosses: far !== null });
   const [a, b] = [port(link.a, present?.plan.a), port(link.b, present?.plan.b)];
-  return withPlanes({ host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) }, input.planes);
+  return withPlanes({ host, generation: input.generation, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) }, input.planes);
 }
 
 function withPlanes({ plane: _before, far, ...rest }: LinkPlan, planes: LinkPlanes): LinkPlan {
@@ -224,7 +224,7 @@ function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: Spa
   if (facts.hosts.length < 2) return own;
   const parts = hosts.toSorted().map((id): [HostId, MgmtSpan['hosts'][HostId]] => {
     const address = addressOf(id);
-    const vtep = across.hostOf(id).underlay?.address;
+    const vtep = across.hostOf(id).underlay?.address ?? own?.hosts[id]?.vtep;
     if (vtep === undefined && hosts.length > 1) across.rejections.push(reject('no-underlay', `host ${id} has not told an address at which other hosts reach it: set LABWRIGHT_UNDERLAY_ADDRESS there`, { host: id }));
     return [id, withoutUndefined({ vtep: vtep ?? '', ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
   });

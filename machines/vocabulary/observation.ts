@@ -6,6 +6,8 @@ import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
 const about = { effectId: EffectId.optional(), at: EpochMs };
 const ofNode = { ...about, node: NodeId, generation: z.number().int() };
 const ofLink = { ...about, link: LinkId };
+/** `generation` is that of the plan which the host holds; absent where that has none, and in reports of older hosts. */
+const ofPlannedLink = { ...ofLink, generation: z.number().int().optional() };
 
 export const ExecResult = z.object({
   command: z.string(),
@@ -60,12 +62,12 @@ export const Observation = z.discriminatedUnion('type', [
   /** One engine event of a container of ours, kept for the history. */
   z.object({ type: z.literal('node.engine'), ...ofNode, runtimeId: z.string(), action: z.string(), exitCode: z.number().int().optional() }),
   /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */
-  z.object({ type: z.literal('link.joined'), ...ofLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
-  z.object({ type: z.literal('link.lost'), ...ofLink, what: z.string() }),
+  z.object({ type: z.literal('link.joined'), ...ofPlannedLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
+  z.object({ type: z.literal('link.lost'), ...ofPlannedLink, what: z.string() }),
   /** Milliseconds of the repair itself, from its detection on: the kernel does not say when the fault was. */
-  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
-  z.object({ type: z.literal('link.carrier'), ...ofLink, carrier }),
-  z.object({ type: z.literal('link.gave-up'), ...ofLink, code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('link.repaired'), ...ofPlannedLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
+  z.object({ type: z.literal('link.carrier'), ...ofPlannedLink, carrier }),
+  z.object({ type: z.literal('link.gave-up'), ...ofPlannedLink, code: z.string(), message: z.string() }),
   z.object({ type: z.literal('link.removed'), ...ofLink }),
   /** An order that could not be carried out. */
   z.object({ type: z.literal('effect.failed'), effectId: EffectId, at: EpochMs, code: z.string(), message: z.string(), retryable: z.boolean(), log: z.array(z.string()) }),

@@ -74,6 +74,8 @@ const joined = (n: Side): readonly Joined[] => seen[n].filter((one) => one.type 
 const untilEcho = (n: Side, echo: string, timeoutMs = 10_000): Promise<unknown> => eventually(() => lastEcho(n) === echo, { what: `echo ${echo} at ${IDS[n]}`, timeoutMs });
 const lastEcho = (n: Side): string | undefined => seen[n].flatMap((one) => ('tunnel' in one && one.tunnel ? [one.tunnel.echo] : [])).at(-1);
 
+const tunnelsOn = async (n: Side): Promise<string[]> => ((await world.hosts[n]?.host('ip -br link show type vxlan')) ?? '').split('\n').flatMap((line) => line.split(/\s+/)[0] || []);
+
 describe('a link whose halves are on two hosts', () => {
   it('is told by each host as far as it sees: its own carrier, its tunnel, and that the far end answers', async () => {
     await start(0, 60_000);
@@ -174,6 +176,19 @@ describe('a link whose halves are on two hosts', () => {
     await actors[1]?.accept([legOrder(1)]);
     await untilEcho(1, 'ok');
     expect(joined(1).at(-1)).toMatchObject({ tunnel: { vni: 4711, remote: '10.200.0.1' } });
+  });
+
+  it('X15: leaves no tunnel on a host that has both of its ends now', async () => {
+    await start(0, 60_000);
+    await deploy(0);
+    await eventually(() => joined(0).length > 0, { what: 'answer of the first host' });
+    expect(await tunnelsOn(0)).toEqual(['lwx1.0']);
+    const second = labs[0].node('node.prepare', NODES[1] ?? '');
+    if (second.type !== 'node.prepare') throw new Error('no node');
+    labs[0].nextEntry();
+    await actors[0]?.accept([{ ...second, plan: { host: IDS[0], generation: 1, ports: [] } }, labs[0].link('link.ensure', 0, ['a:eth1', 'b:eth1'])]);
+    await eventually(() => joined(0).at(-1)?.tunnel === undefined && joined(0).at(-1)?.carrier.b, { what: 'both ends on one host' });
+    expect(await tunnelsOn(0)).toEqual([]);
   });
 
   it('takes the carrier from its node while the far end is away, and gives it back', async () => {

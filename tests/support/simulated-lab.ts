@@ -12,6 +12,7 @@ import type { LabEvent, LogEntry } from '../../machines/vocabulary/event.ts';
 import type { HostId } from '../../machines/vocabulary/ids.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
 import type { Facts } from '../../machines/plan/plan-lab.ts';
+import { aboutLink } from '../../host-actor/link-reports.ts';
 import { facts, host, lab } from './lab-builders.ts';
 
 export type Answer = (order: Order, at: number) => Observation | null;
@@ -91,7 +92,7 @@ export const idealHost: Answer = (order, at) => {
       return { type: 'network.removed', ...about };
     case 'link.ensure':
       if (order.leg) return joinedLeg(order, order.leg, about);
-      return { type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
+      return { type: 'link.joined', ...about, ...aboutLink(order), adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
     case 'link.remove':
       return { type: 'link.removed', ...about, link: order.link };
     case 'node.prepare':
@@ -110,7 +111,7 @@ function joinedLeg(order: Extract<Order, { type: 'link.ensure' }>, leg: NonNulla
   const up = order.admin === 'up' && leg.farAway === '';
   const [own, far] = leg.side === 'a' ? [tunnel.a, tunnel.b] : [tunnel.b, tunnel.a];
   return {
-    type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
+    type: 'link.joined', ...about, ...aboutLink(order), adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
     tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' },
   };
 }

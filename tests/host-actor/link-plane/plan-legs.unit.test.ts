@@ -55,6 +55,13 @@ describe('plan of a leg', () => {
     expect(texts([...lost.make, ...lost.tunnels, ...lost.raise])).toEqual([]);
   });
 
+  it('X15: removes a tunnel that it had while its ends were elsewhere, and touches nothing else', () => {
+    const left = device('x9', 'lw.x9', { ifindex: 9, kind: 'vxlan', tunnel: { vni: 9, udpPort: 4789, remote: '10.200.0.3', local: '10.200.0.1' } });
+    const plan = planWire({ ...leg, formerTunnels: ['lw.x8', 'lw.x9'] }, stateOf([port, tunnel, left]));
+    expect(plan).toEqual({ ...planWire(leg, stateOf([port, tunnel])), remove: ['x9'] });
+    expect(planWire(leg, stateOf([port, tunnel, left])).remove).toEqual([]);
+  });
+
   it('makes a tunnel of another VNI or port anew, with the port down until it is joined again', () => {
     for (const read of [{ vni: 1, udpPort: 4789 }, { vni: 1001, udpPort: 8472 }]) {
       const plan = planWire(leg, stateOf([port, { ...tunnel, tunnel: { remote: '10.200.0.2', local: '10.200.0.1', ...read } }]));
