@@ -7,7 +7,8 @@ import type { HostActorStatus } from './host-actor.ts';
 import type { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 
-const EVERY_MS = 2_000;
+/** Between two signs of life. */
+export const BEAT_EVERY_MS = 2_000;
 /** Longer stalls of the event loop delay every repair; they are told as a problem. */
 const STALL_MS = 200;
 
@@ -64,7 +65,7 @@ export function startHeartbeat(nc: NatsConnection, about: BeatParts): Heartbeat 
   const timer = setInterval(() => {
     beat();
     void refresh();
-  }, EVERY_MS);
+  }, BEAT_EVERY_MS);
   return {
     beat,
     stop() {

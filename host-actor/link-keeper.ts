@@ -65,6 +65,7 @@ export class LinkKeeper {
 
   async refreshNodeNow(lab: LabId, node: NodeId, cause: Cause): Promise<void> {
     const links = this.#context.wanted.linksOf(lab, node);
+    this.#context.states.settle(lab, node);
     await Promise.all(links.map(({ link }) => this.#context.queue.run(objectKey({ lab, kind: 'link', id: link }), () => this.#refresh(lab, link, cause))));
   }
 

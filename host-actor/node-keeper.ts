@@ -154,7 +154,7 @@ export class NodeKeeper {
     states.note(node);
     if (node.name !== order.node.containerName) await prepareContainer(this.#context, order);
     const known = before.process === 'unknown' ? ledger.state.started.get(key) : before;
-    if (known?.runtimeId === node.runtimeId && known.startedAt === node.startedAt && before.process !== 'down') return;
+    if (known?.runtimeId === node.runtimeId && known.startedAt === node.startedAt && !states.hasReturned(order.lab, order.node.id)) return;
     if (ledger.state.rests.has(key)) await ledger.append([{ r: 'rest', lab: order.lab, kind: 'node', object: order.node.id, order: order.id, why: 'none' }], 'written');
     this.#reportStarted(order, node, 'external');
     links.refreshNode(order.lab, order.node.id, 'external');

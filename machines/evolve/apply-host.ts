@@ -18,12 +18,18 @@ const REMOVED = 'it was removed by hand (labwright host rm)';
 export const LOST_CODE = 'host-lost';
 export const moveName = (host: HostId): string => `move-from/${host}`;
 
+/** That one of these hosts is lost, as the failure of what needs it. */
+export function lostFailure({ lost }: Pick<LabState, 'lost'>, hosts: readonly HostId[]): Failure {
+  const host = hosts.find((one) => lost[one] !== undefined);
+  return { code: LOST_CODE, message: host === undefined ? '' : `host ${host} is lost: ${lost[host]}`, log: [] };
+}
+
 export function applyHostLost(draft: Draft, { host, reason }: Of<'HostLost'>): boolean {
   const { state } = draft;
   if (state.lost[host] !== undefined || !concerns(state, host)) return false;
   state.lost[host] = reason;
   dropSavesOn(draft, host);
-  const failure: Failure = { code: LOST_CODE, message: `host ${host} is lost: ${reason}`, log: [] };
+  const failure = lostFailure(state, [host]);
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.lost', failure });
   for (const [id, link] of Object.entries(state.links)) {
     if (!linkHosts(link.plan).includes(host)) continue;
@@ -56,7 +62,9 @@ export function applyHostReturned(draft: Draft, host: HostId): boolean {
   for (const key of Object.keys(state.owed)) if (state.owed[key]?.host === host) askOwed(draft, key);
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.returned' });
   for (const [id, link] of Object.entries(state.links)) {
-    if (linkHosts(link.plan).includes(host)) sendLink(draft, id as LinkId, { type: 'retry' });
+    if (!linkHosts(link.plan).includes(host)) continue;
+    // One whose other end is being made meanwhile: both are ordered.
+    sendLink(draft, id as LinkId, { type: link.machine.value === 'joining' ? 'want.update' : 'retry' });
   }
   draft.news.push(`host ${host} is back`);
   return true;

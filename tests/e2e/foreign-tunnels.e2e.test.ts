@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { TestBed } from '../support/test-bed.ts';
 import { labFromText, openTestBed } from '../support/test-bed.ts';
+import { openTestHosts } from '../support/test-hosts.ts';
+import type { TestHosts } from '../support/test-hosts.ts';
 
 /** A foreign tunnel end: a namespace behind an interface of this host. */
 const FAR = 'e2etunnel-far';
@@ -99,5 +101,44 @@ topology:
     const reason = async () => (await bed.view('e2etunnel3')).links[0]?.reason ?? '';
     expect(await eventually(async () => (await reason()).includes('by interface nosuch0, which the lab file names (parent-interface)'), { what: 'the reason' })).toBe(true);
     await bed.destroy('e2etunnel3');
+  });
+});
+
+describe('two labs on two hosts', () => {
+  let bed: TestHosts;
+  beforeAll(async () => void (bed = await openTestHosts({ hosts: 2, images: ['alpine:3'] })));
+  afterAll(async () => await bed?.close());
+
+  /** One of them on each host; each is the foreign end of the other, one tunnel stitched at both, one at one only. */
+  const half = (own: 1 | 2) => `
+name: e2etunnel-h${own}
+mgmt: {network: e2etunnel-h${own}, ipv4-subnet: 172.31.127.${own === 1 ? 0 : 128}/25}
+topology:
+  defaults: {kind: linux, image: "alpine:3", host: h${own}}
+  nodes:
+    stitched: {exec: ["ip address add 10.57.0.${own}/24 dev eth1"]}
+    mixed: {exec: ["ip address add 10.58.0.${own}/24 dev eth1"]}
+  links:
+    - {type: vxlan-stitch, endpoint: {node: stitched, interface: eth1}, remote: ${bed.host(3 - own).address}, vni: 300}
+    - {type: ${own === 1 ? 'vxlan' : 'vxlan-stitch'}, endpoint: {node: mixed, interface: eth1}, remote: ${bed.host(3 - own).address}, vni: 301}
+`;
+  const deploy = async (own: 1 | 2) => {
+    await bed.deploy(labFromText(half(own), `/tmp/e2etunnel/h${own}.clab.yml`));
+    return await bed.settled(`e2etunnel-h${own}`, ['running']);
+  };
+  const pings = async (from: 1 | 2, node: string, net: number): Promise<boolean> =>
+    await bed.host(from).exec('docker', 'exec', `clab-e2etunnel-h${from}-${node}`, 'ping', '-c1', '-W1', `10.${net}.0.${3 - from}`).then(() => true, () => false);
+  const allPing = async (): Promise<boolean> => (await Promise.all(([1, 2] as const).flatMap((from) => [pings(from, 'stitched', 57), pings(from, 'mixed', 58)]))).every(Boolean);
+
+  it('are joined by links of both that lead to each other, carry frames both ways, and again after one was made anew', async () => {
+    for (const own of [1, 2] as const) expect((await deploy(own)).links.map(({ oper }) => oper)).toEqual(['up', 'up']);
+    await eventually(allPing, { what: 'pings between the labs' });
+    await bed.destroy('e2etunnel-h2');
+    expect(await pings(1, 'stitched', 57)).toBe(false);
+    expect((await bed.view('e2etunnel-h1')).state).toBe('running');
+    await deploy(2);
+    await eventually(allPing, { timeoutMs: 30_000, what: 'pings to the lab that was made anew' });
+    await bed.destroyAll();
+    for (const host of bed.hosts) expect((await host.exec('ip', '-br', 'link', 'show', 'type', 'vxlan')).trim()).toBe('');
   });
 });

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostActor } from '../../../host-actor/host-actor.ts';
@@ -24,10 +25,14 @@ describe('host-actor on a simulated host', () => {
   let folder: string;
   const seen: Observation[] = [];
 
+  const opened = async (): Promise<HostActor> => {
+    const made = new HostActor({ hands, ledgerDir: folder, log: pino({ level: 'silent' }) });
+    await made.open();
+    made.connect(async (reports) => { for (const report of reports) seen.push(...report.observations); });
+    return made;
+  };
   const open = async (news?: (its: HostActor) => Promise<void>): Promise<void> => {
-    actor = new HostActor({ hands, ledgerDir: folder, log: pino({ level: 'silent' }) });
-    await actor.open();
-    actor.connect(async (reports) => { for (const report of reports) seen.push(...report.observations); });
+    actor = await opened();
     await actor.start(news?.(actor));
   };
   const answers = async (orders: readonly Order[]): Promise<Observation[]> => {
@@ -142,6 +147,24 @@ describe('host-actor on a simulated host', () => {
     await actor.accept([start]);
     await answers([start]);
     await eventually(() => [...hands.plane.wires.values()].every((wire) => wire.kind !== 'joined' || (wire.a.host.carrier === 'up' && wire.b.host.carrier === 'up')), { what: 'carrier everywhere' });
+  });
+
+  it('X08: gives carrier back to the neighbours of a node that is started by an order before its death was read', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    await actor.stop();
+    hands.provider.end(lab.lab, NodeId.parse('n1'), { exitCode: 137, by: 'itself' });
+    hands.provider.knobs.delayMs = 100;
+    actor = await opened();
+    const start = lab.nextEntry().node('node.start', 'n1');
+    await actor.accept([start]);
+    await setImmediate();
+    await actor.start();
+    await answers([start]);
+    await eventually(() => [...hands.plane.wires.values()].every((wire) => wire.kind !== 'joined' || (wire.a.host.carrier === 'up' && wire.b.host.carrier === 'up')), { what: 'carrier everywhere' });
+    expect(seen.flatMap((one) => ('held' in one ? [[one.link, one.held]] : [])).slice(-2)).toEqual([['n0:eth1--n1:eth2', []], ['n1:eth1--n2:eth2', []]]);
   });
 
   it('answers what was refused with code and cause, and goes on with the rest', async () => {
