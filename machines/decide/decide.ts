@@ -65,7 +65,7 @@ function decideLeave({ host }: Of<'lab.leave'>, state: LabState, facts: Facts): 
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
   const nodes = Object.values(state.nodes).filter((node) => node.plan.host === host && planned.plan.nodes[node.spec.id]?.host !== host && node.machine.context.desired !== 'absent').map((node) => node.spec.id).toSorted();
   if (nodes.length === 0) return NOTHING;
-  if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan });
+  if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan, changes: planned.changes.filter(({ object }) => object === 'mgmt') });
   return { kind: 'events', events: [{ type: 'LabDeployRequested', spec, plan: planned.plan, changes: [...planned.changes] }], changes: planned.changes };
 }
 

@@ -4,6 +4,7 @@ import type { Rejection } from '../vocabulary/command.ts';
 import type { LabSpec } from '../vocabulary/lab-spec.ts';
 import type { Ceilings, PlacementView, UnplacedNodes } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
+import { boundTo } from '../evolve/untold.ts';
 import { placeNodes } from '../place/place-nodes.ts';
 import { capacityOfHost, DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defaults.ts';
 import type { PlacementHost } from '../place/placement-input.ts';
@@ -36,8 +37,9 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
     return plan ? [[node.id, plan.host]] : [];
   }));
   const wishes = placementOfSpec(spec, { places, restarts: new Set() });
-  // A pin holds also while its host is away: the node waits for it there.
-  const waiting = new Set(wishes.nodes.filter((node) => node.pin !== undefined && node.pin === node.previous).map((node) => node.id));
+  // A pin holds also while its host is away: the node waits for it there. So does one that may still run on the host that it is to leave.
+  const bound = withMates(leave ? boundTo(state, leave.host) : [], wishes.together);
+  const waiting = new Set(wishes.nodes.filter((node) => (node.pin !== undefined && node.pin === node.previous) || bound.has(node.id)).map((node) => node.id));
   const view = placeNodes({
     ...wishes,
     nodes: wishes.nodes.filter((node) => !waiting.has(node.id)),
@@ -82,12 +84,18 @@ function rejectUnplaced({ nodes, message, hosts, remedies }: UnplacedNodes): Rej
 
 /** The first of the nodes goes with all that must be where it is; the others wait for their turn. */
 function allButFirst(leaving: readonly NodeId[], together: readonly (readonly NodeId[])[]): Set<NodeId> {
-  const going = new Set(leaving.slice(0, 1));
-  for (let before = -1; before !== going.size;) {
-    before = going.size;
-    for (const group of together) if (group.some((node) => going.has(node))) for (const node of group) going.add(node);
-  }
+  const going = withMates(leaving.slice(0, 1), together);
   return new Set(leaving.filter((node) => !going.has(node)));
+}
+
+/** Nodes with all that must be where they are. */
+function withMates(nodes: readonly NodeId[], together: readonly (readonly NodeId[])[]): Set<NodeId> {
+  const all = new Set(nodes);
+  for (let before = -1; before !== all.size;) {
+    before = all.size;
+    for (const group of together) if (group.some((node) => all.has(node))) for (const node of group) all.add(node);
+  }
+  return all;
 }
 
 /** What a lab holds on each host, as ceilings; ports are those in Open vSwitch, the one plane with a limit. */

@@ -75,7 +75,9 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   if (!addresses.ok) return { rejections: [...rejections, ...leased.rejections, ...addresses.rejections] };
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
-  const mgmt = planMgmt(spec, mgmtMtu(facts, [...new Set(places.hosts.values())]));
+  const fit = fitMgmtMtu(spec, facts, [...new Set(places.hosts.values())]);
+  if (!fit.ok) return { rejections: [fit.rejection] };
+  const mgmt = planMgmt(spec, fit.mtu);
   const planes = planPlanes({ state, spec, hosts: facts.hosts, placeOf, takenVlans: facts.takenVlans });
   const planesOf = (link: LinkSpec): LinkPlanes => planes.of.get(link.id) ?? {};
   const changes = planChanges(state, spec, { reconfigure: input.reconfigure, mgmt, placeOf, planesOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
@@ -115,14 +117,16 @@ function previousAddresses(state: LabState): Record<string, MgmtAddresses> {
     [id, { ipv4: (record.next?.plan ?? record.plan).mgmt?.ipv4, ipv6: (record.next?.plan ?? record.plan).mgmt?.ipv6 }]));
 }
 
-/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. */
-function mgmtMtu(facts: Facts, hosts: readonly HostId[]): number {
-  if (hosts.length < 2) return MGMT_MTU;
-  return Math.min(MGMT_MTU, ...facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [tunnelMtu(host.underlay)] : [])));
+/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. So a larger one of the file is refused. */
+function fitMgmtMtu({ mgmt }: LabSpec, facts: Facts, hosts: readonly HostId[]): { ok: true; mtu: number } | { ok: false; rejection: Rejection } {
+  const largest = hosts.length < 2 ? Infinity : Math.min(...facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [tunnelMtu(host.underlay)] : [])));
+  if (mgmt.mtu === undefined || mgmt.mtu <= largest) return { ok: true, mtu: mgmt.mtu ?? Math.min(MGMT_MTU, largest) };
+  const message = `mgmt.mtu is ${mgmt.mtu}; between hosts ${hosts.toSorted().join(', ')} ${largest} is the most that passes whole: set mgmt.mtu to ${largest} or less, leave it out, or pin all nodes to one host`;
+  return { ok: false, rejection: reject('mtu-too-large', message, { network: mgmt.network, mtu: mgmt.mtu, largest }) };
 }
 
-function planMgmt(spec: LabSpec, fitting: number): MgmtPlan {
-  const { bridge = '', mtu = fitting, ...rest } = spec.mgmt;
+function planMgmt(spec: LabSpec, mtu: number): MgmtPlan {
+  const { bridge = '', ...rest } = spec.mgmt;
   const ipv4Gateway = gatewayOf(rest.ipv4Subnet, rest.ipv4Gateway, rest.ipv4Range);
   const ipv6Gateway = gatewayOf(rest.ipv6Subnet, rest.ipv6Gateway, rest.ipv6Range);
   return withoutUndefined({ ...rest, ipv4Gateway, ipv6Gateway, bridge, mtu });

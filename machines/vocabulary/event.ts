@@ -21,7 +21,9 @@ export const LabEvent = z.discriminatedUnion('type', [
   /** The host is back: what it holds is compared with what is wanted now. */
   z.object({ type: z.literal('HostReturned'), host: HostId }),
   /** Nodes of a lost or drained host live elsewhere from here on; `plan` is the whole lab's, as in a deploy. */
-  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan }),
+  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan,
+    /** What changes for the nodes that stay; none in entries of older supervisors. */
+    changes: z.array(Change).optional() }),
   /** A host's address in the underlay is another one now. */
   z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
   /** An observation that was news. */
