@@ -75,8 +75,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
-      if (decision.kind !== 'events') return { exists, changes: [] };
-      const changes = decision.changes.map((change) => withLimit(change, supervisor.hosts.hosts()));
+      const changes = (decision.kind === 'events' ? decision.changes : []).map((change) => withLimit(change, supervisor.hosts.hosts()));
       return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {

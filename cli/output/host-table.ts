@@ -1,5 +1,6 @@
 // Hosts as a table, one host in full, and the nodes on it.
 import type { HostDetail, HostNode } from '../../machines/vocabulary/host-view.ts';
+import { DEFAULT_CPU_OVERCOMMIT } from '../../machines/vocabulary/placement.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
 
@@ -30,7 +31,7 @@ export function renderHost(host: HostDetail, nodes: readonly HostNode[], options
     ['wish', host.wish], ['version', `${host.version ?? '-'}, protocol ${host.protocol ?? '-'}`],
     ['heard of', `${renderDuration(Math.max(0, options.now - host.lastSeenAt))} ago, first on ${new Date(host.firstSeenAt).toISOString()}`],
     ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', (host.planes ?? []).join(', ') || '-'],
-    ['CPU', `${cpus(host)} given to nodes (ceilings)`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
+    ['CPU', `${cpus(host)} given to nodes (ceilings), may be given away ${capacity?.cpuOvercommit ?? DEFAULT_CPU_OVERCOMMIT} times`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
     ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),
   ];

@@ -11,7 +11,7 @@ import type { Facts } from '../plan/plan-lab.ts';
 export type Decision =
   | { readonly kind: 'events'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[]; readonly placement?: PlacementView }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
-  | { readonly kind: 'nothing' };
+  | { readonly kind: 'nothing'; readonly placement?: PlacementView };
 
 const NOTHING: Decision = { kind: 'nothing' };
 const events = (...list: LabEvent[]): Decision => ({ kind: 'events', events: list, changes: [] });
@@ -48,7 +48,7 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   }
   const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
-  if (exists && planned.changes.length === 0) return NOTHING;
+  if (exists && planned.changes.length === 0) return { kind: 'nothing', placement: planned.placement };
   return {
     kind: 'events',
     events: [{ type: 'LabDeployRequested', spec: command.spec, plan: planned.plan, changes: [...planned.changes] }],

@@ -1,14 +1,16 @@
 // Which host each node of a lab goes to, asked of the planner with what the lab and the hosts say.
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { Rejection } from '../vocabulary/command.ts';
+import type { HostCapacity } from '../vocabulary/host-facts.ts';
 import type { LabSpec } from '../vocabulary/lab-spec.ts';
-import type { Ceilings, PlacementView, UnplacedNodes } from '../vocabulary/placement.ts';
+import type { Ceilings, HostShare, PlacedNode, PlacementView, UnplacedNodes } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { boundTo } from '../evolve/untold.ts';
 import { placeNodes } from '../place/place-nodes.ts';
-import { capacityOfHost, DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defaults.ts';
-import type { PlacementHost } from '../place/placement-input.ts';
-import { PlaneKind } from '../vocabulary/placement.ts';
+import { capacityOfHost, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defaults.ts';
+import { freeBeforeLab } from '../place/host-room.ts';
+import type { PlacementHost, PlacementInput, PlacementNode } from '../place/placement-input.ts';
+import { DEFAULT_CPU_OVERCOMMIT, PlaneKind } from '../vocabulary/placement.ts';
 import { switchPortsOf } from './plan-planes.ts';
 import { placementOfSpec } from '../place/placement-of-spec.ts';
 import type { PlanHost } from './plan-lab.ts';
@@ -28,7 +30,7 @@ export type PlacesInput = {
 export type Leave = { readonly host: HostId; readonly oneByOne: boolean };
 
 /** What a host is taken for that has not told what it has: one of an older version. */
-const UNTOLD = { cpus: 1024, memoryMiB: 1024 * 1024, diskMiB: 1024 * 1024 } as const;
+const UNTOLD: Omit<HostCapacity, 'devices'> = { cpus: 1024, memoryMiB: 1024 * 1024, diskMiB: 1024 * 1024 };
 
 export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInput): Places {
   if (!hosts.some((host) => host.state === 'joined')) return { ok: false, rejections: [{ code: 'no-host', message: 'no host has joined: start one with `labwright up`', details: {} }] };
@@ -39,23 +41,50 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
   const wishes = placementOfSpec(spec, { places, restarts: new Set() });
   // A pin holds also while its host is away: the node waits for it there. So does one that may still run on the host that it is to leave.
   const bound = withMates(leave ? boundTo(state, leave.host) : [], wishes.together);
-  const waiting = new Set(wishes.nodes.filter((node) => (node.pin !== undefined && node.pin === node.previous) || bound.has(node.id)).map((node) => node.id));
-  const view = placeNodes({
+  const standing = wishes.nodes.flatMap((node): StandingNode[] => (node.previous !== undefined && (node.pin === node.previous || bound.has(node.id)) ? [{ ...node, host: node.previous }] : []));
+  const waiting = new Set(standing.map(({ id }) => id));
+  const input: PlacementInput = {
     ...wishes,
     nodes: wishes.nodes.filter((node) => !waiting.has(node.id)),
     together: wishes.together.filter((group) => !group.some((node) => waiting.has(node))),
     links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
     policy: spec.placement?.policy ?? 'pack',
-    hosts: hosts.map((host) => placementHost(host, allocated(host.id), leave?.host === host.id)),
+    hosts: hosts.map((host) => placementHost(host, addCeilings(allocated(host.id), ceilingsOf(standing.filter((node) => node.host === host.id))), leave?.host === host.id)),
     ...(spec.placement?.plane === undefined ? {} : { plane: spec.placement.plane }),
     cpuOvercommit: DEFAULT_CPU_OVERCOMMIT,
     lostHosts: 'keep',
-  });
-  if (view.unplaced.length > 0) return { ok: false, rejections: view.unplaced.map(rejectUnplaced) };
+  };
+  const placed = placeNodes(input);
+  if (placed.unplaced.length > 0) return { ok: false, rejections: placed.unplaced.map(rejectUnplaced) };
+  const view = withStanding(placed, standing, input);
   const staying = leave?.oneByOne === true ? allButFirst(view.nodes.filter((placed) => placed.from === leave.host).map((placed) => placed.node), wishes.together) : new Set<NodeId>();
-  const chosen = [...view.nodes.map((placed): [NodeId, HostId] => [placed.node, staying.has(placed.node) ? (places.get(placed.node) ?? placed.host) : placed.host]), ...[...places].filter(([node]) => waiting.has(node))];
+  const chosen = view.nodes.map(({ node, host }): [NodeId, HostId] => [node, staying.has(node) ? (places.get(node) ?? host) : host]);
   return { ok: true, view, hosts: new Map(chosen) };
 }
+
+/** Nodes that were not asked about belong to the answer all the same; what they take was counted before. */
+function withStanding(view: PlacementView, standing: readonly StandingNode[], input: PlacementInput): PlacementView {
+  const nodes = standing.map(({ id, host, pin }): PlacedNode => {
+    const code = pin === host ? 'pinned' : 'stays';
+    return { node: id, host, code, reason: WHY_STANDING[code] };
+  });
+  const hosts = input.hosts.flatMap((host): HostShare[] => {
+    const share = view.hosts.find((one) => one.host === host.id);
+    const there = standing.filter((node) => node.host === host.id);
+    if (share === undefined && there.length === 0) return [];
+    const { ports, ...free } = freeBeforeLab(host, input);
+    const { lab, ...rest } = share ?? { host: host.id, nodes: 0, lab: NOTHING, free: { ...free, ports: Number.isFinite(ports) ? ports : null } };
+    return [{ ...rest, nodes: rest.nodes + there.length, lab: addCeilings(lab, ceilingsOf(there)) }];
+  });
+  return { ...view, nodes: [...view.nodes, ...nodes].toSorted((a, b) => (a.node < b.node ? -1 : 1)), hosts: hosts.toSorted((a, b) => (a.host < b.host ? -1 : 1)) };
+}
+
+const WHY_STANDING = { pinned: 'the file pins it', stays: 'may still run there: its lost host never learned that it has to end it' };
+
+type StandingNode = PlacementNode & { readonly host: HostId };
+
+/** Ports are counted by their links. */
+const ceilingsOf = (nodes: readonly StandingNode[]): Ceilings => nodes.reduce((sum, { needs }) => addCeilings(sum, { ...needs, ports: 0 }), NOTHING);
 
 function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): PlacementHost {
   const has = host.capacity ?? UNTOLD;
@@ -64,6 +93,7 @@ function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): Pl
     id: host.id,
     state: isLeft ? 'draining' : host.state,
     cores: has.cpus,
+    ...(has.cpuOvercommit === undefined ? {} : { cpuOvercommit: has.cpuOvercommit }),
     capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
     allocated,
     offers: host.capacity ? { kvm: host.capacity.devices.includes('/dev/kvm') ? ['kvm'] : [] } : {},

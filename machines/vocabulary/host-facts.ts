@@ -15,6 +15,8 @@ export type HostUnderlay = z.infer<typeof HostUnderlay>;
 export const HostCapacity = z.object({
   /** Processors that its processes may run on. */
   cpus: z.number().positive(),
+  /** How many times they may be given away; absent in what older hosts tell. */
+  cpuOvercommit: z.number().positive().optional(),
   memoryMiB: z.number().int().positive(),
   /** Size of the file system that holds the state of the host-actor. */
   diskMiB: z.number().int().nonnegative(),
