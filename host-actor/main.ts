@@ -96,6 +96,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     capacity: await readCapacity(config.stateDir, config.capacity),
     ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
+    pace: provider.pace(),
   });
   const fence = new Fence({
     instance: facts.instance, log, now: Date.now, changed: () => heart.beat(),

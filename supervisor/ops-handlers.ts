@@ -49,7 +49,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     deploy: async (lab, { commandId, ...deploy }) => {
       if (deploy.spec.id !== named(lab)) throw new OpsError('invalid-request', `the subject names lab ${lab}, the request lab ${deploy.spec.id}`);
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      await supervisor.learn(deploy.spec.mgmt.network);
+      await supervisor.learn(deploy.spec);
       return await order(lab, { type: 'lab.deploy', ...deploy }, commandId);
     },
     destroy: async (lab, { commandId, ...destroy }) => await order(lab, { type: 'lab.destroy', ...destroy }, commandId),
@@ -71,7 +71,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     plan: async (lab, { spec, takeOver, reconfigure }, asker) => {
       const state = (await supervisor.lab(named(lab)))?.latest ?? initialLab(named(lab));
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      await supervisor.learn(spec.mgmt.network);
+      await supervisor.learn(spec);
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';

@@ -24,6 +24,9 @@ const cpus = ({ allocated, capacity }: HostDetail): string => `${(allocated.cpuM
 const memory = ({ allocated, capacity }: HostDetail): string => `${gib(allocated.memoryMiB)}/${capacity === undefined ? '?' : gib(capacity.memoryMiB)} GiB`;
 const gib = (mib: number): string => (mib / 1024).toFixed(1);
 
+const paceWords = ({ pace }: HostDetail): string =>
+  (pace === undefined ? '-' : `${pace.atOnce} nodes at once${pace.because === undefined ? '' : `, fewer than usual: ${pace.because === 'load' ? 'the host is loaded' : 'it waits for memory'}`}`);
+
 export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions): string {
   const { capacity, underlay } = host;
   const lines: [string, string][] = [
@@ -32,7 +35,7 @@ export function renderHost(host: HostDetail, nodes: readonly HostNode[], options
     ['heard of', `${renderDuration(Math.max(0, options.now - host.lastSeenAt))} ago, first on ${new Date(host.firstSeenAt).toISOString()}`],
     ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', (host.planes ?? []).join(', ') || '-'],
     ['CPU', `${cpus(host)} given to nodes (ceilings), may be given away ${capacity?.cpuOvercommit ?? DEFAULT_CPU_OVERCOMMIT} times`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
-    ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
+    ['pace', paceWords(host)], ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),
   ];
   const width = Math.max(...lines.map(([key]) => key.length));

@@ -2,6 +2,7 @@
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import type { HostCapacity } from '../vocabulary/host-facts.ts';
+import type { HostThings } from '../vocabulary/host-things.ts';
 import type { LabSpec } from '../vocabulary/lab-spec.ts';
 import type { Ceilings, HostShare, PlacedNode, PlacementView, UnplacedNodes } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
@@ -12,7 +13,8 @@ import { freeBeforeLab } from '../place/host-room.ts';
 import type { PlacementHost, PlacementInput, PlacementNode } from '../place/placement-input.ts';
 import { DEFAULT_CPU_OVERCOMMIT, PlaneKind } from '../vocabulary/placement.ts';
 import { switchPortsOf } from './plan-planes.ts';
-import { placementOfSpec } from '../place/placement-of-spec.ts';
+import { placementOfSpec, thingsOf } from '../place/placement-of-spec.ts';
+import { deepEqual } from './deep-equal.ts';
 import type { PlanHost } from './plan-lab.ts';
 
 export type Places = { readonly ok: true; readonly view: PlacementView; readonly hosts: ReadonlyMap<NodeId, HostId> } | { readonly ok: false; readonly rejections: Rejection[] };
@@ -49,7 +51,7 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
     together: wishes.together.filter((group) => !group.some((node) => waiting.has(node))),
     links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
     policy: spec.placement?.policy ?? 'pack',
-    hosts: hosts.map((host) => placementHost(host, addCeilings(allocated(host.id), ceilingsOf(standing.filter((node) => node.host === host.id))), leave?.host === host.id)),
+    hosts: hosts.map((host) => placementHost(host, addCeilings(allocated(host.id), ceilingsOf(standing.filter((node) => node.host === host.id))), { isLeft: leave?.host === host.id, things: thingsOn(host, spec, state) })),
     ...(spec.placement?.plane === undefined ? {} : { plane: spec.placement.plane }),
     cpuOvercommit: DEFAULT_CPU_OVERCOMMIT,
     lostHosts: 'keep',
@@ -57,7 +59,7 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
   const placed = placeNodes(input);
   if (placed.unplaced.length > 0) return { ok: false, rejections: placed.unplaced.map(rejectUnplaced) };
   const view = withStanding(placed, standing, input);
-  const staying = leave?.oneByOne === true ? allButFirst(view.nodes.filter((placed) => placed.from === leave.host).map((placed) => placed.node), wishes.together) : new Set<NodeId>();
+  const staying = leave?.oneByOne === true ? allButFirst(view.nodes.filter(({ from }) => from === leave.host).map(({ node }) => node), wishes.together) : new Set<NodeId>();
   const chosen = view.nodes.map(({ node, host }): [NodeId, HostId] => [node, staying.has(node) ? (places.get(node) ?? host) : host]);
   return { ok: true, view, hosts: new Map(chosen) };
 }
@@ -86,7 +88,7 @@ type StandingNode = PlacementNode & { readonly host: HostId };
 /** Ports are counted by their links. */
 const ceilingsOf = (nodes: readonly StandingNode[]): Ceilings => nodes.reduce((sum, { needs }) => addCeilings(sum, { ...needs, ports: 0 }), NOTHING);
 
-function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): PlacementHost {
+function placementHost(host: PlanHost, allocated: Ceilings, { isLeft, things }: { isLeft: boolean; things: HostThings | undefined }): PlacementHost {
   const has = host.capacity ?? UNTOLD;
   const planes = (host.planes ?? ['tc']).flatMap((kind) => PlaneKind.safeParse(kind).data ?? []);
   return {
@@ -96,9 +98,22 @@ function placementHost(host: PlanHost, allocated: Ceilings, isLeft: boolean): Pl
     ...(has.cpuOvercommit === undefined ? {} : { cpuOvercommit: has.cpuOvercommit }),
     capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
     allocated,
-    offers: host.capacity ? { kvm: host.capacity.devices.includes('/dev/kvm') ? ['kvm'] : [] } : {},
+    offers: {
+      ...(host.capacity ? { kvm: host.capacity.devices.includes('/dev/kvm') ? ['kvm'] : [] } : {}),
+      ...(things ? { device: things.devices, bridge: things.bridges } : {}),
+    },
+    ...(things ? { images: new Set(things.images) } : {}),
     planes: planes.map((kind) => ({ kind, ...maxPortsOf(host, kind) })),
   };
+}
+
+/** What of the things that the lab names is on a host. What stands there as it is wanted does not lack anything. */
+function thingsOn({ id, lacks }: PlanHost, spec: LabSpec, { nodes }: LabState): HostThings | undefined {
+  if (lacks === undefined) return undefined;
+  const asked = thingsOf(spec.nodes);
+  const used = thingsOf(spec.nodes.filter((node) => nodes[node.id]?.plan.host === id && deepEqual({ ...nodes[node.id]?.spec, files: undefined }, { ...node, files: undefined })));
+  const there = (kind: keyof HostThings): string[] => asked[kind].filter((name) => used[kind].includes(name) || !lacks[kind].includes(name));
+  return { images: there('images'), devices: there('devices'), bridges: there('bridges') };
 }
 
 /** What a host does not tell is taken for the smallest: that of a userspace datapath. */

@@ -1,5 +1,6 @@
 // Places and numbers of a lab: hosts, addresses, device names, MACs; what is there already keeps its own.
 import type { HostFacts } from '../vocabulary/host-facts.ts';
+import type { HostThings } from '../vocabulary/host-things.ts';
 import type { HostState } from '../vocabulary/host-view.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
@@ -45,7 +46,8 @@ export type Facts = {
   readonly takenNames: ReadonlyMap<string, string>;
 };
 
-export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState };
+/** `lacks`: what it was asked about for a lab and does not have; unset = it never said. */
+export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState; readonly lacks?: HostThings | undefined };
 
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 
@@ -232,8 +234,10 @@ function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: Spa
     if (vtep === undefined && hosts.length > 1) across.rejections.push(reject('no-underlay', `host ${id} has not told an address at which other hosts reach it: set LABWRIGHT_UNDERLAY_ADDRESS there`, { host: id }));
     return [id, withoutUndefined({ vtep: vtep ?? '', ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
   });
-  const free = (vni: number): number => (facts.takenVnis.has(vni) ? free(vni + 1) : vni);
-  return { vni: others?.vni ?? own?.vni ?? free(labNumber * 4096), udpPort: VXLAN_PORT, hosts: { ...own?.hosts, ...Object.fromEntries(parts) } };
+  // The first number of the lab is no link's; where a file has named it, the network takes one as a link does.
+  const vni = others?.vni ?? own?.vni ?? (facts.takenVnis.has(labNumber * 4096) ? across.vnis.take() : labNumber * 4096);
+  if (vni === null) across.rejections.push(reject('no-numbers', `management network ${spec.mgmt.network}: the lab has used its 4095 tunnel numbers: destroy it and deploy it again`, {}));
+  return { vni: vni ?? 0, udpPort: VXLAN_PORT, hosts: { ...own?.hosts, ...Object.fromEntries(parts) } };
 }
 
 /** Ends that are visible on the host carry the name that the file gives them. */

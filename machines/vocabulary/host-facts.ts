@@ -25,6 +25,10 @@ export const HostCapacity = z.object({
 });
 export type HostCapacity = z.infer<typeof HostCapacity>;
 
+/** How many nodes the host makes or starts at once; fewer than usual because of its load, or because it waits for memory. */
+export const HostPace = z.object({ atOnce: z.number().int().positive(), because: z.enum(['load', 'memory']).optional() });
+export type HostPace = z.infer<typeof HostPace>;
+
 /** Open vSwitch of a host. */
 export const HostSwitch = z.object({
   /** Unknown while it does not answer. */
@@ -47,5 +51,6 @@ export const HostFacts = z.object({
   /** Ports that a plane carries at most, by its name; none = no limit. */
   planePorts: z.record(z.string(), z.number().int().positive()).optional(),
   ovs: HostSwitch.optional(),
+  pace: HostPace.optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;
