@@ -19,8 +19,8 @@ export type NodeRecord = {
   readonly plan: NodePlan;
   /** What the node becomes once its present generation is removed. */
   readonly next: { readonly spec: NodeSpec; readonly plan: NodePlan } | null;
-  /** Entry (over logs) that changed what its running process is kept by; set until its host has answered an order of since then. */
-  readonly untold?: number;
+  /** Set where what its process is kept by has changed, until its host has answered an order of since that entry (over logs). */
+  readonly untold?: { readonly since: number; readonly asked: EffectId | null };
   readonly machine: Plain<NodeContext>;
 };
 

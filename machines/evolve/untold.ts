@@ -16,23 +16,24 @@ export function markUntold(draft: Draft, before: Pick<LabState, 'spec' | 'plan'>
   const mtu = isNew('mgmt') && before.plan?.mgmt.mtu !== state.plan?.mgmt.mtu;
   if (!fence && !mtu) return;
   for (const [id, record] of Object.entries(state.nodes)) {
-    if (record.spec.runtime === 'container' && record.machine.context.desired === 'running') state.nodes[id as NodeId] = { ...record, untold: overLogs(state.born, state.n) };
+    if (record.spec.runtime === 'container' && record.machine.context.desired === 'running') state.nodes[id as NodeId] = { ...record, untold: { since: overLogs(state.born, state.n), asked: null } };
   }
 }
 
 /** Orders a running node once more with what is new; a process that runs is left as it is. Returns whether it did. */
 export function tellNode(draft: Draft, id: NodeId): boolean {
   const record = draft.state.nodes[id];
-  const asked = Object.values(draft.state.pending).some((effect) => effect.target === id && effect.type.startsWith('node.') && effect.owed === undefined);
-  if (record?.untold === undefined || asked) return false;
-  addEffect(draft, { type: 'node.start', target: id, host: record.plan.host });
+  if (record?.untold === undefined || (record.untold.asked !== null && draft.state.pending[record.untold.asked] !== undefined)) return false;
+  if (Object.values(draft.state.pending).some((effect) => effect.target === id && effect.type.startsWith('node.') && effect.owed === undefined)) return false;
+  const asked = addEffect(draft, { type: 'node.start', target: id, host: record.plan.host });
+  draft.state.nodes[id] = { ...record, untold: { ...record.untold, asked } };
   return true;
 }
 
 /** An answer to an order of since then: whatever the host was told before, this it knows. Returns whether the node waited for it. */
 export function noteTold(draft: Draft, { id: effectId, type, target }: PendingEffect): boolean {
   const record = draft.state.nodes[target as NodeId];
-  if (record?.untold === undefined || !type.startsWith('node.') || type === 'node.exec' || entryOf(effectId) < record.untold) return false;
+  if (record?.untold === undefined || !type.startsWith('node.') || type === 'node.exec' || entryOf(effectId) < record.untold.since) return false;
   const { untold: _told, ...rest } = record;
   draft.state.nodes[target as NodeId] = rest;
   return true;
