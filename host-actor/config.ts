@@ -20,6 +20,8 @@ const Environment = z.object({
   LABWRIGHT_UNDERLAY_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** What of this host may be given to nodes; all that it has where unset. */
   LABWRIGHT_CAPACITY_CPUS: z.coerce.number().positive().optional(),
+  /** How many times its CPU may be given away; 4 where unset. */
+  LABWRIGHT_CPU_OVERCOMMIT: z.coerce.number().positive().optional(),
   LABWRIGHT_CAPACITY_MEMORY_MIB: z.coerce.number().int().positive().optional(),
   LABWRIGHT_CAPACITY_DISK_MIB: z.coerce.number().int().positive().optional(),
   /** Path of the engine's socket. */
@@ -83,7 +85,7 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     stateDir: join(home, 'host'),
     hostsFile: rest.LABWRIGHT_HOSTS_FILE,
     underlayAddress: rest.LABWRIGHT_UNDERLAY_ADDRESS,
-    capacity: { cpus: rest.LABWRIGHT_CAPACITY_CPUS, memoryMiB: rest.LABWRIGHT_CAPACITY_MEMORY_MIB, diskMiB: rest.LABWRIGHT_CAPACITY_DISK_MIB },
+    capacity: { cpus: rest.LABWRIGHT_CAPACITY_CPUS, cpuOvercommit: rest.LABWRIGHT_CPU_OVERCOMMIT, memoryMiB: rest.LABWRIGHT_CAPACITY_MEMORY_MIB, diskMiB: rest.LABWRIGHT_CAPACITY_DISK_MIB },
     engineSocket: rest.LABWRIGHT_DOCKER_SOCKET,
     plane: rest.LABWRIGHT_PLANE,
     ovsRunDir: rest.LABWRIGHT_OVS_RUN_DIR,

@@ -97,6 +97,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
     ...(config.repairs.safe && config.repairs.invasive ? {} : { repairs: config.repairs }),
+    pace: provider.pace(),
   });
   const fence = new Fence({
     instance: facts.instance, log, now: Date.now, changed: () => heart.beat(),

@@ -1,6 +1,7 @@
 // Questions to this host that need not outlive it: run a command in a node, show its log, read back what is, probe the host.
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { z } from 'zod';
+import { HostThings } from '../machines/vocabulary/host-things.ts';
 import { CommandId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { ExecResult } from '../machines/vocabulary/observation.ts';
 import { rpcSubject } from '../nats/subjects.ts';
@@ -11,6 +12,7 @@ import type { FingerprintKeeper } from './fingerprint-keeper.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
 import type { Orphans } from './orphans.ts';
+import { readLacks } from './read-lacks.ts';
 import { runtimeIdOf } from './node-handlers.ts';
 import type { LastingNodeOrder } from './wanted.ts';
 
@@ -43,6 +45,7 @@ const ANSWERERS: Readonly<Record<string, Answerer>> = {
   logs: answerLogs,
   inspect: answerInspect,
   addresses: async (context, question) => ({ addresses: await context.hands.network.foreignAddresses(parseQuestion(AddressesQuestion, question).network) }),
+  lacks: async (context, question) => await readLacks(context.hands, parseQuestion(HostThings, question)),
   orphans: answerOrphans,
   fingerprint: async (context, question) => await context.fingerprint.read(parseQuestion(FingerprintQuestion, question)),
 };

@@ -8,6 +8,7 @@ import { linkHosts } from '../machines/link/crossing.ts';
 import type { LabEvent } from '../machines/vocabulary/event.ts';
 import { CommandId } from '../machines/vocabulary/ids.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
+import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { HostRegistry, KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import { randomUUID } from 'node:crypto';
@@ -37,8 +38,8 @@ export function isToLeave(state: LabState, host: Pick<KnownHost, 'id' | 'state'>
 }
 
 /** Looks at all labs of this supervisor and all hosts, again and again, until stopped. */
-export function noteHosts(parts: { hosts: HostRegistry; labs: () => LabActor[]; now: () => number; logger: Logger }): HostNotes {
-  const { hosts, labs, now, logger } = parts;
+export function noteHosts(parts: { hosts: HostRegistry; learn: (spec: LabSpec) => Promise<void>; labs: () => LabActor[]; now: () => number; logger: Logger }): HostNotes {
+  const { hosts, learn, labs, now, logger } = parts;
   const refusedAt = new Map<string, number>();
   let busy = false;
 
@@ -50,6 +51,7 @@ export function noteHosts(parts: { hosts: HostRegistry; labs: () => LabActor[]; 
     else refusedAt.set(key, now());
   };
   const leave = async (actor: LabActor, host: HostId): Promise<boolean> => {
+    if (actor.state.spec) await learn(actor.state.spec);
     const outcome = await actor.command({ type: 'lab.leave', host }, CommandId.parse(`leave-${randomUUID()}`));
     if (outcome.kind === 'rejected') logger.warn({ labId: actor.id, hostId: host, reasons: outcome.rejections.map(({ message }) => message) }, 'nodes cannot leave the host');
     return outcome.kind === 'accepted' || outcome.kind === 'saving';

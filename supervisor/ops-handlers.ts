@@ -54,7 +54,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     deploy: async (lab, { commandId, ...deploy }) => {
       if (deploy.spec.id !== named(lab)) throw new OpsError('invalid-request', `the subject names lab ${lab}, the request lab ${deploy.spec.id}`);
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      await supervisor.learn(deploy.spec.mgmt.network);
+      await supervisor.learn(deploy.spec);
       return await order(lab, { type: 'lab.deploy', ...deploy }, commandId);
     },
     destroy: async (lab, { commandId, ...destroy }) => await order(lab, { type: 'lab.destroy', ...destroy }, commandId),
@@ -80,12 +80,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     plan: async (lab, { spec, takeOver, reconfigure }, asker) => {
       const state = (await supervisor.lab(named(lab)))?.latest ?? initialLab(named(lab));
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      await supervisor.learn(spec.mgmt.network);
+      await supervisor.learn(spec);
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
-      if (decision.kind === 'nothing') return { exists, changes: [] };
-      const changes = decision.changes.map((change) => withLimit(change, supervisor.hosts.hosts()));
+      const changes = (decision.kind === 'nothing' ? [] : decision.changes).map((change) => withLimit(change, supervisor.hosts.hosts()));
       return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { initialLab } from '../machines/evolve/lab-state.ts';
+import { thingsOf } from '../machines/place/placement-of-spec.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
+import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import { RecordedEntry } from '../machines/evolve/upcast.ts';
 import { LabId } from '../machines/vocabulary/ids.ts';
@@ -23,6 +25,7 @@ import { createDispatcher } from './dispatch.ts';
 import { collectFacts, firstLabNumber } from './facts.ts';
 import { followLog } from './follow-log.ts';
 import { createForeignAddresses } from './foreign-addresses.ts';
+import { createHostLacks } from './host-lacks.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry, Patience } from './host-registry.ts';
 import { hostsOfLab, noteHosts } from './host-notes.ts';
@@ -52,8 +55,8 @@ export type Supervisor = {
   gones(): readonly string[];
   /** What a decision on this lab may know beyond its log. */
   facts(lab: LabId): Facts;
-  /** Asks the hosts, and what other labs hold, for what a decision on a lab with this management network has to know. */
-  learn(network: string): Promise<void>;
+  /** Asks the hosts, and what other labs hold, for what a decision on this lab has to know. */
+  learn(spec: LabSpec): Promise<void>;
   /** The lab, owned here. @throws {SteppedDownError} it is somebody else's. */
   owned(id: LabId): Promise<LabActor>;
   /** Has whoever owns the lab carry out a verb; `here` when that is us. @throws {OpsError} `stepped-down`, or what the owner refused. */
@@ -87,6 +90,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   const actors = new Map<LabId, LabActor>();
   const hosts = await watchHosts(nc, { ...parts, nodesOn: (host) => [...actors.values()].reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
   const foreign = createForeignAddresses(nc, { logger, hosts: () => hosts.facts() });
+  const lacks = createHostLacks(nc, { logger, hosts: () => hosts.facts() });
   const snapshots = await createSnapshots(nc, parts);
   const dispatcher = createDispatcher({ nc, logger, mayOrder: (host) => hosts.mayOrder(host) });
   const claims = await openClaimsBook(nc, {
@@ -107,7 +111,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     },
   });
   const watchDeadlines = (actor: LabActor): void => deadlines.watch(actor.id, actor.isOwner ? actor.state.deadlines : {});
-  const factsOf = (labId: LabId): Facts => collectFacts(labId, { now: now(), claims: claims.all(), hosts: hosts.facts(), firstNumber, foreignAddresses: (network) => foreign.of(network) });
+  const factsOf = (labId: LabId): Facts => collectFacts(labId, { now: now(), claims: claims.all(), hosts: hosts.facts().map((host) => ({ ...host, lacks: lacks.of(host.id) })), firstNumber, foreignAddresses: (network) => foreign.of(network) });
   const actorParts: LabActorParts = {
     supervisor: id, log, claims, logger, now, answerWithinMs: parts.answerWithinMs, turns: makePacedSlots(APPEND_PACE),
     facts: factsOf,
@@ -162,7 +166,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   });
   let carrier: OpsCarrier | null = null;
   bus.serve(async (question) => await answer(question).catch((error: unknown): MemberAnswer => ({ ok: false, failure: { code: NOT_OWNER, message: String(error), retryable: true, details: {} } })));
-  const notes = noteHosts({ hosts, now, logger, labs: () => [...actors.values()].filter((actor) => isLive(actor.state) && actor.isOwner) });
+  const notes = noteHosts({ hosts, learn, now, logger, labs: () => [...actors.values()].filter((actor) => isLive(actor.state) && actor.isOwner) });
 
   members.start();
 
@@ -204,6 +208,10 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     return followLog({ log, from, logger, find: (labId) => actors.get(labId), make: actorOf });
   }
 
+  async function learn(spec: LabSpec): Promise<void> {
+    await Promise.all([foreign.learn(spec.mgmt.network), lacks.learn(thingsOf(spec.nodes)), claims.sync()]);
+  }
+
   /** A lab whose owner is another supervisor may be behind by what is on its way to us. */
   const fresh = async (labId: LabId): Promise<LabActor | undefined> => {
     const actor = actors.get(labId);
@@ -217,7 +225,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     id, log, hosts, startedAt: now(), facts: factsOf, owned, lab: fresh,
     members: () => members.all(),
     gones: () => members.gones(),
-    learn: async (network) => void (await Promise.all([foreign.learn(network), claims.sync()])),
+    learn,
     routed: async (wish, here) => await route({ self: id, members, bus, now }, wish, here),
     stoodStill: () => members.stoodStill(),
     concerns: (labId, verb) => members.ownerOf(labId ?? verb) === id,

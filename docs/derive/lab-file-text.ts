@@ -1,5 +1,6 @@
 // The parts of the document of lab files that no schema tells.
-import { DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
+import { OVS_USERSPACE_MAX_PORTS, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
+import { DEFAULT_CPU_OVERCOMMIT } from '../../machines/vocabulary/placement.ts';
 
 /** How a file is read as a whole. */
 export const introduction = (nodeKeys: number): string => `# Lab files
@@ -54,7 +55,8 @@ a bridge inside a node) are always on one host. The label \`labwright-near: WORD
 \`labwright-apart: WORD\` on different hosts where that is possible.
 
 What counts is \`cpu\` and \`memory\` of the nodes, as ceilings: never what is in use at the moment. A container without limits counts
-for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times, memory once. A node that has a place keeps it as long as its host can
+for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times
+(\`LABWRIGHT_CPU_OVERCOMMIT\` on a host says otherwise), memory once. A node that has a place keeps it as long as its host can
 have it. \`on-lost-host\` says whether nodes of a lost host wait for its return or, after that time, are made anew on other hosts.
 
 \`plane\` says what joins the ends of links: \`tc\` (redirects of the kernel, always there) or \`ovs\` (Open vSwitch). Unset, each host has its

@@ -31,7 +31,7 @@ export const SERVICE_CODES: readonly ErrorCode[] = [
   { code: 'no-plane', verbs: PLANNED, retryable: false, meaning: 'a host that a node must stay on has no link plane of the kind that the lab file asks for' },
   { code: 'no-capacity', verbs: PLANNED, retryable: false, meaning: 'nodes fit on no host; the message says for each host why not and what would make them fit' },
   { code: 'no-underlay', verbs: PLANNED, retryable: false, meaning: 'a host of the lab has told no address at which other hosts reach it, or two hosts have addresses of different families' },
-  { code: 'mtu-too-large', verbs: PLANNED, retryable: false, meaning: 'the MTU that the file asks for does not arrive over the IPv6 underlay between two hosts; `details.rejections[0].details.largest` does' },
+  { code: 'mtu-too-large', verbs: PLANNED, retryable: false, meaning: 'the MTU that the file asks for does not pass between two hosts (a link over an IPv6 underlay, the management network); `details.rejections[0].details.largest` does' },
   { code: 'name-taken', verbs: PLANNED, retryable: false, meaning: 'another lab uses this container name' },
   { code: 'port-taken', verbs: PLANNED, retryable: false, meaning: 'another lab publishes this port' },
   { code: 'address-taken', verbs: PLANNED, retryable: false, meaning: 'another node or lab holds the management address that the file asks for' },

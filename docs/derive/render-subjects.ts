@@ -21,7 +21,7 @@ const SUBJECTS: readonly (readonly [subject: string, from: string, to: string, w
   [workSubject(HOST), 'supervisor', 'the host, from the stream', 'orders to one host'],
   [observationSubject(HOST), 'the host', 'supervisor, from the stream', 'what one host saw, with generation and effect id'],
   [beatSubject(HOST), 'the host', 'supervisor', 'sign of life'],
-  [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, orphans, fingerprint'],
+  [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, addresses, lacks, orphans, fingerprint'],
   [fileSubject(HOST), 'the host', 'supervisor', 'question for a piece of a file of a lab by its digest, which an order told; the answer is its bytes. With header `Lw-Given` a piece that the host hands over, taken only while a node of it is being saved'],
   [noticeSubject(LAB), 'supervisor', 'operator, viewer', 'what changed in one lab, for people; may be lost'],
   [opsSubject('read', 'VERB', LAB), 'operator, viewer', 'supervisor', 'verbs of the ops API that change nothing'],

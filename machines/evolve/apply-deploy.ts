@@ -9,13 +9,16 @@ import type { Draft } from './draft.ts';
 import { dropEffectsOn, mgmtOn, noteRemoved, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
 import { newLinkMachine, newNodeMachine, owedKey } from './lab-state.ts';
 import type { Owed } from './lab-state.ts';
+import { markUntold } from './untold.ts';
 
 type Deploy = Extract<LabEvent, { type: 'LabDeployRequested' }>;
 
 export function applyDeploy(draft: Draft, event: Deploy): void {
   sendLab(draft, { type: 'deploy', at: draft.at });
+  const { spec, plan } = draft.state;
   draft.state.spec = event.spec;
   draft.state.plan = event.plan;
+  markUntold(draft, { spec, plan }, event.changes);
   const nodes = new Map(event.spec.nodes.map((node) => [node.id, node]));
   const links = new Map(event.spec.links.map((link) => [link.id, link]));
   if (event.spec.nodes.length > 0) {

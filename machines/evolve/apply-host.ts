@@ -11,6 +11,7 @@ import type { Draft } from './draft.ts';
 import { oweGivenUp } from './forgotten-hosts.ts';
 import type { LabState } from './lab-state.ts';
 import { concerns, dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { markUntold } from './untold.ts';
 
 type Of<T extends LabEvent['type']> = Extract<LabEvent, { type: T }>;
 
@@ -80,7 +81,9 @@ export function askOwed(draft: Draft, key: string): void {
 /** The nodes' old copies are fenced by their generation and owed to the old host. */
 export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
   const { state } = draft;
+  const { spec, plan: before } = state;
   state.plan = event.plan;
+  markUntold(draft, { spec, plan: before }, event.changes ?? []);
   for (const host of plannedHosts(event.plan)) ensureNetwork(draft, event.plan, host);
   for (const id of event.nodes) {
     const record = state.nodes[id];

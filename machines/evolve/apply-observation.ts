@@ -16,6 +16,7 @@ import type { Heard } from './heard.ts';
 import { noteRemoved, rejoinLinksOf } from './lab-parts.ts';
 import { NO_NETWORK, owedKeyOf } from './lab-state.ts';
 import type { LinkRecord } from './lab-state.ts';
+import { noteTold } from './untold.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Returns whether the observation was news; what was not is not recorded. */
@@ -36,6 +37,7 @@ function apply(draft: Draft, { host, observation: seen }: Heard, answered: Pendi
   if (seen.type === 'node.engine') return noteEngineEvent(draft, seen);
   if ('node' in seen) {
     if (draft.state.nodes[seen.node]?.plan.generation !== seen.generation) return answered !== undefined;
+    if (answered && noteTold(draft, answered) && isSameProcess(draft, seen)) return true;
     return applyNode(draft, seen) || answered !== undefined;
   }
   if ('link' in seen) {
@@ -44,6 +46,12 @@ function apply(draft: Draft, { host, observation: seen }: Heard, answered: Pendi
   }
   if (seen.type === 'effect.failed') return applyFailure(draft, { ...seen, effect: answered });
   return applyNetwork(draft, host, seen) || answered !== undefined;
+}
+
+/** It runs as before: only its order is another one, and what is known of it (its health, its steps) still holds. */
+function isSameProcess(draft: Draft, seen: NodeSeen): boolean {
+  const { value, context } = draft.state.nodes[seen.node]?.machine ?? {};
+  return seen.type === 'node.started' && value === 'running' && seen.pid !== undefined && seen.pid === context?.pid && seen.runtimeId === context.runtimeId;
 }
 
 /** The host that was left has removed what it kept. */

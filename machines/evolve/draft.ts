@@ -105,7 +105,7 @@ export function setNetwork(draft: Draft, host: HostId, change: Partial<NetworkRe
 }
 
 /** Asks for an order; an older unanswered one of the same object on the same host is dropped, for the newest one says all. */
-export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void {
+export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): EffectId {
   for (const older of Object.values(draft.state.pending)) {
     if (older.target === effect.target && older.host === effect.host && older.owed === effect.owed && supersedes(effect.type, older.type)) dropEffect(draft, older.id);
   }
@@ -113,6 +113,7 @@ export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void
   const id = EffectIdSchema.parse(`${draft.state.id}/${overLogs(draft.state.born, draft.state.n)}/${draft.effects}`);
   draft.state.pending[id] = { ...effect, id, ...dueIn(draft, effect.type) };
   draft.created.add(id);
+  return id;
 }
 
 export function dropEffect(draft: Draft, id: EffectId): void {

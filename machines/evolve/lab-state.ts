@@ -22,6 +22,8 @@ export type NodeRecord = {
   readonly next: { readonly spec: NodeSpec; readonly plan: NodePlan } | null;
   /** Place of the newest report about it; absent before one came, and in states of older code. So for links and networks. */
   readonly heard?: number;
+  /** Set where what its process is kept by has changed, until its host has answered an order of since that entry (over logs). */
+  readonly untold?: { readonly since: number; readonly asked: EffectId | null };
   readonly machine: Plain<NodeContext>;
   /** What came of the last order to save the node's configuration. */
   readonly save?: NodeSave;

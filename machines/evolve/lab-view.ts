@@ -7,6 +7,7 @@ import type { PortLease } from '../vocabulary/lab-plan.ts';
 import { savingOf } from './apply-save.ts';
 import { overdueWait, silences } from './answers.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
+import { boundTo } from './untold.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
 export function labView(state: LabState): LabView {
@@ -179,7 +180,12 @@ function lostProblem(state: LabState, host: HostId): string {
   if (state.forgotten[host]) return `host ${host} is lost: ${state.lost[host] ?? ''}; its nodes stay unknown until they move, or the lab is deployed again or destroyed`;
   const leaving = state.lab.value === 'destroying' ? Object.values(state.nodes).filter((node) => node.plan.host === host).map(({ spec }) => spec.id) : [];
   const todo = [...owed, ...leaving].toSorted();
-  return `host ${host} is lost: ${state.lost[host] ?? ''}${todo.length === 0 ? '' : `; when it is back, these are removed there: ${todo.join(', ')}`}`;
+  const bound = typeof state.spec?.placement?.onLostHost === 'object' ? boundTo(state, host) : [];
+  return [
+    `host ${host} is lost: ${state.lost[host] ?? ''}`,
+    ...(todo.length === 0 ? [] : [`when it is back, these are removed there: ${todo.join(', ')}`]),
+    ...(bound.length === 0 ? [] : [`these wait for it, since it was lost before it learned that it has to end them: ${bound.join(', ')}`]),
+  ].join('; ');
 }
 
 function nodeProblem(state: LabState, id: NodeId): string[] {

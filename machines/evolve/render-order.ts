@@ -3,7 +3,7 @@ import { farAway, hostOfSide, otherSide, sideOfHost } from '../link/crossing.ts'
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Attachment, HostsEntry, LabContext, LinkLeg, MgmtTunnel, Order, PendingEffect } from '../vocabulary/effect.ts';
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
-import { LEAST_FENCE_MS, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
+import { fenceAfterMs, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 import { NO_NETWORK, overLogs, owedKeyOf } from './lab-state.ts';
 import { mgmtOn, plannedHosts } from './lab-parts.ts';
@@ -98,10 +98,9 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
   }
 }
 
-/** A host is lost some seconds after its last sign of life, and its nodes move after the time that the lab names: by then it has ended them. */
-function fenceOf(state: LabState): { fenceAfterMs?: number } {
-  const policy = state.spec?.placement?.onLostHost;
-  return typeof policy === 'object' ? { fenceAfterMs: Math.max(LEAST_FENCE_MS, policy.moveAfterSeconds * 1000) } : {};
+function fenceOf({ spec }: LabState): { fenceAfterMs?: number } {
+  const ms = fenceAfterMs(spec?.placement);
+  return ms === undefined ? {} : { fenceAfterMs: ms };
 }
 
 function labContext(state: LabState, host: HostId): LabContext | null {

@@ -13,6 +13,7 @@ import { lostFailure } from './apply-host.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
+import { tellNode } from './untold.ts';
 import { linkGate, linkWait, nodeWait, startGate, startupDelayName, steadyGate, steadyName, stepGate, stepsOf } from './waits.ts';
 
 /** Runs to a fixed point: opening one gate may open the next. */
@@ -48,6 +49,8 @@ function settleNode(draft: Draft, id: NodeId): boolean {
     }
     case 'configuring':
       return takeStep(draft, id);
+    case 'running':
+      return tellNode(draft, id);
     default:
       return false;
   }
@@ -180,7 +183,7 @@ export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
     else if (BUSY_NODE.has(node.machine.value)) {
       if (nodeWait(state, node).blocked) bad = true;
       else busy = true;
-    }
+    } else if (node.machine.value === 'running' && node.untold !== undefined) busy = true;
   }
   for (const link of Object.values(state.links)) {
     if (link.machine.value === 'failed') fail(retryName({ type: 'link.ensure', target: link.spec.id }));

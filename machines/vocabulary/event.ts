@@ -26,7 +26,9 @@ export const LabEvent = z.discriminatedUnion('type', [
   /** People removed the host: nothing that it holds is waited for any more. */
   z.object({ type: z.literal('HostForgotten'), host: HostId }),
   /** Nodes of a lost or drained host live elsewhere from here on; `plan` is the whole lab's, as in a deploy. */
-  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan }),
+  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan,
+    /** What changes for the nodes that stay; none in entries of older supervisors. */
+    changes: z.array(Change).optional() }),
   /** A host's address in the underlay is another one now. */
   z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
   /** An observation that was news. `position`: its place among all reports, which only grows; absent in entries of older supervisors. */

@@ -16,6 +16,8 @@ export type HostUnderlay = z.infer<typeof HostUnderlay>;
 export const HostCapacity = z.object({
   /** Processors that its processes may run on. */
   cpus: z.number().positive(),
+  /** How many times they may be given away; absent in what older hosts tell. */
+  cpuOvercommit: z.number().positive().optional(),
   memoryMiB: z.number().int().positive(),
   /** Size of the file system that holds the state of the host-actor. */
   diskMiB: z.number().int().nonnegative(),
@@ -23,6 +25,10 @@ export const HostCapacity = z.object({
   devices: z.array(z.string()),
 });
 export type HostCapacity = z.infer<typeof HostCapacity>;
+
+/** How many nodes the host makes or starts at once; fewer than usual because of its load, or because it waits for memory. */
+export const HostPace = z.object({ atOnce: z.number().int().positive(), because: z.enum(['load', 'memory']).optional() });
+export type HostPace = z.infer<typeof HostPace>;
 
 /** Open vSwitch of a host. */
 export const HostSwitch = z.object({
@@ -50,5 +56,6 @@ export const HostFacts = z.object({
   ovs: HostSwitch.optional(),
   /** Repairs of labs that say nothing of their own. */
   repairs: RepairSwitches.optional(),
+  pace: HostPace.optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;

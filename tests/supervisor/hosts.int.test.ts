@@ -53,6 +53,17 @@ describe('hosts', () => {
     await expect(ops.request('host', { host: host('nobody') })).rejects.toMatchObject({ code: 'host-not-found' });
   });
 
+  it('P05: are asked what they lack of what a lab names, before its nodes are placed', async () => {
+    const asked: unknown[] = [];
+    const answering = (await nats.connect({ role: 'host', hostId: H1 })).subscribe(rpcSubject(H1, 'lacks'), { callback: (_error, message) => {
+      asked.push(message.json());
+      message.respond(JSON.stringify({ images: ['own:1'], devices: [], bridges: [] }));
+    } });
+    await expect(deploy('hosts-d', { image: 'own:1', imagePullPolicy: 'never', devices: ['/dev/fuse'] })).rejects.toThrow(/a cannot be placed: h1: it lacks the image own:1.*bring the image own:1 to h1/);
+    expect(asked).toEqual([{ images: ['own:1'], devices: ['/dev/fuse'], bridges: [] }]);
+    answering.unsubscribe();
+  });
+
   it('say why nodes cannot leave while draining', async () => {
     await ops.request('host-wish', { commandId: command('w3'), host: H1, wish: 'draining' });
     const answer = await ops.request('host', { host: H1 });
