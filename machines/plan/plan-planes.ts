@@ -1,5 +1,6 @@
 // What joins the ends of each link on its hosts: the lab's wish, else the host's own plane; with a VLAN of its own on a bridge that is shared.
 import type { LabState } from '../evolve/lab-state.ts';
+import { linkHosts } from '../link/crossing.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec } from '../vocabulary/lab-spec.ts';
@@ -33,7 +34,8 @@ export function planPlanes(input: Input): PlannedPlanes {
   const lease = (link: LinkSpec, host: HostId, before: LinkPlan | undefined): LinkPlane | undefined => {
     const told: PlanHost = hosts.get(host) ?? { id: host, state: 'lost' };
     const held = before === undefined ? undefined : planeOn(before, host);
-    const kind = kindOf(input.spec, told, held, before !== undefined && held === undefined && told.ovs?.sharedBridge === undefined);
+    const isUntold = before !== undefined && held === undefined && linkHosts(before).includes(host) && told.ovs?.sharedBridge === undefined;
+    const kind = kindOf(input.spec, told, held, isUntold);
     if (kind === undefined) return undefined;
     if (told.planes?.includes(kind) === false) rejections.set(host, { code: 'no-plane', message: `host ${host} has no link plane ${kind}, which the lab file asks for (placement.plane): it has ${told.planes.join(', ')}`, details: { host, plane: kind } });
     if (kind !== 'ovs' || told.ovs?.sharedBridge === undefined) return { kind };

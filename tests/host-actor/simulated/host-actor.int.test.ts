@@ -75,7 +75,7 @@ describe('host-actor on a simulated host', () => {
     const [wires, told] = [hands.plane.wires.size, seen.length];
     await open(async (its) => {
       // The server is asked meanwhile.
-      for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let turn = 0; turn < 200; turn += 1) await setImmediate();
       await its.accept([gone]);
     });
     expect((await answers([gone]))[0]).toMatchObject({ type: 'link.removed' });

@@ -77,6 +77,14 @@ describe('plane of a link', () => {
     expect(Object.values(sim.state.nodes).map(({ plan }) => plan.generation)).toEqual(generations);
   });
 
+  it('of a link that moves to a host is that host\'s own choice, and the other end knows it', () => {
+    const sim = deployed(two('h1', 'h1'), { hosts: [TC, OVS] });
+    expect(sim.command(deploy(two('h1', 'h2')), { hosts: [TC, OVS] })).toEqual([]);
+    expect(planes(sim.run())).toEqual([[{ kind: 'tc', computeChecksums: true }, { kind: 'ovs' }]]);
+    expect(sim.command(deploy(two('h2', 'h2')), { hosts: [TC, OVS] })).toEqual([]);
+    expect(planes(sim.run())).toEqual([[{ kind: 'ovs' }, undefined]]);
+  });
+
   it('of a link in an older log is its host\'s own, and stays so', () => {
     const old = { ...TC, planes: undefined, ovs: undefined };
     const sim = new SimulatedLab();

@@ -13,9 +13,9 @@ export async function shapeOf(host: TestHost): Promise<HostShape> {
   return (await host.exec('sh', '-c', READ_SHAPE)).split('\n').filter(Boolean).toSorted();
 }
 
-/** Devices with their plugs and switches, redirects by device, tunnels, namespaces, containers, networks, look-ups, tables. Indexes change and are left out. */
+/** Devices with their plugs and switches, redirects by device, tunnels, namespaces, containers, networks, look-ups, tables. Indexes, and what a switch does to its ports, are left out. */
 const READ_SHAPE = String.raw`
-ip -o link | sed -E 's/^[0-9]+: ([^:@]+)(@[^:]*)?: <([^>]*)>.* mtu ([0-9]+)(.*)$/\1 \3 mtu \4 \5/; s/ (qdisc [a-z_]+|qlen [0-9]+|link\/.*|state [A-Z]+|mode [A-Z]+|group [a-z]+)//g; s/\\.*//; s/ +/ /g; s/ $//; s/^/device /'
+ip -o link | sed -E 's/^[0-9]+: ([^:@]+)(@[^:]*)?: <([^>]*)>.* mtu ([0-9]+)(.*)$/\1 \3 mtu \4 \5/; s/ (qdisc [a-z_]+|qlen [0-9]+|link\/.*|state [A-Z]+|mode [A-Z]+|group [a-z]+)//g; s/\\.*//; s/ master ovs-system//; s/PROMISC,//; s/ +/ /g; s/ $//; s/^/device /'
 for d in $(ls /sys/class/net); do case $d in lw*) echo "redirects $d $(tc filter show dev $d ingress | grep -c mirred)" ;; esac; done
 ip -o -d link show type vxlan | sed -E 's/^[0-9]+: ([^:@]+).* vxlan id ([0-9]+) .*/tunnel \1 \2/'
 bridge fdb show | sed -nE 's/^00:00:00:00:00:00 dev ([^ ]+) dst ([^ ]+).*/flood \1 \2/p'
@@ -60,10 +60,12 @@ function nodesOn({ nodes, networks }: LabState, host: HostId): string[] {
 function linksOn({ links }: LabState, host: HostId): string[] {
   return Object.values(links).flatMap(({ plan }) => SIDES.filter((side) => hostOfSide(plan, side) === host).flatMap((side) => {
     const port = plan[side].device;
-    const ends = [device(port, plan.mtu), `redirects ${port} 1`];
+    // A switch joins the ends in place of redirects, and sends probes back; that they came back is counted by a redirect all the same.
+    const isSwitched = (side === 'b' && plan.far ? plan.far.plane : plan.plane)?.kind === 'ovs';
+    const ends = [device(port, plan.mtu), `redirects ${port} ${isSwitched ? 0 : 1}`];
     if (!plan.far) return ends;
     const { vni, [side]: own, [side === 'a' ? 'b' : 'a']: far } = plan.far.tunnel;
-    // One frame of each kind has its own rule: those of nodes, probes sent back, probes that came back.
-    return [...ends, device(own.device, plan.mtu), `redirects ${own.device} 3`, `tunnel ${own.device} ${vni}`, `flood ${own.device} ${far.vtep}`];
+    // A rule for each kind of frame: those of nodes, probes to send back, probes that came back.
+    return [...ends, device(own.device, plan.mtu), `redirects ${own.device} ${isSwitched ? 1 : 3}`, `tunnel ${own.device} ${vni}`, `flood ${own.device} ${far.vtep}`];
   }));
 }
