@@ -227,9 +227,10 @@ export class LinkKeeper {
     return rest?.order === order.id && rest.why === 'gave-up';
   }
 
-  /** A node that goes takes its ends of links along; that is no fault. */
+  /** A node that goes takes its ends of links along; that is no fault. One that went to the far end of a leg is not here, and nothing goes. */
   #isOfRemovedNode(order: LinkEnsureOrder): boolean {
-    return nodesOfLink(order).some((node) => this.#context.wanted.node(order.lab, node)?.type === 'node.remove');
+    const nodes = order.leg === undefined ? nodesOfLink(order) : [order[order.leg.side].node];
+    return nodes.some((node) => node !== undefined && this.#context.wanted.node(order.lab, node)?.type === 'node.remove');
   }
 
   #cancel(key: string): void {

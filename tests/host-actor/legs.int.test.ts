@@ -204,6 +204,20 @@ describe('a link whose halves are on two hosts', () => {
     expect(joined(0).filter(({ tunnel }) => tunnel?.echo === 'untold').length).toBeLessThanOrEqual(1);
   });
 
+  it('P08: keeps its end of a link in line with its node also when the other node was on this host before', async () => {
+    await start(0, 60_000);
+    await deploy(0);
+    await actors[0]?.accept([labs[0].nextEntry().node('node.remove', 'b')]);
+    await eventually(() => seen[0].some(({ type }) => type === 'node.removed'), { what: 'the other node gone' });
+    for (const [type, held] of [['node.start', []], ['node.stop', ['a']], ['node.start', []]] as const) {
+      const order = labs[0].nextEntry().node(type, 'a');
+      await actors[0]?.accept([order]);
+      await eventually(() => seen[0].some(({ effectId }) => effectId === order.id), { what: `answer to ${type}` });
+      await eventually(() => joined(0).at(-1)?.held.length === held.length, { what: `${type} seen at the link` });
+      expect(joined(0).at(-1)?.held).toEqual(held);
+    }
+  });
+
   it('X08: tells nothing but the truth after a kill and a start of the host-actor, without a moment of doubt where all is well', async () => {
     await start(0, 60_000);
     await start(1, 60_000);
