@@ -18,6 +18,8 @@ import type { MemberAnswer, MemberBeat, MemberQuestion } from '../nats/member-bu
 import type { OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
 import { ensureStreams } from '../nats/streams.ts';
+import { NO_CLAIMS } from '../machines/plan/claims.ts';
+import { deepEqual } from '../machines/plan/deep-equal.ts';
 import { openClaimsBook } from './claims-book.ts';
 import { crashPoint } from './crash-point.ts';
 import { createDeadlines } from './deadlines.ts';
@@ -174,7 +176,19 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     ownership.review();
     intake.review();
     // What somebody wrote about a lab of ours while it stood still is put right.
-    void claims.sync().catch((error: unknown) => logger.warn({ err: error }, 'claims could not be read'));
+    void syncClaims().catch((error: unknown) => logger.warn({ err: error }, 'claims could not be read'));
+  }
+
+  /** A lab that ended just before its supervisor did still holds what it took. */
+  async function syncClaims(): Promise<void> {
+    await claims.sync();
+    const ended = [...claims.all()].flatMap(([labId, held]) => {
+      const actor = actors.get(labId);
+      return actor && !isLive(actor.state) && members.ownerOf(labId) === id && !deepEqual(held, NO_CLAIMS) ? [actor] : [];
+    });
+    if (ended.length === 0) return;
+    await Promise.all(ended.map(async (actor) => await ownership.ensure(actor)));
+    await claims.giveBack(ended.map((actor) => actor.id));
   }
 
   /** What another supervisor asks of us; only what we own is answered. */
@@ -209,7 +223,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   }
 
   async function learn(spec: LabSpec): Promise<void> {
-    await Promise.all([foreign.learn(spec.mgmt.network), lacks.learn(thingsOf(spec.nodes)), claims.sync()]);
+    await Promise.all([foreign.learn(spec.mgmt.network), lacks.learn(thingsOf(spec.nodes)), syncClaims()]);
   }
 
   /** A lab whose owner is another supervisor may be behind by what is on its way to us. */
