@@ -4,7 +4,7 @@ import type { HostId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
 import { applyEvent } from '../evolve/apply-event.ts';
 import { openDraft } from '../evolve/draft.ts';
-import { closeDraft } from '../evolve/evolve.ts';
+import { closeDraft, evolve } from '../evolve/evolve.ts';
 import { isRepeated } from '../evolve/heard.ts';
 import type { Heard } from '../evolve/heard.ts';
 import type { Evolution } from '../evolve/evolve.ts';
@@ -23,14 +23,18 @@ export type Admission = { readonly entry: LogEntry; readonly evolution: Evolutio
 export function admit(state: LabState, seen: readonly Heard[], at: number, answerWithinMs = ANSWER_WITHIN_MS): Admission | null {
   const draft = openDraft(state, { n: state.n + 1, at, term: state.term, answerWithinMs });
   const events: LabEvent[] = [];
+  let dropped = false;
   for (const heard of seen) {
     const { host, observation, position } = heard;
     if (isRepeated(state, heard) || !maySpeakOf(draft.state, host, observation)) continue;
     const event: LabEvent = { type: 'Reported', host, observation, ...(position === undefined ? {} : { position }) };
     if (applyEvent(draft, event)) events.push(event);
+    else dropped = true;
   }
   if (events.length === 0) return null;
-  return { entry: { v: 1, lab: state.id, n: state.n + 1, at, term: state.term, answerWithinMs, events }, evolution: closeDraft(draft) };
+  const entry: LogEntry = { v: 1, lab: state.id, n: state.n + 1, at, term: state.term, answerWithinMs, events };
+  // What is not in the log leaves nothing in the state, whatever it touched before it was found to be no news.
+  return { entry, evolution: dropped ? evolve(state, entry) : closeDraft(draft) };
 }
 
 /** What was asked of a host, and what lies on it; what an engine did is history, whoever tells it. */

@@ -1,4 +1,5 @@
 // A lab without a host: commands go through decide and evolve, orders are answered as an ideal or a faulty host would.
+import { deepStrictEqual } from 'node:assert';
 import { ANSWER_WITHIN_MS } from '../../machines/policy/retry-policy.ts';
 import { decide } from '../../machines/decide/decide.ts';
 import { admit } from '../../machines/decide/admit.ts';
@@ -58,6 +59,7 @@ export class SimulatedLab {
   hear(...heard: Heard[]): boolean {
     const admission = admit(this.state, heard, this.at);
     if (!admission) return false;
+    deepStrictEqual(admission.evolution.state, evolve(this.state, admission.entry).state);
     this.#take(admission.entry, admission.evolution);
     return true;
   }
