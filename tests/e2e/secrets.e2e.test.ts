@@ -32,8 +32,8 @@ topology:
       cmd: sh -c "echo my password is $$DB_PASSWORD; exit 1"
     absent:
       kind: linux
-      image: labwright/no-such-image:local
-      image-pull-policy: never
+      image: labwright/linux:local
+      cmd: /no/such
       env: { DB_PASSWORD: ${SECRET} }
   links:
     - endpoints: [good:eth1, dies:eth1]
