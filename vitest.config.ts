@@ -8,8 +8,9 @@ const tier = (name: string, timeoutMs: number, parallel: boolean) => ({
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     fileParallelism: parallel,
-    // A real kernel and engine on a busy machine: once more is allowed, and the report says so. Pure tests have no such excuse.
-    retry: name === 'unit' ? 0 : 1,
+    // A real kernel and engine on a busy machine: once more is allowed, and the report says so. Pure tests have no such excuse, and
+    // those of chance look for what happens once.
+    retry: ['unit', 'kills', 'faults'].includes(name) ? 0 : 1,
   },
 });
 

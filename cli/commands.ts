@@ -19,6 +19,7 @@ import { listCommand } from './commands/list.ts';
 import { nodeCommand } from './commands/node.ts';
 import { orphansCommand } from './commands/orphans.ts';
 import { planCommand } from './commands/plan.ts';
+import { pruneCommand } from './commands/prune.ts';
 import { redeployCommand } from './commands/redeploy.ts';
 import { saveCommand } from './commands/save.ts';
 import { supervisorCommand } from './commands/supervisor.ts';
@@ -29,6 +30,6 @@ import { versionCommand } from './commands/version.ts';
 export const commands: readonly CommandSpec[] = [
   deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
   nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand, saveCommand,
-  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, upCommand, downCommand, statusCommand, supervisorCommand, doctorCommand, versionCommand,
+  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, pruneCommand, upCommand, downCommand, statusCommand, supervisorCommand, doctorCommand, versionCommand,
   completionCommand(() => commands),
 ];

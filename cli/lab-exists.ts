@@ -1,7 +1,7 @@
 // Whether a lab is there: neither never deployed nor destroyed.
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { LabView } from '../machines/vocabulary/lab-view.ts';
-import { OpsRequestError } from '../nats/ops-client.ts';
+import { OpsRequestError } from '../nats/errors.ts';
 import type { OpsClient } from '../nats/ops-client.ts';
 
 export async function labExists(ops: OpsClient, lab: LabId): Promise<boolean> {

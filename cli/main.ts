@@ -1,7 +1,7 @@
 // The command line: arguments in, text or JSON out, one exit code.
 import { CommanderError } from 'commander';
 import { ControllerError } from '../controller/controller-error.ts';
-import { OpsRequestError } from '../nats/ops-client.ts';
+import { OpsRequestError } from '../nats/errors.ts';
 import { commands } from './commands.ts';
 import { parseOptions } from './command-spec.ts';
 import type { Dispatch } from './command-spec.ts';

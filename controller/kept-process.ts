@@ -9,7 +9,7 @@ import { isAlive } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { readProcessRecord, writeProcessRecord } from './process-record.ts';
 import type { ProcessRecord } from './process-record.ts';
-import type { ProcessCommand, ProcessSpec } from './process-spec.ts';
+import type { ProcessSpec } from './process-spec.ts';
 import { decideRestart } from './restart-policy.ts';
 import { startProcess } from './start-process.ts';
 
@@ -108,7 +108,7 @@ export class KeptProcess {
       this.#logFromByte = await readLogSize(this.spec.logPath);
       this.#renewAsked = false;
       const command = await this.spec.prepare();
-      const started = await startProcess(this.spec, this.#record.restarts === 0 ? command : withoutCrashPoint(command), lock.fd);
+      const started = await startProcess(this.spec, command, lock.fd);
       const { retryAtMs: _retryAtMs, ...rest } = this.#record;
       this.#record = { ...rest, state: 'running', identity: started.identity, sinceMs: Date.now(), version: command.version };
       await this.#write({});
@@ -199,6 +199,3 @@ export class KeptProcess {
     await writeProcessRecord(this.spec.recordPath, this.#record);
   }
 }
-
-// A named crash of a test belongs to one life of the process; inherited by the next it would be a crash loop.
-const withoutCrashPoint = (command: ProcessCommand): ProcessCommand => ({ ...command, env: { ...command.env, LABWRIGHT_CRASH_AT: '' } });

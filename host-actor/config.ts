@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HostId } from '../machines/vocabulary/ids.ts';
+import type { RepairSwitches } from '../machines/vocabulary/repair-switches.ts';
+import { VlanRanges } from '../machines/vocabulary/vlan-ranges.ts';
+import type { VlanRange } from '../machines/vocabulary/vlan-ranges.ts';
 import { HostActorError } from './host-actor-error.ts';
 import type { CapacityWish } from './host-capacity.ts';
 
@@ -17,6 +20,8 @@ const Environment = z.object({
   LABWRIGHT_UNDERLAY_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** What of this host may be given to nodes; all that it has where unset. */
   LABWRIGHT_CAPACITY_CPUS: z.coerce.number().positive().optional(),
+  /** How many times its CPU may be given away; 4 where unset. */
+  LABWRIGHT_CPU_OVERCOMMIT: z.coerce.number().positive().optional(),
   LABWRIGHT_CAPACITY_MEMORY_MIB: z.coerce.number().int().positive().optional(),
   LABWRIGHT_CAPACITY_DISK_MIB: z.coerce.number().int().positive().optional(),
   /** Path of the engine's socket. */
@@ -27,10 +32,18 @@ const Environment = z.object({
   LABWRIGHT_OVS_RUN_DIR: z.string().startsWith('/').default('/var/run/openvswitch'),
   /** A bridge of Open vSwitch that others use too; links on it get a VLAN each. Unset = a bridge of our own. */
   LABWRIGHT_OVS_SHARED_BRIDGE: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
+  /** VLANs of the shared bridge that links may take; all that nobody has where unset. */
+  LABWRIGHT_OVS_VLANS: VlanRanges.optional(),
+  /** Repairs that are made by themselves, for labs that say nothing: classes with a comma between, or `none`. */
+  LABWRIGHT_REPAIRS: z.enum(['safe,invasive', 'safe', 'invasive', 'none']).default('safe,invasive'),
   LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
   /** How often the far ends of links across hosts are probed. */
   LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
+  /** How long after its start a host reads for the first time, in the background, what it can do; then every hour. */
+  LABWRIGHT_FINGERPRINT_AFTER_SECONDS: z.coerce.number().nonnegative().default(60),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+}).refine((env) => env.LABWRIGHT_OVS_VLANS === undefined || env.LABWRIGHT_OVS_SHARED_BRIDGE !== undefined, {
+  path: ['LABWRIGHT_OVS_VLANS'], message: 'means the VLANs of a bridge that others use too: name it in LABWRIGHT_OVS_SHARED_BRIDGE, or unset this',
 });
 
 const Identity = z.object({ hostId: z.string().min(1) });
@@ -47,8 +60,10 @@ export type HostActorConfig = {
   readonly engineSocket: string;
   readonly plane: 'tc' | 'ovs';
   readonly ovsRunDir: string;
-  readonly ovsSharedBridge: string | undefined;
+  readonly ovsSharedBridge: { readonly name: string; readonly vlans: readonly VlanRange[] | undefined } | undefined;
+  readonly repairs: Required<RepairSwitches>;
   readonly sweepEveryMs: number;
+  readonly fingerprintAfterMs: number;
   readonly echoEveryMs: number;
   readonly logLevel: string;
 };
@@ -70,11 +85,13 @@ export async function readConfig(env: NodeJS.ProcessEnv): Promise<HostActorConfi
     stateDir: join(home, 'host'),
     hostsFile: rest.LABWRIGHT_HOSTS_FILE,
     underlayAddress: rest.LABWRIGHT_UNDERLAY_ADDRESS,
-    capacity: { cpus: rest.LABWRIGHT_CAPACITY_CPUS, memoryMiB: rest.LABWRIGHT_CAPACITY_MEMORY_MIB, diskMiB: rest.LABWRIGHT_CAPACITY_DISK_MIB },
+    capacity: { cpus: rest.LABWRIGHT_CAPACITY_CPUS, cpuOvercommit: rest.LABWRIGHT_CPU_OVERCOMMIT, memoryMiB: rest.LABWRIGHT_CAPACITY_MEMORY_MIB, diskMiB: rest.LABWRIGHT_CAPACITY_DISK_MIB },
     engineSocket: rest.LABWRIGHT_DOCKER_SOCKET,
     plane: rest.LABWRIGHT_PLANE,
     ovsRunDir: rest.LABWRIGHT_OVS_RUN_DIR,
-    ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE,
+    ovsSharedBridge: rest.LABWRIGHT_OVS_SHARED_BRIDGE === undefined ? undefined : { name: rest.LABWRIGHT_OVS_SHARED_BRIDGE, vlans: rest.LABWRIGHT_OVS_VLANS },
+    repairs: { safe: rest.LABWRIGHT_REPAIRS.includes('safe'), invasive: rest.LABWRIGHT_REPAIRS.includes('invasive') },
+    fingerprintAfterMs: rest.LABWRIGHT_FINGERPRINT_AFTER_SECONDS * 1000,
     sweepEveryMs: rest.LABWRIGHT_SWEEP_SECONDS * 1000,
     echoEveryMs: rest.LABWRIGHT_ECHO_EVERY_MS,
     logLevel: rest.LABWRIGHT_LOG_LEVEL,

@@ -1,4 +1,5 @@
 // The moments of the host-actor at which a test can have it killed.
+import type { OrderType } from '../machines/vocabulary/effect.ts';
 import { crashPoint as crash } from '../nats/crash-point.ts';
 
 /** Every moment of the host-actor that a test can name. */
@@ -19,3 +20,8 @@ export const CRASH_POINTS = [
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
 export const crashPoint = (name: CrashPoint): void => crash(name);
+
+/** Orders that were accepted begin a phase: `before-report-write@node.remove` is the first report from the first removal on. */
+export function crashPhases(orders: readonly { readonly type: OrderType }[]): void {
+  for (const { type } of orders) crash(type);
+}

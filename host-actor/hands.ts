@@ -31,6 +31,8 @@ export interface MgmtHands {
   /** Resolves with the reason where it stays. */
   removeOrphan(orphan: OrphanNetwork): Promise<string | undefined>;
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
+  /** What drifted; changes nothing. */
+  check(): Promise<readonly Drift[]>;
   /** Puts back what drifted and says what it was. */
   repair(): Promise<readonly Drift[]>;
   /** Calls back when rules, bridges or addresses changed so that something of ours is missing; until the signal. `whenCalm`

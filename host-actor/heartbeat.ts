@@ -1,5 +1,4 @@
 // Sign of life of this host: who it is, what it has, how it does, and whether any of its loops or its event loop is late.
-import { createHash } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -8,7 +7,8 @@ import type { HostActorStatus } from './host-actor.ts';
 import type { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 
-const EVERY_MS = 2_000;
+/** Between two signs of life. */
+export const BEAT_EVERY_MS = 2_000;
 /** Longer stalls of the event loop delay every repair; they are told as a problem. */
 const STALL_MS = 200;
 
@@ -27,7 +27,8 @@ export type BeatParts = {
   /** Read anew before each beat, for addresses and devices come and go; a beat never waits for it. */
   readonly readFacts: () => Promise<HostFacts>;
   readonly status: () => HostActorStatus;
-  readonly fingerprint: () => unknown;
+  /** Digest of what this host can do, once it was read. */
+  readonly fingerprint: () => string | undefined;
   /** By whom this process was fenced, if it was. */
   readonly fenced: () => unknown;
   readonly log: Logger;
@@ -45,7 +46,7 @@ export function startHeartbeat(nc: NatsConnection, about: BeatParts): Heartbeat 
     const p99Ms = Math.round(delay.percentile(99) / 1e6);
     delay.reset();
     if (maxMs > STALL_MS) about.log.warn({ maxMs, p99Ms }, 'event loop was held up');
-    const body = { v: 1, host: about.host, ...about.facts, ...known, at: Date.now(), fenced: about.fenced(), fingerprint: digestOf(about.fingerprint()), eventLoop: { maxMs, p99Ms }, ...about.status() };
+    const body = { v: 1, host: about.host, ...about.facts, ...known, at: Date.now(), fenced: about.fenced(), fingerprint: about.fingerprint(), eventLoop: { maxMs, p99Ms }, ...about.status() };
     if (!nc.isClosed()) nc.publish(beatSubject(about.host), JSON.stringify(body));
   };
   const refresh = async (): Promise<void> => {
@@ -64,7 +65,7 @@ export function startHeartbeat(nc: NatsConnection, about: BeatParts): Heartbeat 
   const timer = setInterval(() => {
     beat();
     void refresh();
-  }, EVERY_MS);
+  }, BEAT_EVERY_MS);
   return {
     beat,
     stop() {
@@ -72,8 +73,4 @@ export function startHeartbeat(nc: NatsConnection, about: BeatParts): Heartbeat 
       delay.disable();
     },
   };
-}
-
-function digestOf(fingerprint: unknown): string | undefined {
-  return fingerprint === undefined ? undefined : createHash('sha256').update(JSON.stringify(fingerprint)).digest('hex').slice(0, 16);
 }

@@ -1,7 +1,11 @@
 // The hands of one host: takes orders, makes them true, keeps them true while nobody watches, and tells what it saw.
 import { readFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { RepairSwitches } from '../machines/vocabulary/repair-switches.ts';
 import { EchoKeeper } from './echo-keeper.ts';
+import { LastContactFile } from './last-contact.ts';
 import { NodeLease } from './node-lease.ts';
 import type { Hands } from './hands.ts';
 import { Interrupts } from './interrupts.ts';
@@ -18,6 +22,7 @@ import { OrderIntake } from './order-intake.ts';
 import { Orphans } from './orphans.ts';
 import { OutcomeLedger } from './outcome-ledger.ts';
 import { PreparedNodes } from './prepared-nodes.ts';
+import { RepairGate } from './repair-gate.ts';
 import { RecentEvents } from './recent-events.ts';
 import { sweepAtStart, sweepNodes } from './sweep.ts';
 import type { SweepContext } from './sweep.ts';
@@ -34,6 +39,10 @@ export type HostActorOptions = {
   /** The ledger cannot be written: what is in memory is no longer what a crash would leave, so the process has to end. */
   readonly onLedgerBroken?: (error: unknown) => void;
   readonly now?: () => number;
+  /** Milliseconds since the boot. */
+  readonly uptimeMs?: () => number;
+  /** What this host does for labs that say nothing; all repairs by default. */
+  readonly repairs?: RepairSwitches;
   readonly sweepEveryMs?: number;
   /** How often the far ends of links across hosts are probed; 5 s by default. */
   readonly echoEveryMs?: number;
@@ -48,6 +57,8 @@ export type HostActorStatus = {
 };
 
 const SWEEP_EVERY_MS = 60_000;
+/** Longer than a server that is there needs; one that hangs must not hold up repairs. */
+const NEWS_WITHIN_MS = 2_000;
 const REPLAY_PAUSE_MS = 250;
 const FENCE_EVERY_MS = 500;
 
@@ -58,6 +69,9 @@ export class HostActor {
   readonly #loops: LoopHealth;
   readonly #sweepEveryMs: number;
   readonly #lease: NodeLease;
+  readonly #uptimeMs: () => number;
+  readonly #ledgerDir: string;
+  #lastContact: LastContactFile | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
   #fenceTimer: NodeJS.Timeout | undefined;
   #gapTimer: NodeJS.Timeout | undefined;
@@ -67,7 +81,9 @@ export class HostActor {
   constructor(options: HostActorOptions) {
     const { hands, log } = options;
     const now = options.now ?? Date.now;
-    this.#lease = new NodeLease(options.now ?? Date.now);
+    this.#uptimeMs = options.uptimeMs ?? (() => Math.round(uptime() * 1000));
+    this.#lease = new NodeLease(this.#uptimeMs);
+    this.#ledgerDir = options.ledgerDir;
     const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log, onBroken: options.onLedgerBroken });
     const out = new ObservationsOut({ ledger, host: hands.host, log });
     const wanted = new Wanted(ledger);
@@ -75,9 +91,10 @@ export class HostActor {
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
     const echoes = new EchoKeeper({ plane: hands.plane, log, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) });
-    const links = new LinkKeeper({ echoes, ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
-    const base = { interrupts: new Interrupts(wanted), hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
-    this.#intake = new OrderIntake(base);
+    const repairs = new RepairGate(wanted, options.repairs ?? {});
+    const links = new LinkKeeper({ repairs, echoes, ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
+    const base = { interrupts: new Interrupts(wanted), repairs, hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
+    this.#intake = new OrderIntake(base, this.#lease);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
     this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
@@ -91,15 +108,23 @@ export class HostActor {
     const { ledger, wanted } = this.context;
     await ledger.open();
     wanted.note(ledger.state.orders.values());
-    await this.#noteBoot();
+    this.#lastContact = new LastContactFile(this.#ledgerDir, await this.#noteBoot());
+    const last = await this.#lastContact.read();
+    if (last !== undefined) this.#lease.goOn(last);
     await this.#noteFirstSight();
   }
 
-  /** Begins to carry out what is open and to keep what was ordered. Needs no NATS. Resolves when it watches. */
-  async start(): Promise<void> {
+  /**
+   * Begins to carry out what is open and to keep what was ordered, but not before `news` (orders that came while we were away are
+   * taken) or some moments, so that nothing is made again that is not wanted any more. Needs no NATS. Resolves when it watches.
+   */
+  async start(news: Promise<void> = Promise.resolve()): Promise<void> {
     const { ledger, log } = this.context;
     this.#loops.expect('sweep', this.#sweepEveryMs);
-    await this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read'));
+    await Promise.all([
+      this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read')),
+      ledger.state.orders.size > 0 && Promise.race([news, delay(NEWS_WITHIN_MS)]),
+    ]);
     this.#intake.resume();
     await sweepAtStart(this.context).catch((err: unknown) => this.#loops.failed('sweep', err));
     this.#watches.watchEngine();
@@ -122,6 +147,9 @@ export class HostActor {
   /** The server that orders come through has answered just now. */
   noteContact(): void {
     this.#lease.noteContact();
+    // Nobody asks where no node may be taken away.
+    if (!this.context.wanted.nodes().some(({ fenceAfterMs }) => fenceAfterMs !== undefined)) return;
+    void this.#lastContact?.note(this.#uptimeMs()).catch((err: unknown) => this.context.log.warn({ err }, 'last contact could not be written down'));
   }
 
   status(): HostActorStatus {
@@ -154,11 +182,12 @@ export class HostActor {
   }
 
   /** After a boot of the host namespaces are gone and every process with them, whatever the events say. */
-  async #noteBoot(): Promise<void> {
+  async #noteBoot(): Promise<string> {
     const { ledger, log } = this.context;
     const id = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
     if (ledger.state.bootId !== undefined && ledger.state.bootId !== id) log.info({ bootId: id }, 'host was booted since the last run');
     if (ledger.state.bootId !== id) await ledger.append([{ r: 'boot', id }], 'written');
+    return id;
   }
 
   /** From here on nothing that the engine says is missed, also when this process is killed before it heard the first word. */

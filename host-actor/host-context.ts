@@ -12,6 +12,7 @@ import type { ObservationsOut } from './observations-out.ts';
 import type { OutcomeLedger } from './outcome-ledger.ts';
 import type { PreparedNodes } from './prepared-nodes.ts';
 import type { Wanted } from './wanted.ts';
+import type { RepairGate } from './repair-gate.ts';
 import type { WireRoom } from './wire-room.ts';
 
 export type HostContext = {
@@ -26,6 +27,7 @@ export type HostContext = {
   readonly queue: ObjectQueue;
   readonly out: ObservationsOut;
   readonly interrupts: Interrupts;
+  readonly repairs: RepairGate;
   readonly log: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;

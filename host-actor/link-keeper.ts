@@ -6,11 +6,13 @@ import { failureOf } from './host-actor-error.ts';
 import type { EchoKeeper } from './echo-keeper.ts';
 import type { Seen } from './host-context.ts';
 import type { CarrierEvent, WireDrift } from './link-plane/find-drift.ts';
-import { endsOf, LinkReports } from './link-reports.ts';
+import { aboutLink, endsOf, LinkReports } from './link-reports.ts';
 import type { NodeStates } from './node-states.ts';
 import type { ObjectQueue } from './object-queue.ts';
 import { objectKey } from './order-object.ts';
 import type { OutcomeLedger } from './outcome-ledger.ts';
+import { REPAIR_OFF } from '../machines/vocabulary/repair-switches.ts';
+import type { RepairGate } from './repair-gate.ts';
 import { judgeRepair } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
 import type { Wired, WireRoom } from './wire-room.ts';
@@ -23,6 +25,7 @@ export type LinkKeeperContext = {
   readonly wires: WireRoom;
   readonly queue: ObjectQueue;
   readonly echoes: EchoKeeper;
+  readonly repairs: RepairGate;
   readonly log: Logger;
   readonly now: () => number;
   readonly report: (lab: LabId, seen: Seen) => void;
@@ -62,6 +65,7 @@ export class LinkKeeper {
 
   async refreshNodeNow(lab: LabId, node: NodeId, cause: Cause): Promise<void> {
     const links = this.#context.wanted.linksOf(lab, node);
+    this.#context.states.settle(lab, node);
     await Promise.all(links.map(({ link }) => this.#context.queue.run(objectKey({ lab, kind: 'link', id: link }), () => this.#refresh(lab, link, cause))));
   }
 
@@ -91,6 +95,7 @@ export class LinkKeeper {
       if (this.#context.wanted.link(order.lab, order.link)?.id !== order.id || this.#isAtRest(key, order)) return;
       const startedAt = performance.now();
       try {
+        if (await this.#isSwitchedOff(order)) return;
         const wired = await this.#context.wires.join(order);
         this.#context.echoes.begin(order, wired.state);
         // One report with the answer of the probe, rather than two of which the first takes the link out of `up`.
@@ -143,6 +148,7 @@ export class LinkKeeper {
     this.#due.delete(key);
     const order = this.#context.wanted.link(lab, link);
     if (this.#stopped || drift === undefined || order === undefined || this.#isAtRest(key, order) || this.#isOfRemovedNode(order)) return;
+    if (await this.#isSwitchedOff(order, drift)) return;
     const { ledger, now } = this.#context;
     const history = ledger.state.repairs.get(key) ?? [];
     const verdict = judgeRepair(now(), history, order.budget);
@@ -173,14 +179,14 @@ export class LinkKeeper {
         this.#reports.tellIfNews(order, wired.state, 'external');
         return;
       }
-      report(lab, { type: 'link.lost', link, what: wordsOf(drift) });
+      report(lab, { type: 'link.lost', ...aboutLink(order), what: wordsOf(drift) });
       this.#reports.tellRepair(order, wired, { what: wordsOf(drift), startedAt });
       log.info({ labId: lab, linkId: link, what: drift.what, durationMs: performance.now() - startedAt }, 'link was repaired');
     } catch (err) {
       log.warn({ err, labId: lab, linkId: link, what: drift.what }, 'link could not be repaired');
       // The death of a switch is no fault of the link's: it must not spend what the link has for its own.
       if (failureOf(err).code === 'switch-away') await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
-      report(lab, { type: 'link.lost', link, what: `${wordsOf(drift)}; ${failureOf(err).message}` });
+      report(lab, { type: 'link.lost', ...aboutLink(order), what: `${wordsOf(drift)}; ${failureOf(err).message}` });
       this.#afterFailure(order, err);
     }
   }
@@ -201,10 +207,19 @@ export class LinkKeeper {
     this.#schedule(order.lab, order.link, Math.max(order.budget.backoffMs, 200));
   }
 
+  /** Looks before it is mended, where not all may be; what waits for a person is given up with the reason. */
+  async #isSwitchedOff(order: LinkEnsureOrder, drift?: WireDrift): Promise<boolean> {
+    const { repairs, wires } = this.#context;
+    const state = repairs.isPartlyOff(order.lab) ? await wires.look(order).catch(() => undefined) : undefined;
+    const why = state && repairs.offForWire(order.lab, state, drift);
+    if (why !== undefined) await this.#giveUp(order, { code: REPAIR_OFF, message: `link ${order.link}: ${why}; labwright retry makes it once` });
+    return why !== undefined;
+  }
+
   async #giveUp(order: LinkEnsureOrder, failure: { code: string; message: string }): Promise<void> {
     const { lab, link } = order;
     await this.#context.ledger.append([{ r: 'rest', lab, kind: 'link', object: link, order: order.id, why: 'gave-up' }], 'written');
-    this.#context.report(lab, { type: 'link.gave-up', link, code: failure.code, message: failure.message });
+    this.#context.report(lab, { type: 'link.gave-up', ...aboutLink(order), code: failure.code, message: failure.message });
   }
 
   #isAtRest(key: string, order: LinkEnsureOrder): boolean {
@@ -212,9 +227,10 @@ export class LinkKeeper {
     return rest?.order === order.id && rest.why === 'gave-up';
   }
 
-  /** A node that goes takes its ends of links along; that is no fault. */
+  /** A node that goes takes its ends of links along; that is no fault. One that went to the far end of a leg is not here, and nothing goes. */
   #isOfRemovedNode(order: LinkEnsureOrder): boolean {
-    return nodesOfLink(order).some((node) => this.#context.wanted.node(order.lab, node)?.type === 'node.remove');
+    const nodes = order.leg === undefined ? nodesOfLink(order) : [order[order.leg.side].node];
+    return nodes.some((node) => node !== undefined && this.#context.wanted.node(order.lab, node)?.type === 'node.remove');
   }
 
   #cancel(key: string): void {

@@ -38,7 +38,7 @@ export class LinkReports {
 
   /** A joined link in the words of a report; remembered as told. */
   joined(order: LinkEnsureOrder, state: WireState, cause: Cause): Seen {
-    return { type: 'link.joined', link: order.link, ...wordsOf(this.#note(order, state)), mtu: order.plan.mtu, cause };
+    return { type: 'link.joined', ...aboutLink(order), ...wordsOf(this.#note(order, state)), mtu: order.plan.mtu, cause };
   }
 
   /** Tells a joined link if it differs from what was told last. */
@@ -52,7 +52,7 @@ export class LinkReports {
   tellRepair(order: LinkEnsureOrder, { state }: Wired, { what, startedAt }: { what: string; startedAt: number }): void {
     const told = this.#note(order, state);
     this.#repairedAt.set(wireIdOfLink(order), this.#context.now());
-    this.#context.report(order.lab, { type: 'link.repaired', link: order.link, what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...wordsOf(told) });
+    this.#context.report(order.lab, { type: 'link.repaired', ...aboutLink(order), what, workMs: Math.round((performance.now() - startedAt) * 10) / 10, ...wordsOf(told) });
   }
 
   /** Tells what the probe of a leg says now; nothing while the leg is not known to be joined. */
@@ -64,7 +64,7 @@ export class LinkReports {
     const told = { ...before, tunnel: this.#tunnelSeen(order.leg.side, key, read) };
     if (JSON.stringify(told) === JSON.stringify(before)) return;
     this.#told.set(key, told);
-    this.#context.report(order.lab, { type: 'link.joined', link: order.link, ...wordsOf(told), mtu: order.plan.mtu, cause });
+    this.#context.report(order.lab, { type: 'link.joined', ...aboutLink(order), ...wordsOf(told), mtu: order.plan.mtu, cause });
   }
 
   tellCarrier(order: LinkEnsureOrder, event: CarrierEvent): void {
@@ -74,7 +74,7 @@ export class LinkReports {
     const carrier = changedCarrier(order, before.carrier, event);
     if (carrier.a === before.carrier.a && carrier.b === before.carrier.b) return;
     this.#told.set(key, { ...before, carrier });
-    this.#context.report(order.lab, { type: 'link.carrier', link: order.link, carrier });
+    this.#context.report(order.lab, { type: 'link.carrier', ...aboutLink(order), carrier });
   }
 
   /** Host ends as last read, in a form to compare with `endsOf`; undefined for a link never read. */
@@ -110,6 +110,11 @@ export class LinkReports {
     const { echo, underlayMtu, reason } = this.#context.echoOf(key);
     return { side, vni, local, remote, underlayMtu, echo, ...(reason === '' ? {} : { reason }) };
   }
+}
+
+/** Which link a report is of, and of which of its plans. */
+export function aboutLink({ link, plan }: LinkEnsureOrder): { link: LinkId; generation?: number } {
+  return { link, ...(plan.generation === undefined ? {} : { generation: plan.generation }) };
 }
 
 /** A link's host ends by interface index: another text means that one was made again. */

@@ -17,6 +17,7 @@ import { consumeOrders } from '../nats/work-queue.ts';
 import type { HostActorConfig } from './config.ts';
 import { readConfig } from './config.ts';
 import { Fence } from './fence.ts';
+import { FingerprintKeeper } from './fingerprint-keeper.ts';
 import { readFingerprint } from './fingerprint/read-fingerprint.ts';
 import { fitReports } from './fit-reports.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -42,7 +43,7 @@ const config = await readConfig(process.env);
 const log = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'host-actor', pid: process.pid, hostId: config.host } });
 const { engineSocket } = config;
 const provider = makeDockerProvider({ hostId: config.host, socketPath: engineSocket });
-const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge }) });
+const ovsSwitch = createOvsSwitch({ runDir: config.ovsRunDir, log, ...(config.ovsSharedBridge === undefined ? {} : { mode: 'vlan', bridge: config.ovsSharedBridge.name }) });
 const files = new LabFiles({ stateDir: config.stateDir });
 const actor = new HostActor({
   hands: {
@@ -55,6 +56,7 @@ const actor = new HostActor({
   },
   ledgerDir: config.ledgerDir,
   log,
+  repairs: config.repairs,
   sweepEveryMs: config.sweepEveryMs,
   echoEveryMs: config.echoEveryMs,
   onLedgerBroken: (err) => giveUp(err, 'ledger cannot be written'),
@@ -66,8 +68,9 @@ process.once('SIGTERM', () => ending.abort());
 process.once('SIGINT', () => ending.abort());
 
 await actor.open();
-// What was ordered is kept whether NATS answers or not.
-const keeping = actor.start().catch((err: unknown) => giveUp(err, 'host-actor could not begin to keep its orders'));
+// What was ordered is kept whether NATS answers or not; what it has for us is heard first.
+const news = Promise.withResolvers<void>();
+const keeping = actor.start(news.promise).catch((err: unknown) => giveUp(err, 'host-actor could not begin to keep its orders'));
 void provider.removeStrayProbes().catch((err: unknown) => log.debug({ err }, 'probes of an earlier run could not be removed'));
 const nc = await connect(config, ending.signal);
 const leave = nc === undefined ? async () => {} : await serve(nc);
@@ -86,16 +89,15 @@ function giveUp(err: unknown, what: string): never {
 async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const version = await readVersion();
   const facts = { version, protocol: HOST_PROTOCOL, instance: randomUUID(), startedAt: Math.round(performance.timeOrigin), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
-  let fingerprint: unknown;
-  const askFingerprint = async () => {
-    fingerprint = { probes: await readFingerprint({ stateDir: config.stateDir, engineSocket }) };
-    return fingerprint;
-  };
+  const fingerprint = new FingerprintKeeper({ log, now: Date.now, firstAfterMs: config.fingerprintAfterMs, read: async (how) => await readFingerprint({ stateDir: config.stateDir, engineSocket, ...how }) });
+  fingerprint.start();
   const readFacts = async () => ({
     underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
     capacity: await readCapacity(config.stateDir, config.capacity),
     ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
+    ...(config.repairs.safe && config.repairs.invasive ? {} : { repairs: config.repairs }),
+    pace: provider.pace(),
   });
   const fence = new Fence({
     instance: facts.instance, log, now: Date.now, changed: () => heart.beat(),
@@ -104,18 +106,19 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
       await stopActor();
     },
   });
-  const heart = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint, fenced: () => fence.fenced, log });
+  const heart = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint.digest(), fenced: () => fence.fenced, log });
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
   files.connect({ fetch: async (sha256) => await askForFile(connection, config.host, sha256), give: async (bytes) => await giveFile(connection, config.host, bytes) });
   const flow = startOrderFlow(connection, {
     host: config.host, version, log,
-    open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained') }),
+    open: () => consumeOrders(connection, config.host, { schema: z.unknown(), handle: (orders) => actor.accept(orders), onProblem: (err) => log.warn({ err }, 'queue of orders complained'), onCaughtUp: news.resolve }),
   });
-  serveRpc(connection, { ...actor.context, context: actor.context, fingerprint: askFingerprint, fence });
+  serveRpc(connection, { ...actor.context, context: actor.context, fingerprint, fence });
   log.info({ ...facts, natsUrl: shownUrl(config.natsUrl) }, 'host-actor takes orders');
   const contact = setInterval(() => void connection.rtt().then(() => actor.noteContact(), () => undefined), CONTACT_EVERY_MS);
   return async () => {
     clearInterval(contact);
+    fingerprint.stop();
     heart.stop();
     await flow.stop();
   };
@@ -131,6 +134,7 @@ async function connect(to: HostActorConfig, signal: AbortSignal): Promise<NatsCo
         name: `labwright host-actor ${to.host}`,
       });
     } catch (err) {
+      news.resolve();
       log.warn({ err }, 'NATS does not answer, orders are kept without it');
       await delay(CONNECT_AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -33,6 +33,7 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
     readOrphans: () => networks.readOrphans(),
     removeOrphan: (orphan) => networks.removeOrphan(orphan),
     remove: (lab, how) => networks.remove(lab, how),
+    check: () => networks.check(),
     repair: () => networks.repair(),
     watch: ({ signal, whenCalm, onDrift, onError }) => {
       const check = async (at: AbortSignal) => {

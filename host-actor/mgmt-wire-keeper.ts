@@ -1,5 +1,6 @@
 // Keeps management interfaces joined: drift repaired at once and within the budget that the node's order carries, all of it reported.
 import type { EffectId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
+import { REPAIR_OFF } from '../machines/vocabulary/repair-switches.ts';
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import type { WireDrift } from './link-plane/find-drift.ts';
@@ -37,6 +38,10 @@ export class MgmtWireKeeper {
     const key = nodeKey(lab, node);
     const order = wanted.node(lab, node);
     if (order === undefined || order.type === 'node.remove' || this.#spent.get(key) === order.id) return;
+    if (await leftUnplugged(this.#context, order, drift)) {
+      this.#spent.set(key, order.id);
+      return;
+    }
     if (this.#spent.delete(key)) this.#repairs.delete(key);
     const verdict = judgeRepair(now(), this.#repairs.get(key) ?? [], order.mgmtBudget ?? order.budget);
     if (verdict.kind === 'wait') {
@@ -71,4 +76,15 @@ export class MgmtWireKeeper {
     reportSeen(this.#context, lab, { type: 'node.unplugged', node: node.id, generation: order.plan.generation, code: 'repair-budget-spent', message });
     this.#context.log.error({ labId: lab, nodeId: node.id, what: drift.what, count }, 'management interface is no longer repaired');
   }
+}
+
+/** Whether the node's management interface is not as ordered and waits for a person, which is told. */
+export async function leftUnplugged(context: HostContext, order: LastingNodeOrder, drift?: WireDrift): Promise<boolean> {
+  const { lab, node, plan } = order;
+  const state = context.repairs.isPartlyOff(lab) ? await context.wires.look(order).catch(() => undefined) : undefined;
+  const why = state && context.repairs.offForWire(lab, state, drift);
+  if (why === undefined) return false;
+  context.prepared.forget(lab, node.id);
+  reportSeen(context, lab, { type: 'node.unplugged', node: node.id, generation: plan.generation, code: REPAIR_OFF, message: `management interface of node ${node.id}: ${why}; a restart of the node makes it anew` });
+  return true;
 }

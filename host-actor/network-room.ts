@@ -62,16 +62,20 @@ export class NetworkRoom {
     return await this.#ensureOnce(order);
   }
 
-  /** Takes the lab off its network and removes its files of names. Absent is success. */
-  async remove(order: Extract<Order, { type: 'network.remove' }>): Promise<void> {
+  /** Takes the lab off its network, which goes with its last lab; who else still uses it is named. Absent is success. */
+  async takeOff(order: Extract<Order, { type: 'network.remove' }>): Promise<readonly string[]> {
     this.#made.delete(order.lab);
     this.#cancelBlock(order.lab);
-    await Promise.all([
+    const [{ inUseBy }] = await Promise.all([
       this.#hands.network.remove(order.lab, { keep: order.keep }),
-      this.#hands.network.removeNodeFiles(order.lab),
       this.#hands.network.removeHostsBlock(order.lab),
-      this.#hands.files.keepOnly(order.lab, []),
     ]);
+    return inUseBy;
+  }
+
+  /** Removes what nodes have of files, once they are gone. Absent is success. */
+  async removeFiles(order: Extract<Order, { type: 'network.remove' }>): Promise<void> {
+    await Promise.all([this.#hands.network.removeNodeFiles(order.lab), this.#hands.files.keepOnly(order.lab, [])]);
     this.#wires.bridges.delete(order.lab);
     // Only a folder that bears the usual name: the path comes from a lab file.
     if (order.cleanup && basename(order.labDir).startsWith('clab-')) await rm(order.labDir, { recursive: true, force: true });

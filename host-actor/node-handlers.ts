@@ -31,10 +31,9 @@ export async function startNode(context: HostContext, order: OrderOf<'node.start
   if (order.node.runtime !== 'container') {
     return { type: 'node.started', ...nodeOf(order), ...(await readOther(context, order)), startedAt: context.now(), cause: 'order' };
   }
-  const wasAway = context.states.isAway(order.lab, order.node.id);
   const node = await startContainer(context, order);
   crashPoint('after-start-before-answer');
-  if (wasAway || node.wiring !== 'before-start') context.links.refreshNode(order.lab, order.node.id, 'order');
+  if (context.states.hasReturned(order.lab, order.node.id) || node.wiring !== 'before-start') context.links.refreshNode(order.lab, order.node.id, 'order');
   const startedAt = node.startedAt ?? context.now();
   return { type: 'node.started', ...nodeOf(order), runtimeId: node.runtimeId, ...(node.pid > 0 ? { pid: node.pid } : {}), startedAt, cause: 'order' };
 }

@@ -154,7 +154,7 @@ export class NodeKeeper {
     states.note(node);
     if (node.name !== order.node.containerName) await prepareContainer(this.#context, order);
     const known = before.process === 'unknown' ? ledger.state.started.get(key) : before;
-    if (known?.runtimeId === node.runtimeId && known.startedAt === node.startedAt && before.process !== 'down') return;
+    if (known?.runtimeId === node.runtimeId && known.startedAt === node.startedAt && !states.hasReturned(order.lab, order.node.id)) return;
     if (ledger.state.rests.has(key)) await ledger.append([{ r: 'rest', lab: order.lab, kind: 'node', object: order.node.id, order: order.id, why: 'none' }], 'written');
     this.#reportStarted(order, node, 'external');
     links.refreshNode(order.lab, order.node.id, 'external');
@@ -167,6 +167,12 @@ export class NodeKeeper {
     if (next === 'leave') {
       await this.#reportDeath(order, key, death, 'leave');
       await this.#rest(order, 'leave');
+      return;
+    }
+    const why = this.#context.repairs.off(order.lab, 'invasive');
+    if (why !== undefined) {
+      await this.#reportDeath(order, key, death, 'gave-up', `${why}; labwright retry makes it once`);
+      await this.#rest(order, 'gave-up');
       return;
     }
     const verdict = judgeRepair(now(), ledger.state.repairs.get(key) ?? [], order.budget);
@@ -199,7 +205,7 @@ export class NodeKeeper {
     });
   }
 
-  async #reportDeath(order: StartOrder, key: string, death: Death, next: 'restart' | 'leave' | 'gave-up'): Promise<void> {
+  async #reportDeath(order: StartOrder, key: string, death: Death, next: 'restart' | 'leave' | 'gave-up', why?: string): Promise<void> {
     const id = `${death.id} ${next}`;
     if (this.#reported.get(key) === id) return;
     this.#reported.set(key, id);
@@ -207,7 +213,7 @@ export class NodeKeeper {
     const log = [...(await this.#logOf(death)), ...(failure === undefined ? [] : [failure])];
     reportSeen(this.#context, order.lab, {
       type: 'node.died', node: order.node.id, generation: order.plan.generation, ...(death.runtimeId === undefined ? {} : { runtimeId: death.runtimeId }),
-      exitCode: death.exitCode, oomKilled: death.oomKilled, log, next,
+      exitCode: death.exitCode, oomKilled: death.oomKilled, log, next, ...(why === undefined ? {} : { why }),
     });
   }
 
@@ -244,7 +250,7 @@ export class NodeKeeper {
     const { hands, states, ledger, now, links } = this.#context;
     const found = await hands.provider.inspect(keyOf(order));
     const isRunning = found.found === 'ours' && isLive(found.node);
-    const isMissing = found.found === 'absent' && order.type === 'node.prepare';
+    const isMissing = found.found === 'absent' && order.type === 'node.prepare' && this.#context.repairs.off(order.lab, 'invasive') === undefined;
     if (found.found === 'ours') states.note(found.node);
     const rest = ledger.state.rests.get(key);
     if ((!isRunning && !isMissing) || (rest?.order === order.id && rest.why !== 'none')) return;

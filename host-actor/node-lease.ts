@@ -14,9 +14,16 @@ export class NodeLease {
   /** The longest silence that may have cost this host its nodes, until contact has held. */
   #silence = 0;
 
+  /** @param now - milliseconds of a clock that nobody sets. */
   constructor(now: () => number) {
     this.#now = now;
     this.#lastContact = now();
+  }
+
+  /** An earlier process heard something then: silence counts from there. */
+  goOn(lastContact: number): void {
+    this.#lastContact = Math.min(this.#lastContact, lastContact);
+    this.tick();
   }
 
   /** To be called often, also without contact: a process that was stopped finds out here, before it hears from anybody. */
@@ -39,7 +46,7 @@ export class NodeLease {
     return fenceAfterMs !== undefined && this.#silence >= fenceAfterMs;
   }
 
-  /** Whether a node without a process may be given one again by its last order alone. */
+  /** Whether a node without a process may be given one: not by an order that another one may be on its way to undo. */
   mayStart({ fenceAfterMs }: LastingNodeOrder): boolean {
     return fenceAfterMs === undefined || (this.#silence < fenceAfterMs && this.#contactSince !== undefined && this.#now() - this.#contactSince >= HOLD_MS);
   }

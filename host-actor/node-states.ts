@@ -18,6 +18,8 @@ const UNKNOWN: NodeSeen = { process: 'unknown' };
 
 export class NodeStates {
   readonly #seen = new Map<string, NodeSeen>();
+  /** Nodes that were away since their links were last brought in line. */
+  readonly #unsettled = new Set<string>();
 
   get(lab: LabId, node: NodeId): NodeSeen {
     return this.#seen.get(nodeKey(lab, node)) ?? UNKNOWN;
@@ -28,8 +30,19 @@ export class NodeStates {
     return this.get(lab, node).process === 'down';
   }
 
+  /** Whether the process was away and runs again, whoever saw which of it, and its neighbours have yet to get their carrier back. */
+  hasReturned(lab: LabId, node: NodeId): boolean {
+    return this.get(lab, node).process === 'running' && this.#unsettled.has(nodeKey(lab, node));
+  }
+
+  /** The node's links are brought in line with what is known of it now. */
+  settle(lab: LabId, node: NodeId): void {
+    if (!this.isAway(lab, node)) this.#unsettled.delete(nodeKey(lab, node));
+  }
+
   set(lab: LabId, node: NodeId, seen: NodeSeen): void {
     this.#seen.set(nodeKey(lab, node), seen);
+    if (seen.process === 'down') this.#unsettled.add(nodeKey(lab, node));
   }
 
   /** Takes over a read-back. */
@@ -47,6 +60,7 @@ export class NodeStates {
 
   forget(lab: LabId, node: NodeId): void {
     this.#seen.delete(nodeKey(lab, node));
+    this.#unsettled.delete(nodeKey(lab, node));
   }
 
   counts(): { running: number; down: number } {

@@ -41,6 +41,11 @@ export class ObjectQueue {
     await this.#tails.get(key);
   }
 
+  /** Resolves when what waits now for keys that begin so is done. */
+  async settledUnder(prefix: string): Promise<void> {
+    await Promise.all([...this.#tails].flatMap(([key, tail]) => (key.startsWith(prefix) ? [tail] : [])));
+  }
+
   /** Resolves when no key has work. */
   async idle(): Promise<void> {
     while (this.#tails.size > 0) await Promise.all(this.#tails.values());

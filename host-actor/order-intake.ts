@@ -2,22 +2,31 @@
 import type { Logger } from 'pino';
 import { Order } from '../machines/vocabulary/effect.ts';
 import { EffectId, LabId } from '../machines/vocabulary/ids.ts';
-import { crashPoint } from './crash-point.ts';
+import { crashPhases, crashPoint } from './crash-point.ts';
 import { carryOut } from './effect-handlers.ts';
 import { failureOf, HostActorError } from './host-actor-error.ts';
 import type { HostContext } from './host-context.ts';
 import { judgeOrders } from './judge-orders.ts';
+import type { NodeLease } from './node-lease.ts';
 import { isLasting, objectKey, objectOf } from './order-object.ts';
 import type { ObjectRef } from './order-object.ts';
 
+/** How often it is looked whether a start that waits for contact may go on. */
+const HELD_LOOK_MS = 250;
+
 export class OrderIntake {
   readonly #context: HostContext;
+  readonly #lease: Pick<NodeLease, 'mayStart'>;
   readonly #log: Logger;
   readonly #waiting = new Map<string, number>();
+  /** What came before `resume`, and is not its business. */
+  readonly #fresh = new Set<EffectId>();
+  #resumed = false;
   #stopped = false;
 
-  constructor(context: HostContext) {
+  constructor(context: HostContext, lease: Pick<NodeLease, 'mayStart'>) {
     this.#context = context;
+    this.#lease = lease;
     this.#log = context.log;
   }
 
@@ -49,6 +58,7 @@ export class OrderIntake {
     if (accepted.length === 0) return;
     // Counted from the moment on that the ledger knows them, so that no sweep takes their work for drift.
     for (const order of accepted) this.#count(order, 1);
+    if (!this.#resumed) for (const { id } of accepted) this.#fresh.add(id);
     wanted.note(accepted);
     for (const order of accepted) {
       if (order.type === 'node.stop' || order.type === 'node.remove' || order.type === 'node.start') this.#context.interrupts.interrupt(order.lab, order.node.id);
@@ -59,6 +69,7 @@ export class OrderIntake {
       for (const order of accepted) this.#count(order, -1);
       throw error;
     }
+    crashPhases(accepted);
     crashPoint('after-accept-before-ack');
     setImmediate(() => {
       crashPoint('after-ack-before-execute');
@@ -68,7 +79,9 @@ export class OrderIntake {
 
   /** Carries out what an earlier process of ours accepted and did not answer. */
   resume(): void {
-    const orders = [...this.#context.ledger.state.open.values()];
+    const orders = [...this.#context.ledger.state.open.values()].filter(({ id }) => !this.#fresh.has(id));
+    this.#fresh.clear();
+    this.#resumed = true;
     for (const order of orders) this.#count(order, 1);
     for (const order of orders) this.#run(order);
   }
@@ -99,6 +112,11 @@ export class OrderIntake {
   }
 
   #run(order: Order): void {
+    // Kept from an earlier process, or in the queue while this host was cut off: the node may live elsewhere by now. What undoes it comes in time.
+    if (order.type === 'node.start' && !this.#stopped && !this.#lease.mayStart(order)) {
+      setTimeout(() => this.#run(order), HELD_LOOK_MS);
+      return;
+    }
     const object = objectOf(order);
     void this.#context.queue.run(objectKey(object), async () => {
       try {

@@ -2,16 +2,17 @@
 import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import { nodeKey } from './node-states.ts';
 import type { ObservedNode, Sandbox } from './providers/provider.ts';
+import type { NodeOrder } from './wire-of-order.ts';
 
-export type PreparedNode = { readonly generation: number; readonly runtimeId: string; readonly sandbox: Sandbox; readonly node: ObservedNode };
+export type PreparedNode = { readonly generation: number; /** Of its management interface. */ readonly mtu: number; readonly runtimeId: string; readonly sandbox: Sandbox; readonly node: ObservedNode };
 
 export class PreparedNodes {
   readonly #nodes = new Map<string, PreparedNode>();
 
-  /** The node as it was made ready, unless that was another generation or something of it was seen to go. */
-  get(lab: LabId, node: NodeId, generation: number): PreparedNode | undefined {
-    const found = this.#nodes.get(nodeKey(lab, node));
-    return found?.generation === generation ? found : undefined;
+  /** The node as it was made ready, unless that was otherwise than the order says or something of it was seen to go. */
+  get({ lab, node, plan, context }: NodeOrder): PreparedNode | undefined {
+    const found = this.#nodes.get(nodeKey(lab, node.id));
+    return found?.generation === plan.generation && found.mtu === context.mgmt.mtu ? found : undefined;
   }
 
   set(lab: LabId, node: NodeId, prepared: PreparedNode): void {

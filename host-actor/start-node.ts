@@ -30,7 +30,7 @@ export async function prepareContainer(context: HostContext, order: NodeOrder): 
   const before = context.states.get(lab, node.id);
   // Neighbours of a node that died keep without carrier while its container is made anew.
   if (created.value.outcome === 'reused' || before.process !== 'down') context.states.note(created.value.node);
-  const prepared = { generation: plan.generation, runtimeId: created.value.node.runtimeId, sandbox, node: created.value.node };
+  const prepared = { generation: plan.generation, mtu: order.context.mgmt.mtu, runtimeId: created.value.node.runtimeId, sandbox, node: created.value.node };
   context.prepared.set(lab, node.id, prepared);
   return prepared;
 }
@@ -38,8 +38,8 @@ export async function prepareContainer(context: HostContext, order: NodeOrder): 
 /** Makes the node's process run; a process that ended at once is no error, the node read back says so.
  *  @throws {ProviderError} and those of `prepareContainer` */
 export async function startContainer(context: HostContext, order: NodeOrder): Promise<ObservedNode> {
-  const { lab, node, plan } = order;
-  const known = context.prepared.get(lab, node.id, plan.generation);
+  const { lab, node } = order;
+  const known = context.prepared.get(order);
   const prepared = known ?? (await prepareContainer(context, order));
   crashPoint('after-create-before-start');
   try {

@@ -1,6 +1,7 @@
 // Reads everything of this host in bulk and closes each difference from the last orders: at the start, after a gap, and now and then.
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
+import { leftUnplugged } from './mgmt-wire-keeper.ts';
 import { isLive, nodeKey } from './node-states.ts';
 import type { NodeKeeper } from './node-keeper.ts';
 import type { Orphans } from './orphans.ts';
@@ -21,13 +22,35 @@ export async function sweepAtStart(context: SweepContext): Promise<void> {
   await sweepNodes(context);
 }
 
-/** Puts management networks back and says what it was. */
-export async function sweepNetworks(context: SweepContext): Promise<void> {
-  const networks = context.wanted.networks();
+/** Puts management networks back and says what it was, or why it waits for a person. */
+async function sweepNetworks(context: SweepContext): Promise<void> {
+  const drifted = await driftLeft(context);
+  const networks = context.wanted.networks().filter(({ lab }) => !drifted.has(lab));
   await Promise.all(networks.map(({ lab }) => context.networks.ready(lab).catch((err: unknown) => context.log.warn({ err, labId: lab }, 'management network could not be made sure of'))));
-  for (const drift of await context.hands.network.repair()) {
-    for (const { lab } of networks) if (drift.labs.includes(lab)) reportSeen(context, lab, { type: 'network.repaired', what: drift.detail });
+  if (drifted.size === 0) await repairNetworks(context);
+}
+
+/** What is a matter of labs that all have safe repairs switched off is left as it is, and told; rules and bridges that others need too are mended. */
+export async function repairNetworks(context: Pick<HostContext, 'hands' | 'wanted' | 'repairs' | 'out' | 'now' | 'log'>): Promise<void> {
+  if ((await driftLeft(context)).size > 0) return;
+  for (const { what, detail, labs } of await context.hands.network.repair()) {
+    context.log.info({ what, detail }, 'management network was repaired');
+    for (const { lab } of context.wanted.networks()) if (labs.includes(lab)) reportSeen(context, lab, { type: 'network.repaired', what: detail });
   }
+}
+
+/** Labs whose networks drifted and stay so; empty as soon as a lab that is to be mended has a part in it. */
+async function driftLeft({ hands, wanted, repairs, out, now }: Pick<HostContext, 'hands' | 'wanted' | 'repairs' | 'out' | 'now'>): Promise<Set<string>> {
+  const off = new Map(wanted.networks().flatMap(({ lab }) => [[lab as string, repairs.off(lab, 'safe')] as const]).filter(([, why]) => why !== undefined));
+  if (off.size === 0) return new Set();
+  const drifts = await hands.network.check();
+  const concerned = new Set(drifts.flatMap(({ labs }) => labs));
+  if ([...concerned].some((lab) => !off.has(lab))) return new Set();
+  for (const { lab } of wanted.networks()) {
+    const [first] = drifts.filter(({ labs }) => labs.includes(lab));
+    if (first) reportSeen({ out, now }, lab, { type: 'network.drifted', what: first.detail, why: `${off.get(lab) ?? ''}; labwright retry makes it once` });
+  }
+  return concerned;
 }
 
 /** Takes note of all processes, so that carrier and starts are judged by what is. */
@@ -48,6 +71,7 @@ async function makeSureOfWires(context: SweepContext): Promise<void> {
   const nodes = context.wanted.nodes().filter((order) => isKept(order) && order.netns !== undefined && !context.hasOrder(nodeKey(order.lab, order.node.id)));
   const sandboxes = nodes.map(async (order) => {
     try {
+      if (await leftUnplugged(context, order)) return;
       const wired = await context.wires.ensureSandbox(order);
       if (wired.changed) reportSeen(context, order.lab, { type: 'network.repaired', what: `management interface of node ${order.node.id} was made again` });
     } catch (err) {

@@ -9,6 +9,7 @@ import { MgmtWireKeeper } from './mgmt-wire-keeper.ts';
 import type { NodeKeeper } from './node-keeper.ts';
 import type { NodeEvent, WatchItem } from './providers/provider.ts';
 import type { RecentEvents } from './recent-events.ts';
+import { repairNetworks } from './sweep.ts';
 
 export type WatchContext = HostContext & {
   readonly nodes: NodeKeeper;
@@ -140,11 +141,7 @@ export class Watches {
   }
 
   async #repairNetworks(): Promise<void> {
-    const labs = this.#context.wanted.networks().map(({ lab }) => lab);
-    for (const drift of await this.#context.hands.network.repair()) {
-      this.#log.info({ what: drift.what, detail: drift.detail }, 'management network was repaired');
-      for (const lab of labs) if (drift.labs.includes(lab)) reportSeen(this.#context, lab, { type: 'network.repaired', what: drift.detail });
-    }
+    await repairNetworks(this.#context);
   }
 }
 

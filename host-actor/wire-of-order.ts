@@ -32,7 +32,7 @@ type Side = { readonly attachment: Attachment; readonly lease: PortLease };
 export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
   const a: Side = { attachment: order.a, lease: order.plan.a };
   const b: Side = { attachment: order.b, lease: order.plan.b };
-  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order), ...planeOf(order) };
+  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order), ...planeOf(order), ...formerTunnelsOf(order, a, b) };
   if (order.leg !== undefined) return { ...base, ...legPart(order, order.leg, order.leg.side === 'a' ? a : b, around) };
   if (isInner(order.a.end) && isInner(order.b.end)) {
     return { ...base, kind: 'joined', a: joinedEnd(order, a, b, around), b: joinedEnd(order, b, a, around) };
@@ -103,6 +103,12 @@ function planeOf({ plan, leg }: LinkOrder): Pick<Wire, 'plane' | 'vlan' | 'compu
   const plane = leg?.side === 'b' ? plan.far?.plane : plan.plane;
   if (plane === undefined) return {};
   return { plane: plane.kind, ...(plane.vlan === undefined ? {} : { vlan: plane.vlan }), ...(plane.computeChecksums ? { computeChecksums: true } : {}) };
+}
+
+/** Either end may have had a tunnel here, of a link whose other end was elsewhere; the one that this order names is no former one. */
+function formerTunnelsOf(order: LinkOrder, a: Side, b: Side): Pick<Wire, 'formerTunnels'> {
+  const former = [a, b].filter((side) => canBeNear(order.a.end) && canBeNear(order.b.end) && side !== (order.leg && { a, b }[order.leg.side]));
+  return former.length === 0 ? {} : { formerTunnels: former.map((side) => tunnelMark(order, side)) };
 }
 
 function adminOf(order: LinkOrder): CarrierWish {

@@ -51,6 +51,12 @@ export class WireRoom {
     return this.#collector.submit({ kind: 'join', order });
   }
 
+  /** The wire of a link or of a node's management interface as it is, changing nothing; undefined where none is wanted. @throws {LinkPlaneError} */
+  async look(order: LinkOrder | NodeOrder): Promise<WireState | undefined> {
+    const wire = 'node' in order ? this.#sandboxWire(order, new Map()) : await this.wireOf(order);
+    return wire && (await this.#hands.plane.readWires([wire])).get(wire.id);
+  }
+
   /** Removes the link's devices; absent is success. */
   part(order: LinkOrder): Promise<Wired> {
     return this.#collector.submit({ kind: 'part', order });
@@ -168,15 +174,16 @@ export class WireRoom {
     return places;
   }
 
-  /** Tunnels to foreign devices leave by the way that the host has to them at this moment. @throws {HostActorError} `remote-unreachable`. */
+  /** Tunnels to foreign devices leave by the interface that the lab file names, else by the way that the host has to them at this moment. @throws {HostActorError} `remote-unreachable`. */
   async #remotesOf(order: LinkOrder): Promise<ReadonlyMap<string, RemotePlace>> {
     const places = new Map<string, RemotePlace>();
     for (const { end } of [order.a, order.b]) {
       if (end.at !== 'vxlan') continue;
       const address = isIP(end.remote) === 0 ? await lookup(end.remote).then(({ address: found }) => found, () => undefined) : end.remote;
       if (address === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: the name ${end.remote} of the far tunnel end has no address`, retryable: true });
-      const underlay = (await this.#hands.plane.readUnderlays([address])).get(address);
-      if (underlay === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: this host has no route to the far tunnel end ${address}`, retryable: true });
+      const underlay = (await this.#hands.plane.readUnderlays([address], end.parent)).get(address);
+      const by = end.parent === undefined ? '' : ` by interface ${end.parent}, which the lab file names (parent-interface): it has no such interface, or it is down`;
+      if (underlay === undefined) throw new HostActorError('remote-unreachable', { message: `link ${order.link}: this host has no route to the far tunnel end ${address}${by}`, retryable: true });
       places.set(end.remote, { address, parent: underlay.device });
     }
     return places;

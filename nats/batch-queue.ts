@@ -28,6 +28,8 @@ export interface ConsumeBatches<T> {
   /** Under which prefixes the JetStream API may be found in this account, tried in turn; the usual one when absent. */
   readonly apiPrefixes?: readonly string[];
   readonly schema: z.ZodType<T>;
+  /** Done before the first message is taken; tried again while it rejects. */
+  readonly prepare?: () => Promise<void>;
   /** Most messages in one call of `handle`. */
   readonly maxMessages: number;
   /** Calls of `handle` at the same time, begun in the order of the queue; with 1 each ends before the next begins. */
@@ -39,9 +41,11 @@ export interface ConsumeBatches<T> {
   handle(messages: readonly BatchMessage<T>[]): Promise<GivenBack | void>;
   /**
    * Told of an item that the schema refuses (the others of its message are handled), of a message that is no list of items
-   * (taken out of the queue), of a `handle` that rejected, and of a consumer that is missing.
+   * (taken out of the queue), of a `handle` or `prepare` that rejected, and of a consumer that is missing.
    */
   onProblem(error: unknown): void;
+  /** Told when all that waited has been handled, at once when nothing did; may be told again. */
+  onCaughtUp?(): void;
 }
 
 /** Sequences of messages that are somebody else's to handle. */
@@ -130,14 +134,29 @@ class BatchLoop<T> {
       for (const message of this.#unsettled) message.working();
     }, ACK_WAIT_MS / 3);
     try {
+      await this.#prepare();
       while (!this.#stopped && !this.#nc.isClosed()) {
         const consumer = await this.#findConsumer();
-        if (consumer !== undefined) await this.#pull(consumer);
+        if (consumer === undefined) continue;
+        if ((await consumer.info(true)).num_pending === 0) this.#options.onCaughtUp?.();
+        await this.#pull(consumer);
       }
       await Promise.all(this.#handlers);
     } finally {
       clearInterval(inProgress);
       if (!this.#nc.isClosed()) for (const message of this.#unsettled) message.nak();
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    while (!this.#stopped && !this.#nc.isClosed()) {
+      try {
+        await this.#options.prepare?.();
+        return;
+      } catch (error) {
+        this.#options.onProblem(error);
+        await delay(250);
+      }
     }
   }
 
@@ -235,5 +254,6 @@ class BatchLoop<T> {
   #settle(message: JsMsg, answer: (message: JsMsg) => void): void {
     this.#unsettled.delete(message);
     if (!this.#nc.isClosed()) answer(message);
+    if (message.info.pending === 0) this.#options.onCaughtUp?.();
   }
 }

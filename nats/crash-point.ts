@@ -1,28 +1,49 @@
 // Named moments at which a test may have a process killed without warning, as a power cut would; nothing in ordinary life.
 import { openSync } from 'node:fs';
 
-const seen = new Map<string, number>();
+type Step = { readonly point: string; readonly nth: number };
+/** Steps that are reached one after another; the last one kills. */
+type Moment = { readonly steps: readonly Step[]; passed: number; count: number };
+
+let moments: readonly Moment[] | undefined;
 
 /**
- * Kills the own process with SIGKILL when `LABWRIGHT_CRASH_AT` names this moment: `NAME`, or `NAME:3` for the third time it
- * is reached; several are separated by commas. `LABWRIGHT_CRASH_MARK`, a path, makes it happen once only, over restarts too.
+ * Kills the own process with SIGKILL when `LABWRIGHT_CRASH_AT` names this moment: `NAME`; `NAME:3` for the third time it is reached;
+ * `NAME:3@PHASE:2` for the third time after PHASE was reached the second time; several are separated by commas. With
+ * `LABWRIGHT_CRASH_MARK`, a path, each happens once over all lives of the process, and leaves the file PATH.0, PATH.1 and so on.
  */
 export function crashPoint(name: string): void {
-  const wanted = process.env['LABWRIGHT_CRASH_AT'];
-  if (!wanted) return;
-  const count = (seen.get(name) ?? 0) + 1;
-  seen.set(name, count);
-  const hit = wanted.split(',').some((entry) => {
-    const [point, nth = '1'] = entry.split(':');
-    return point === name && count === Number(nth);
-  });
-  if (hit && isFirst(process.env['LABWRIGHT_CRASH_MARK'])) process.kill(process.pid, 'SIGKILL');
+  moments ??= readMoments(process.env['LABWRIGHT_CRASH_AT'] ?? '');
+  for (const [index, moment] of moments.entries()) {
+    if (isReached(moment, name) && isFirst(process.env['LABWRIGHT_CRASH_MARK'], index)) process.kill(process.pid, 'SIGKILL');
+  }
 }
 
-function isFirst(mark: string | undefined): boolean {
+function readMoments(text: string): Moment[] {
+  return text.split(',').filter(Boolean).map((moment) => ({
+    steps: moment.split('@').toReversed().map((step) => {
+      const [point = '', nth = '1'] = step.split(':');
+      return { point, nth: Number(nth) };
+    }),
+    passed: 0,
+    count: 0,
+  }));
+}
+
+function isReached(moment: Moment, name: string): boolean {
+  const step = moment.steps[moment.passed];
+  if (step?.point !== name) return false;
+  moment.count += 1;
+  if (moment.count < step.nth) return false;
+  moment.passed += 1;
+  moment.count = 0;
+  return moment.passed === moment.steps.length;
+}
+
+function isFirst(mark: string | undefined, index: number): boolean {
   if (mark === undefined) return true;
   try {
-    openSync(mark, 'wx');
+    openSync(`${mark}.${index}`, 'wx');
     return true;
   } catch {
     return false;

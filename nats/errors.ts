@@ -1,4 +1,5 @@
 // Errors of the transport: each says what failed, on what, why, and whether trying again can help.
+import type { OpsFailure } from './ops-contract.ts';
 
 type Details = Readonly<Record<string, unknown>>;
 
@@ -65,5 +66,19 @@ export class MessageInvalidError extends NatsRoomError<'message-invalid'> {
     const list = issues.map((issue) => `${issue.path || '(root)'}: ${issue.message}`).join('; ');
     super('message-invalid', { message: `message on ${where} is not valid: ${list}`, retryable: false, details: { where, issues }, cause });
     this.issues = issues;
+  }
+}
+
+/** A refusal or accident on the other side, or no answer at all (`no-responders`, `timeout`, `connection-lost`, `connection-closed`: retryable). */
+export class OpsRequestError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly details: Record<string, unknown>;
+
+  constructor(failure: OpsFailure, options: { cause?: unknown } = {}) {
+    super(failure.message, options);
+    this.code = failure.code;
+    this.retryable = failure.retryable;
+    this.details = failure.details;
   }
 }

@@ -9,6 +9,7 @@ import { openBlobStore } from './blob-store.ts';
 import { decodeBody, encodeBody, ENCODING_HEADER } from './codec.ts';
 import { watchConnection } from './connection-watch.ts';
 import { serverFeatures } from './connect.ts';
+import { crashPoint } from './crash-point.ts';
 import { LogConflictError, TransportError } from './errors.ts';
 import type { Publisher, PublishOptions } from './publish-acked.ts';
 import { publishAcked } from './publish-acked.ts';
@@ -119,6 +120,7 @@ async function appendEntry<T>(parts: Parts<T>, append: Append<T>, options?: Publ
   const { nc } = parts.publisher;
   const subject = logSubject(append.labId);
   const body = await encodeBody(append.entry, { maxPayload: serverFeatures(nc).maxPayload, blobs: parts.blobs, where: subject });
+  if (body.encoding === 'blob') crashPoint('log/after-blob');
   const mark = headers();
   mark.set(ENTRY_HEADER, append.entryId);
   if (body.encoding !== 'json') mark.set(ENCODING_HEADER, body.encoding);

@@ -5,6 +5,12 @@ import { headers } from '@nats-io/transport-node';
 /** Whoever shares requests with others leaves those with this header to the one whom they concern. */
 export const AGAIN_HEADER = 'Lw-Again';
 
+/** Code of the answer of a supervisor that ends: another one is to be asked. */
+export const STOPPING = 'stopping';
+
+/** Code of the answer of one that does not own the lab (any more), or stood still. */
+export const STEPPED_DOWN = 'stepped-down';
+
 /** Headers of a request that all supervisors are to hear. */
 export function againHeaders(): MsgHdrs {
   const again = headers();

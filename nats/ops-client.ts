@@ -5,33 +5,19 @@ import { errors } from '@nats-io/transport-node';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
-import type { LabView, Notice } from '../machines/vocabulary/lab-view.ts';
+import type { Notice } from '../machines/vocabulary/lab-view.ts';
 import { serverFeatures } from './connect.ts';
 import { watchConnection } from './connection-watch.ts';
-import { TransportError } from './errors.ts';
+import { OpsRequestError, TransportError } from './errors.ts';
 import { openNoticeInbox } from './notice-inbox.ts';
-import { againHeaders } from './ops-again.ts';
+import { againHeaders, STEPPED_DOWN, STOPPING } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS, OpsFailure } from './ops-contract.ts';
 import type { OpsRequest, OpsResponse, OpsVerb } from './ops-contract.ts';
 import { opsSubject } from './subjects.ts';
 import { SupervisorGoneError, untilGone } from './until-gone.ts';
-
-/** A refusal or accident on the other side, or no answer at all (`no-responders`, `timeout`, `connection-lost`, `connection-closed`: retryable). */
-export class OpsRequestError extends Error {
-  readonly code: string;
-  readonly retryable: boolean;
-  readonly details: Record<string, unknown>;
-
-  constructor(failure: OpsFailure, options: { cause?: unknown } = {}) {
-    super(failure.message, options);
-    this.code = failure.code;
-    this.retryable = failure.retryable;
-    this.details = failure.details;
-  }
-}
-
-export type Watched = { readonly view: LabView; readonly notice?: Notice };
+import { watchLab, watchLabs } from './watch-labs.ts';
+import type { Watched } from './watch-labs.ts';
 
 export type RequestOptions = {
   readonly lab?: LabId;
@@ -45,7 +31,9 @@ export type OpsClient = {
   request<V extends OpsVerb>(verb: V, request: OpsRequest<V>, options?: RequestOptions): Promise<OpsResponse<V>>;
   /** First the present state, then each change folded into it, in order and without a gap. Ends with the signal. */
   watch(lab: LabId, signal: AbortSignal): AsyncGenerator<Watched, void, void>;
-  /** News of all labs as they come, with no state before them. */
+  /** The same of all labs, or of one that need not be there yet. */
+  watchAll(signal: AbortSignal, only?: LabId): AsyncGenerator<Watched, void, void>;
+  /** News of all labs as they come, with no state before them; what comes while the connection is away is lost. */
   notices(signal: AbortSignal, lab?: LabId): AsyncGenerator<Notice, void, void>;
 };
 
@@ -57,12 +45,13 @@ const ENVELOPE_BYTES = 4 * 1024;
 const PACK_ABOVE_BYTES = 256 * 1024;
 
 export function createOpsClient(nc: NatsConnection): OpsClient {
-  const client: OpsClient = {
-    request: async (verb, request, options = {}) => await ask(nc, verb, request, options),
-    watch: (lab, signal) => watch(nc, client, lab, signal),
+  const request: OpsClient['request'] = async (verb, body, options = {}) => await ask(nc, verb, body, options);
+  return {
+    request,
+    watch: (lab, signal) => watchLab({ nc, ask: request, signal }, lab),
+    watchAll: (signal, only) => watchLabs({ nc, ask: request, signal }, only),
     notices: (signal, lab) => notices(nc, signal, lab),
   };
-  return client;
 }
 
 async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<OpsResponse<V>> {
@@ -76,13 +65,14 @@ async function ask<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsR
 
 /**
  * A request with a commandId is sent again as soon as it is known that whoever had it is gone (the connection, or the supervisor),
- * and while nobody answers: twice is as once. A question is asked again when the connection is back.
+ * and while nobody answers: twice is as once. A question is asked again when the connection is back. What a supervisor that ends had
+ * is asked of the next one, unless it must not be done twice.
  */
 async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: OpsRequest<V>, options: RequestOptions): Promise<Msg> {
   const text = JSON.stringify(request);
   const body = text.length > PACK_ABOVE_BYTES ? gzipSync(text) : text;
   checkSize(nc, verb, body);
-  const patienceMs = 'commandId' in request ? (options.patienceMs ?? PATIENCE_MS) : 0;
+  const patienceMs = isOnce(request) ? (options.patienceMs ?? PATIENCE_MS) : 0;
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const lostUntil = performance.now() + (OPS[verb].kind === 'read' ? timeoutMs : patienceMs);
   let giveUpAt: number | undefined;
@@ -90,11 +80,12 @@ async function send<V extends OpsVerb>(nc: NatsConnection, verb: V, request: Ops
   for (;;) {
     try {
       const reply = (again = false) => nc.request(opsSubject(OPS[verb].kind, verb, options.lab), body, { timeout: timeoutMs, ...(again ? { headers: againHeaders() } : {}) });
-      if ('commandId' in request) return await untilGone(nc, reply, 'throw');
-      return await (OPS[verb].kind === 'read' ? untilGone(nc, reply, 'again') : watchConnection(nc).orDisconnect(reply()));
+      if (isOnce(request)) return unlessElsewhere(await untilGone(nc, reply, 'throw'));
+      if (OPS[verb].kind === 'read') return unlessElsewhere(await untilGone(nc, reply, 'again'));
+      return await watchConnection(nc).orDisconnect(reply());
     } catch (cause) {
       const failure = unanswered(nc, verb, cause);
-      wasLost ||= failure.code === 'connection-lost' && OPS[verb].kind === 'read';
+      wasLost ||= (failure.code === 'connection-lost' && OPS[verb].kind === 'read') || failure.code === STOPPING || failure.code === STEPPED_DOWN;
       // After a loss whoever answers may come back a little later than we do.
       giveUpAt ??= performance.now() + (wasLost ? Math.max(patienceMs, Math.min(timeoutMs, PATIENCE_MS)) : patienceMs);
       if (!failure.retryable || nc.isClosed() || performance.now() >= (failure.code === 'connection-lost' ? Math.max(lostUntil, giveUpAt) : giveUpAt)) throw new OpsRequestError(failure, { cause });
@@ -118,6 +109,25 @@ function checkSize(nc: NatsConnection, verb: OpsVerb, body: string | Uint8Array)
   throw new OpsRequestError({ code: 'too-large', message: `request to ${verb} has ${bytes} bytes compressed, the server takes ${maxPayload}: raise its max_payload`, retryable: false, details: { bytes, maxPayload } });
 }
 
+/** Sent again, it is done no second time. */
+const isOnce = (request: object): boolean => 'commandId' in request && request.commandId !== undefined;
+
+/** Another supervisor is to be asked: the one that had it ends, or stood still. */
+class AskAnotherError extends Error {
+  readonly code: string;
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** @throws {AskAnotherError}. */
+function unlessElsewhere(reply: Msg): Msg {
+  const code = reply.headers?.get('Nats-Service-Error') ?? '';
+  if (code === STOPPING || code === STEPPED_DOWN) throw new AskAnotherError(code);
+  return reply;
+}
+
 function readAnswer(verb: OpsVerb, reply: Msg): unknown {
   const answer: unknown = JSON.parse(bodyText(reply.data));
   if (!reply.headers?.get('Nats-Service-Error-Code')) return answer;
@@ -130,61 +140,11 @@ function unanswered(nc: NatsConnection, verb: OpsVerb, cause: unknown): OpsFailu
   const inner = cause instanceof errors.RequestError ? cause.cause : cause;
   if (inner instanceof errors.PermissionViolationError) return failure('forbidden', 'these credentials do not permit it', false);
   if (cause instanceof errors.NoRespondersError || (cause instanceof errors.RequestError && cause.isNoResponders())) return failure('no-responders', 'no supervisor is there. See `labwright status`', true);
+  if (cause instanceof AskAnotherError) return failure(cause.code, 'the supervisor that had it ends, or does not own the lab. See `labwright status`', true);
   if (cause instanceof SupervisorGoneError) return failure('no-responders', 'the supervisor that had it is gone. See `labwright status`', true);
   if (cause instanceof TransportError && cause.code === 'nats-unavailable' && !nc.isClosed()) return failure('connection-lost', 'the connection to NATS was lost. See `labwright status`', true);
   if (cause instanceof errors.TimeoutError) return failure('timeout', 'the supervisor did not answer in time. See `labwright status`', true);
   return failure('connection-closed', `${cause instanceof Error ? cause.message : String(cause)}. See \`labwright status\``, true);
-}
-
-/** How long a watch believes silence before it asks for the state: the last notice before a silence leaves no gap behind. */
-const SILENCE_MS = 5_000;
-
-async function* watch(nc: NatsConnection, client: OpsClient, lab: LabId, signal: AbortSignal): AsyncGenerator<Watched, void, void> {
-  // The subscription exists before the snapshot is asked for, so nothing falls between the two.
-  const inbox = openNoticeInbox(nc, signal, lab);
-  try {
-    await nc.flush();
-    let view = await client.request('inspect', {}, { lab });
-    yield { view };
-    for (;;) {
-      const next = await inbox.next(SILENCE_MS);
-      if (next === 'end') return;
-      if (next === 'silence') {
-        const now = await inspectPatiently(client, lab, signal);
-        if (now === undefined) return;
-        if (now.n === view.n) continue;
-        view = now;
-        yield { view };
-        continue;
-      }
-      if (next.progress) {
-        view = withProgress(view, next.progress);
-        yield { view, notice: next };
-        continue;
-      }
-      // A pruned log begins again at 1; anything else that is not newer was in the snapshot.
-      if (next.n <= view.n && next.n !== 1) continue;
-      const now = next.n === view.n + 1 ? foldNotice(view, next) : await inspectPatiently(client, lab, signal);
-      if (now === undefined) return;
-      view = now;
-      yield { view, notice: next };
-    }
-  } finally {
-    inbox.close();
-  }
-}
-
-/** The present state, however long the supervisor or the server is away; undefined when the watch ended meanwhile. */
-async function inspectPatiently(client: OpsClient, lab: LabId, signal: AbortSignal): Promise<LabView | undefined> {
-  while (!signal.aborted) {
-    try {
-      return await client.request('inspect', {}, { lab, timeoutMs: 5_000 });
-    } catch (error) {
-      if (!(error instanceof OpsRequestError) || !error.retryable || error.code === 'connection-closed') throw error;
-      await delay(RETRY_EVERY_MS);
-    }
-  }
-  return undefined;
 }
 
 async function* notices(nc: NatsConnection, signal: AbortSignal, lab?: LabId): AsyncGenerator<Notice, void, void> {
@@ -198,23 +158,4 @@ async function* notices(nc: NatsConnection, signal: AbortSignal, lab?: LabId): A
   } finally {
     inbox.close();
   }
-}
-
-function withProgress(view: LabView, { node, text }: NonNullable<Notice['progress']>): LabView {
-  return { ...view, nodes: view.nodes.map((one) => (one.node === node ? { ...one, waitingFor: text } : one)) };
-}
-
-/** The view after one notice that directly follows it. */
-export function foldNotice(view: LabView, notice: Notice): LabView {
-  const gone = new Set(notice.gone);
-  const merge = <T>(old: readonly T[], news: readonly T[], id: (item: T) => string): T[] => {
-    const byId = new Map(old.filter((item) => !gone.has(id(item))).map((item) => [id(item), item]));
-    for (const item of news) byId.set(id(item), item);
-    return [...byId.values()].toSorted((a, b) => (id(a) < id(b) ? -1 : 1));
-  };
-  return {
-    ...view, n: notice.n, state: notice.state, problems: notice.problems, deadlines: notice.deadlines,
-    nodes: merge(view.nodes, notice.nodes, (node) => node.node),
-    links: merge(view.links, notice.links, (link) => link.link),
-  };
 }

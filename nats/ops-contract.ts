@@ -1,7 +1,7 @@
 // The ops API as data: each verb with its kind and the shapes of request and answer; the service and the typed client both stand on it.
 import { z } from 'zod';
 import { Sha256 } from '../machines/vocabulary/carried-file.ts';
-import { HostDetail, HostNode, HostSummary, HostWish, UnsavedNode } from '../machines/vocabulary/host-view.ts';
+import { HostDetail, HostFingerprint, HostNode, HostSummary, HostWish, UnsavedNode } from '../machines/vocabulary/host-view.ts';
 import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import { LogEntry } from '../machines/vocabulary/event.ts';
 import { Change } from '../machines/vocabulary/lab-plan.ts';
@@ -22,6 +22,8 @@ export const LabSummary = z.object({
   lab: LabId, n: z.number().int(), state: LabView.shape.state, topologyPath: z.string().optional(), owner: z.string().optional(),
   nodes: z.number().int(), nodesRunning: z.number().int(), links: z.number().int(), linksUp: z.number().int(), problems: z.number().int(),
   deployedAt: EpochMs.optional(),
+  /** When the last of it was gone. */
+  destroyedAt: EpochMs.optional(),
 });
 export type LabSummary = z.infer<typeof LabSummary>;
 
@@ -58,10 +60,13 @@ export const OPS = {
   'node-start': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
   'node-stop': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
   'node-restart': { kind: 'do', scope: 'lab', request: z.object({ commandId, nodes }), response: Accepted },
-  /** Runs a command in running nodes; its outcome is the answer, not a part of the log. `argv` is not given to a shell. */
+  /**
+   * Runs a command in running nodes; its outcome is the answer, not a part of the log. `argv` is not given to a shell. Hosts remember
+   * a `commandId` for a while, so that it may be sent again.
+   */
   'node-exec': {
     kind: 'do', scope: 'lab',
-    request: z.object({ nodes, argv: z.array(z.string()).min(1), timeoutMs: z.number().int().positive() }),
+    request: z.object({ commandId: commandId.optional(), nodes, argv: z.array(z.string()).min(1), timeoutMs: z.number().int().positive() }),
     response: z.object({ results: z.array(NodeExecResult) }),
   },
   'link-set': {
@@ -85,7 +90,7 @@ export const OPS = {
   list: { kind: 'read', scope: 'none', request: z.object({ destroyed: z.boolean() }), response: z.object({ labs: z.array(LabSummary) }) },
   hosts: { kind: 'read', scope: 'none', request: nothing, response: z.object({ hosts: z.array(HostDetail) }) },
   /** One host with its nodes. `stuck`: why nodes of a lab cannot leave it now, while it is draining. */
-  host: { kind: 'read', scope: 'none', request: z.object({ host: HostId }), response: z.object({ host: HostDetail, nodes: z.array(HostNode), stuck: z.array(z.object({ lab: LabId, message: z.string() })), unsaved: z.array(UnsavedNode) }) },
+  host: { kind: 'read', scope: 'none', request: z.object({ host: HostId }), response: z.object({ host: HostDetail, nodes: z.array(HostNode), stuck: z.array(z.object({ lab: LabId, message: z.string() })), unsaved: z.array(UnsavedNode), fingerprint: HostFingerprint.optional() }) },
   'host-wish': { kind: 'do', scope: 'none', request: z.object({ commandId, host: HostId, wish: HostWish }), response: z.object({ host: HostDetail }) },
   /** Forgets a host and the orders that wait for it. Refused while it carries something, unless `force`. */
   'host-rm': { kind: 'do', scope: 'none', request: z.object({ commandId, host: HostId, force: z.boolean() }), response: z.object({ labs: z.array(LabId), nodes: z.array(HostNode) }) },

@@ -2,9 +2,11 @@
 import { Svcm } from '@nats-io/services';
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
+import type { STOPPING } from './ops-again.ts';
 import { AGAIN_HEADER } from './ops-again.ts';
 import { bodyText } from './ops-body.ts';
 import { OPS } from './ops-contract.ts';
@@ -15,7 +17,13 @@ import { labOfOpsSubject, opsWildcard } from './subjects.ts';
 
 export type OpsHandler = (lab: LabId | undefined, request: never, asker: Asker) => Promise<unknown>;
 
-export type OpsServing = { stop(): Promise<void> };
+export type OpsServing = {
+  /** Takes no more, and answers all that was taken: what is not done in a moment is told to ask whoever serves. */
+  stop(): Promise<void>;
+};
+
+/** How long those who end work on what they have; what a client sends again meanwhile waits no longer than it would here. */
+const END_WITHIN_MS = 300;
 
 export type ServeOps = {
   readonly version: string;
@@ -29,6 +37,12 @@ export type ServeOps = {
 
 /** Serves every verb of the contract. A request whose reply subject is not the asker's own inbox gets no answer. */
 export async function serveOps(nc: NatsConnection, options: ServeOps): Promise<OpsServing> {
+  const under = new Set<Asked>();
+  const take = (verb: OpsVerb, message: Msg): void => {
+    const asked: Asked = { verb, message, options, isOver: false };
+    under.add(asked);
+    void answer(nc, asked).finally(() => under.delete(asked));
+  };
   // The pre-release types its own copy of the core package; the connection is the same.
   const service = await new Svcm(nc as unknown as ConstructorParameters<typeof Svcm>[0]).add({ name: 'labwright', version: options.version, description: 'Labwright ops API', queue: 'supervisor' });
   for (const verb of Object.keys(OPS) as OpsVerb[]) {
@@ -40,7 +54,7 @@ export async function serveOps(nc: NatsConnection, options: ServeOps): Promise<O
         // Its own copy of the core package again.
         const message = served as unknown as Msg;
         if (error) options.onProblem({ verb, reason: 'subscription failed', err: error });
-        else if (!isAgain(message)) void answer(nc, { verb, message, options });
+        else if (!isAgain(message)) take(verb, message);
       },
     });
   }
@@ -48,22 +62,27 @@ export async function serveOps(nc: NatsConnection, options: ServeOps): Promise<O
   const hearing = (Object.keys(OPS) as OpsVerb[]).map((verb) => nc.subscribe(opsWildcard(OPS[verb].kind, verb), {
     callback: (error, message) => {
       if (error || !isAgain(message)) return;
-      if (options.concerns?.(labOfOpsSubject(message.subject), verb) ?? true) void answer(nc, { verb, message, options });
+      if (options.concerns?.(labOfOpsSubject(message.subject), verb) ?? true) take(verb, message);
     },
   }));
   return {
     stop: async () => {
       for (const subscription of hearing) subscription.unsubscribe();
       await service.stop();
+      const giveUpAt = performance.now() + END_WITHIN_MS;
+      while (under.size > 0 && performance.now() < giveUpAt && !nc.isClosed()) await delay(5);
+      for (const asked of under) refuse(asked, { code: 'stopping' satisfies typeof STOPPING, message: `the supervisor ends, ${asked.verb} may not have been done: ask again`, retryable: true, details: {} });
+      if (!nc.isClosed()) await nc.flush();
     },
   };
 }
 
 const isAgain = (message: Msg): boolean => message.headers?.has(AGAIN_HEADER) ?? false;
 
-type Asked = { verb: OpsVerb; message: Msg; options: ServeOps };
+type Asked = { readonly verb: OpsVerb; readonly message: Msg; readonly options: ServeOps; /** It has its answer. */ isOver: boolean };
 
-async function answer(nc: NatsConnection, { verb, message, options }: Asked): Promise<void> {
+async function answer(nc: NatsConnection, asked: Asked): Promise<void> {
+  const { verb, message, options } = asked;
   if (!mayAnswerTo(message.reply)) {
     options.onProblem({ verb, reason: `reply subject ${message.reply ?? '(none)'} is not an inbox of who may ask` });
     return;
@@ -71,11 +90,17 @@ async function answer(nc: NatsConnection, { verb, message, options }: Asked): Pr
   try {
     const request = readRequest(verb, message);
     const handler = options.handlers[verb] as (lab: LabId | undefined, request: unknown, asker: Asker) => Promise<unknown>;
-    respond(nc, message, await handler(labOfOpsSubject(message.subject), request, askerOf(message.reply, message.headers?.get(REQUEST_INFO_HEADER))));
+    const value = await handler(labOfOpsSubject(message.subject), request, askerOf(message.reply, message.headers?.get(REQUEST_INFO_HEADER)));
+    if (!asked.isOver) respond(nc, message, value);
   } catch (error) {
-    const failure = error instanceof RequestInvalid ? error.failure : options.failureOf(error);
-    message.respond(JSON.stringify({ error: failure }), { headers: errorHeaders(failure) });
+    refuse(asked, error instanceof RequestInvalid ? error.failure : options.failureOf(error));
   }
+}
+
+function refuse(asked: Asked, failure: OpsFailure): void {
+  if (asked.isOver) return;
+  asked.isOver = true;
+  asked.message.respond(JSON.stringify({ error: failure }), { headers: errorHeaders(failure) });
 }
 
 class RequestInvalid extends Error {

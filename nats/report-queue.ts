@@ -5,7 +5,7 @@ import { HostId } from '../machines/vocabulary/ids.ts';
 import type { Consuming, GivenBack } from './batch-queue.ts';
 import { consumeBatches, publishBatch } from './batch-queue.ts';
 import type { PublishOptions } from './publish-acked.ts';
-import { OBSERVATION_CONSUMER, OBSERVATION_STREAM } from './streams.ts';
+import { OBSERVATION_CONSUMER, OBSERVATION_STREAM, renewReportConsumer } from './streams.ts';
 import { lastTokenName, observationSubject, subjectToken } from './subjects.ts';
 
 /**
@@ -23,6 +23,8 @@ export interface ReceivedReport<T> {
   readonly report: T;
   /** Sequence in the stream; may come again after a crash. */
   readonly seq: number;
+  /** When the stream was made (epoch ms): sequences of another one begin again. */
+  readonly streamBorn: number;
   readonly redelivered: boolean;
 }
 
@@ -41,9 +43,13 @@ export interface ReportHandling<T> {
   readonly parallel?: number;
 }
 
-/** Consumes the observations of all hosts until stopped. */
+/** Consumes the observations of all hosts until stopped, from the oldest on that nobody acknowledged: whoever took it before is no more. */
 export function consumeReports<T>(nc: NatsConnection, handling: ReportHandling<T>): Consuming {
+  let streamBorn = 0;
   return consumeBatches(nc, {
+    prepare: async () => {
+      ({ streamBorn } = await renewReportConsumer(nc));
+    },
     stream: OBSERVATION_STREAM,
     consumer: OBSERVATION_CONSUMER,
     schema: handling.schema,
@@ -51,7 +57,7 @@ export function consumeReports<T>(nc: NatsConnection, handling: ReportHandling<T
     parallel: handling.parallel ?? 1,
     handle: async (messages) => {
       const reports = messages.flatMap((message) =>
-        message.items.map((report) => ({ hostId: HostId.parse(lastTokenName(message.subject)), report, seq: message.seq, redelivered: message.redelivered })));
+        message.items.map((report) => ({ hostId: HostId.parse(lastTokenName(message.subject)), report, seq: message.seq, streamBorn, redelivered: message.redelivered })));
       return await handling.handle(reports);
     },
     onProblem: (error) => handling.onProblem(error),

@@ -1,8 +1,8 @@
 // The four roles: the account each lives in, what crosses into it, and what each may publish and subscribe; the server enforces it.
 import { z } from 'zod';
-import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
+import { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import { hostConsumer, WORK_STREAM } from './streams.ts';
-import { beatSubject, fileSubject, HOST_JETSTREAM_PREFIX, noticeSubject, observationSubject, rpcSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
+import { beatSubject, fileSubject, fromSubjectToken, HOST_JETSTREAM_PREFIX, noticeSubject, observationSubject, rpcSubject, subjectToken, SUBJECT_ROOT } from './subjects.ts';
 
 export type Role =
   | { readonly role: 'supervisor' }
@@ -69,7 +69,7 @@ export function accountOf(role: Role): string {
     case 'operator':
       return 'LW_OPERATORS';
     case 'viewer':
-      return 'LW_VIEWERS';
+      return role.labs === undefined ? 'LW_VIEWERS' : `LW_VIEWERS_${labTokens(role.labs)}`;
     case 'host':
       return `LW_HOST_${subjectToken(role.hostId)}`;
   }
@@ -82,7 +82,7 @@ export function accountRules(role: Role, hosts: readonly HostId[]): AccountRules
     case 'supervisor':
       return { name, exports: SUPERVISOR_EXPORTS, imports: hosts.map((hostId) => ({ kind: 'service', account: accountOf({ role: 'host', hostId }), subject: rpcSubject(hostId, '>') })) };
     case 'viewer':
-      return { name, exports: [], imports: taken('service', [`${SUBJECT_ROOT}.read.>`, '$SRV.>']).concat(taken('stream', [noticeSubject()])) };
+      return { name, exports: [], imports: taken('service', [...readSubjects(role.labs), '$SRV.>']).concat(taken('stream', noticeSubjects(role.labs))) };
     case 'operator':
       return { name, exports: [], imports: taken('service', [`${SUBJECT_ROOT}.read.>`, `${SUBJECT_ROOT}.do.>`, '$SRV.>']).concat(taken('stream', [noticeSubject()])) };
     case 'host':
@@ -104,13 +104,30 @@ function hostImports(hostId: HostId): Import[] {
 
 /** Prefix of the role's reply inboxes; goes into `connectNats`. */
 export function inboxPrefixOf(role: Role): string {
-  return role.role === 'host' ? `_INBOX_host_${subjectToken(role.hostId)}` : `_INBOX_${role.role}`;
+  if (role.role === 'host') return `_INBOX_host_${subjectToken(role.hostId)}`;
+  return role.role === 'viewer' && role.labs !== undefined ? `_INBOX_viewer_${labTokens(role.labs)}` : `_INBOX_${role.role}`;
 }
 
-/** Name of the role's credentials file, without extension; `host-<id>` for a host. */
+/** Name of the role's credentials file, without extension; `host-<id>` for a host, `viewer-<lab>+<lab>` for a viewer of some labs. */
 export function credentialsName(role: Role): string {
-  return role.role === 'host' ? `host-${subjectToken(role.hostId)}` : role.role;
+  if (role.role === 'host') return `host-${subjectToken(role.hostId)}`;
+  return role.role === 'viewer' && role.labs !== undefined ? `viewer-${labTokens(role.labs)}` : role.role;
 }
+
+/** The role whose credentials bear this name; undefined when it is nobody's. */
+export function roleOfName(name: string): Role | undefined {
+  if (name === 'supervisor' || name === 'operator' || name === 'viewer') return { role: name };
+  const [kind, rest] = [name.slice(0, name.indexOf('-')), name.slice(name.indexOf('-') + 1)];
+  if (kind === 'host') {
+    const hostId = HostId.safeParse(fromSubjectToken(rest));
+    return hostId.success ? { role: 'host', hostId: hostId.data } : undefined;
+  }
+  const labs = rest.split('+').map((token) => LabId.safeParse(fromSubjectToken(token)));
+  return kind === 'viewer' && labs.every(({ success }) => success) ? { role: 'viewer', labs: labs.flatMap(({ data }) => data ?? []) } : undefined;
+}
+
+/** No token holds a plus. */
+const labTokens = (labs: readonly LabId[]): string => [...new Set(labs.map(subjectToken))].toSorted().join('+');
 
 /** What the server must let a user of a role do within its account, and nothing else. */
 export function permissionsOf(role: Role): Permissions {
@@ -141,13 +158,16 @@ function hostPermissions(hostId: HostId): Permissions {
   };
 }
 
+/** One of some labs has inboxes of its own: what is answered to others could be about other labs. */
 function viewerPermissions(labs: readonly LabId[] | undefined): Permissions {
-  const tokens = labs?.map(subjectToken);
   return {
-    publish: [...(tokens?.map((token) => `${SUBJECT_ROOT}.read.*.${token}`) ?? [`${SUBJECT_ROOT}.read.>`]), '$SRV.>'],
-    subscribe: ['_INBOX.>', `${inboxPrefixOf({ role: 'viewer' })}.>`, ...(tokens?.map((token) => `${SUBJECT_ROOT}.notice.${token}`) ?? [`${SUBJECT_ROOT}.notice.*`])],
+    publish: [...readSubjects(labs), '$SRV.>'],
+    subscribe: [...(labs === undefined ? ['_INBOX.>'] : []), `${inboxPrefixOf({ role: 'viewer', ...(labs === undefined ? {} : { labs }) })}.>`, ...noticeSubjects(labs)],
   };
 }
+
+const readSubjects = (labs: readonly LabId[] | undefined): string[] => labs?.map((lab) => `${SUBJECT_ROOT}.read.*.${subjectToken(lab)}`) ?? [`${SUBJECT_ROOT}.read.>`];
+const noticeSubjects = (labs: readonly LabId[] | undefined): string[] => labs?.map((lab) => noticeSubject(lab)) ?? [noticeSubject()];
 
 /** Who is behind a request, as far as it matters to what may be told. */
 export type Asker = 'operator' | 'viewer';
@@ -179,5 +199,5 @@ function parsedOrNull(text: string | undefined): unknown {
  * back there only; or an inbox, on a server without our accounts. Anything else could be a subject that acts.
  */
 export function mayAnswerTo(reply: string | undefined): boolean {
-  return reply !== undefined && /^(_R_|_INBOX|_INBOX_operator|_INBOX_viewer)\./.test(reply);
+  return reply !== undefined && /^(_R_|_INBOX|_INBOX_operator|_INBOX_viewer(_[^.]+)?)\./.test(reply);
 }

@@ -2,14 +2,13 @@
 import { chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HostId } from '../machines/vocabulary/ids.ts';
+import type { HostId } from '../machines/vocabulary/ids.ts';
 import { ConnectError } from './errors.ts';
 import { isUserPublicKey, newUserSeed, userKeyOf } from './nkey.ts';
 import type { Role } from './roles.ts';
-import { credentialsName } from './roles.ts';
+import { credentialsName, roleOfName } from './roles.ts';
 import type { ServerSettings, ServerUser } from './server-config.ts';
 import { renderServerConfig } from './server-config.ts';
-import { fromSubjectToken } from './subjects.ts';
 
 /** Longer than a reload takes (1-70 ms); signals that come closer together are merged into one. */
 const RELOAD_MS = 150;
@@ -59,13 +58,6 @@ export async function readUsers(folder: string): Promise<readonly ServerUser[]> 
     users.push({ role, publicKey });
   }
   return users;
-}
-
-function roleOfName(name: string): Role | undefined {
-  if (name === 'supervisor' || name === 'operator' || name === 'viewer') return { role: name };
-  if (!name.startsWith('host-')) return undefined;
-  const hostId = HostId.safeParse(fromSubjectToken(name.slice('host-'.length)));
-  return hostId.success ? { role: 'host', hostId: hostId.data } : undefined;
 }
 
 /**

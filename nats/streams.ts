@@ -104,11 +104,28 @@ export async function ensureStreams(nc: NatsConnection, options: { readonly repl
       new Objm(nc).create(BLOB_BUCKET, { storage: StorageType.File, replicas, description: 'Labwright: bodies larger than a message, by sha256' }),
       new Objm(nc).create(FILE_BUCKET, { storage: StorageType.File, replicas, description: 'Labwright: files of labs on their way to hosts, in pieces by sha256' }),
     ]);
-    await ensureConsumer(manager, OBSERVATION_STREAM, OBSERVATION_CONSUMER, `${SUBJECT_ROOT}.obs.*`);
+    await ensureReportConsumer(manager);
     return { incarnation: await readIncarnation(manager) };
   } catch (cause) {
     if (cause instanceof TransportError) throw cause;
     throw notReady('streams and buckets', cause);
+  }
+}
+
+/**
+ * Makes the supervisors' consumer of reports anew: all that is not acknowledged comes again at once, in its order, also what somebody
+ * took who is no more. Who else still consumes goes on with the new one. @throws {TransportError} `streams-not-ready` (retryable).
+ */
+export async function renewReportConsumer(nc: NatsConnection): Promise<{ readonly streamBorn: number }> {
+  try {
+    const manager = await jetstreamManager(nc, { checkAPI: false });
+    await manager.consumers.delete(OBSERVATION_STREAM, OBSERVATION_CONSUMER).catch((error: unknown) => {
+      if (!hasApiCode(error, JetStreamApiCodes.ConsumerNotFound)) throw error;
+    });
+    await ensureReportConsumer(manager);
+    return { streamBorn: Date.parse((await manager.streams.info(OBSERVATION_STREAM)).created) };
+  } catch (cause) {
+    throw notReady('consumer of reports', cause);
   }
 }
 
@@ -165,6 +182,8 @@ async function readIncarnation(manager: JetStreamManager): Promise<string> {
     retryable: false,
   });
 }
+
+const ensureReportConsumer = async (manager: JetStreamManager): Promise<void> => await ensureConsumer(manager, OBSERVATION_STREAM, OBSERVATION_CONSUMER, `${SUBJECT_ROOT}.obs.*`);
 
 async function ensureConsumer(manager: JetStreamManager, stream: string, name: string, filter: string): Promise<void> {
   // Adding one that is there with these settings is success; other settings are updated by the same call.

@@ -25,6 +25,8 @@ export interface OrderHandling<T> {
    */
   handle(orders: readonly T[]): Promise<void>;
   onProblem(error: unknown): void;
+  /** Told when all that waited has been handled, at once when nothing did; may be told again. */
+  onCaughtUp?(): void;
   /** Calls of `handle` at the same time; 1 by default, which keeps the order. */
   readonly parallel?: number;
 }
@@ -41,5 +43,6 @@ export function consumeOrders<T>(nc: NatsConnection, hostId: HostId, handling: O
     parallel: handling.parallel ?? 1,
     handle: async (messages) => await handling.handle(messages.flatMap((message) => message.items)),
     onProblem: (error) => handling.onProblem(error),
+    onCaughtUp: () => handling.onCaughtUp?.(),
   });
 }

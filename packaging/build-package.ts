@@ -12,7 +12,8 @@ const ROOMS = ['machines', 'vendors', 'topology', 'nats', 'supervisor', 'host-ac
 export async function buildPackage(root: string): Promise<void> {
   const dist = join(root, 'dist');
   await rm(dist, { recursive: true, force: true });
-  await execa(join(root, 'node_modules', '.bin', 'tsc'), ['-p', join(root, 'packaging', 'tsconfig.json')], { cwd: root, all: true, preferLocal: true });
+  // The second one writes the types of what other programs import.
+  for (const project of ['tsconfig.json', 'tsconfig.client.json']) await execa(join(root, 'node_modules', '.bin', 'tsc'), ['-p', join(root, 'packaging', project)], { cwd: root, all: true, preferLocal: true });
   for (const room of ROOMS) await copyData(join(root, room), join(dist, room));
   await shipSetup(join(root, 'setup'), join(dist, 'setup'));
   const info = await readBuildInfo(root, process.env);

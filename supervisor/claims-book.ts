@@ -19,6 +19,8 @@ export type ClaimsBook = {
   reserve<M extends { readonly evolution: { readonly state: LabState } }>(before: LabState, make: () => M | null): Promise<M | null>;
   /** Has what is kept of an owned lab agree with its state, in the background. */
   settle(lab: LabId): void;
+  /** Has owned labs that ended give back what they still hold; resolves once it is written. */
+  giveBack(ended: readonly LabId[]): Promise<void>;
   /** Resolves when all that was to be settled is. */
   settled(): Promise<void>;
 };
@@ -64,11 +66,15 @@ export async function openClaimsBook(nc: NatsConnection, parts: { logger: Logger
       await log.sync();
     }
   };
-  const settle = (lab: LabId): void => {
-    reserved.delete(lab);
+  const settleSoon = (lab: LabId): void => {
     dirty.add(lab);
     settling ??= Promise.resolve().then(settleAll);
   };
+  const settle = (lab: LabId): void => {
+    reserved.delete(lab);
+    settleSoon(lab);
+  };
+  const settled = async (): Promise<void> => await (settling ?? Promise.resolve());
   return {
     all() {
       const all = new Map([...states()].filter(({ id }) => !log.kept().has(id)).map((state) => [state.id, claimsOf(state)]));
@@ -88,6 +94,11 @@ export async function openClaimsBook(nc: NatsConnection, parts: { logger: Logger
       }
     }),
     settle,
-    settled: async () => await (settling ?? Promise.resolve()),
+    async giveBack(ended) {
+      // A decision to deploy it anew has taken what it needs, and settles it.
+      for (const lab of ended) if (!reserved.has(lab)) settleSoon(lab);
+      await settled();
+    },
+    settled,
   };
 }

@@ -13,6 +13,8 @@ const Environment = z.object({
   LABWRIGHT_ANSWER_SECONDS: z.coerce.number().positive().optional(),
   /** Seconds of silence after which another supervisor takes the labs of this one. */
   LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5),
+  /** Days after which the log of a destroyed lab is pruned; none = by hand only. */
+  LABWRIGHT_KEEP_DESTROYED_DAYS: z.coerce.number().nonnegative().optional(),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 });
 
@@ -24,6 +26,7 @@ export type SupervisorConfig = {
   readonly patience: Patience;
   readonly leaseMs: number;
   readonly answerWithinMs: number | undefined;
+  readonly keepDestroyedMs: number | undefined;
 };
 
 /** Reads the configuration. @throws Error that names every variable that is missing or wrong. */
@@ -33,6 +36,6 @@ export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);
   }
-  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_NATS_CONFIG: natsConfigPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_ANSWER_SECONDS: answerSeconds, LABWRIGHT_LEASE_SECONDS: leaseSeconds } = parsed.data;
-  return { natsUrl, credentialsPath, natsConfigPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, leaseMs: leaseSeconds * 1000, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000) };
+  const { LABWRIGHT_NATS_URL: natsUrl, LABWRIGHT_NATS_CREDS: credentialsPath, LABWRIGHT_NATS_CONFIG: natsConfigPath, LABWRIGHT_LOG_LEVEL: logLevel, LABWRIGHT_HOST_LOST_SECONDS: lostSeconds, LABWRIGHT_ANSWER_SECONDS: answerSeconds, LABWRIGHT_LEASE_SECONDS: leaseSeconds, LABWRIGHT_KEEP_DESTROYED_DAYS: keepDays } = parsed.data;
+  return { natsUrl, credentialsPath, natsConfigPath, logLevel, patience: { suspectMs: (lostSeconds * 1000) / 3, lostMs: lostSeconds * 1000 }, leaseMs: leaseSeconds * 1000, answerWithinMs: answerSeconds === undefined ? undefined : Math.round(answerSeconds * 1000), keepDestroyedMs: keepDays === undefined ? undefined : keepDays * 86_400_000 };
 }

@@ -1,6 +1,6 @@
 // Hosts as people see them, with what labs have on them; wishing for one, and forgetting one.
 import { decide } from '../machines/decide/decide.ts';
-import { concerns } from '../machines/evolve/apply-host.ts';
+import { concerns } from '../machines/evolve/lab-parts.ts';
 import { addCeilings, allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import type { HostDetail, HostNode, HostSummary, HostWish, UnsavedNode } from '../machines/vocabulary/host-view.ts';
@@ -56,7 +56,8 @@ export async function hostWithNodes(supervisor: Supervisor, id: HostId): Promise
   const host = knownHost(supervisor, id);
   const detail = await detailOf(supervisor, id);
   const labs = await liveLabs(supervisor);
-  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [], unsaved: labs.flatMap((actor) => unsavedFrom(actor, id)) };
+  const fingerprint = supervisor.hosts.fingerprint(id);
+  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [], unsaved: labs.flatMap((actor) => unsavedFrom(actor, id)), ...(fingerprint === undefined ? {} : { fingerprint }) };
 }
 
 function unsavedFrom({ id, state }: LabActor, host: HostId): UnsavedNode[] {
@@ -83,10 +84,10 @@ export async function removeHost(supervisor: Supervisor, { host: id, force }: Op
   const { nodes } = await hostWithNodes(supervisor, id);
   const { labs } = await detailOf(supervisor, id);
   if (labs.length > 0 && !force) {
-    const remedy = host.state === 'lost' ? 'its nodes stay unknown, and what runs there is not removed' : 'what runs there goes on without supervision';
+    const remedy = `its nodes move if the lab says so, else the next deploy makes them elsewhere; ${host.state === 'lost' ? 'what runs there is not removed' : 'what runs there goes on without supervision'}`;
     throw new OpsError('host-in-use', `host ${id} carries ${nodes.length} node${nodes.length === 1 ? '' : 's'} of ${labs.join(', ')}: move them away first (labwright host drain ${id}), or destroy these labs. With --force it is forgotten all the same: ${remedy}`, { labs, nodes });
   }
-  // Labs learn of it from their owners: a host that nobody knows any more is lost to them.
+  // Labs learn of it from their owners: what only had to be removed there is given up.
   await supervisor.hosts.forget(id);
   return { labs, nodes };
 }

@@ -3,13 +3,14 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
-import type { HostInstance, HostWish } from '../machines/vocabulary/host-view.ts';
+import type { HostFingerprint, HostInstance, HostWish } from '../machines/vocabulary/host-view.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { PlanHost } from '../machines/plan/plan-lab.ts';
 import { answerHello, helloIn } from '../nats/host-hello.ts';
 import { openHostWishes } from '../nats/host-wishes.ts';
 import { ensureHostConsumer, removeHostConsumer } from '../nats/streams.ts';
 import { beatSubject, lastTokenName, rpcSubject } from '../nats/subjects.ts';
+import { HostFingerprints } from './host-fingerprints.ts';
 import type { Patience } from './known-host.ts';
 import { Beat, KnownHostRecord } from './known-host.ts';
 
@@ -38,6 +39,10 @@ export type HostRegistry = {
   wish(host: HostId, wish: HostWish): Promise<void>;
   /** Forgets a host and the orders that wait for it. What still speaks in its name is not heard until it is started anew. */
   forget(host: HostId): Promise<void>;
+  /** Hosts that were forgotten and not heard of since, whichever supervisor was told to. */
+  forgotten(): HostId[];
+  /** What a host last said it can do. */
+  fingerprint(host: HostId): HostFingerprint | undefined;
   /** All labs have taken note of the return. */
   compared(host: HostId): void;
   stop(): void;
@@ -57,18 +62,21 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
   const known = new Map<HostId, KnownHostRecord>();
   const waiting = new Set<() => void>();
   const consumers = new Map<HostId, Promise<void>>();
-  /** Processes of hosts that were forgotten. */
+  /** Hosts that were forgotten, and the processes that spoke for them then. */
+  const gone = new Set<HostId>();
   const forgotten = new Set<string>();
+  const fingerprints = new HostFingerprints(nc, logger);
   const wishes = await openHostWishes(nc);
 
-  const expect = (host: HostId): Promise<void> => {
+  const expect = async (host: HostId): Promise<void> => {
+    if (gone.has(host)) return;
     const made = consumers.get(host) ?? ensureHostConsumer(nc, host).catch((error: unknown) => {
       consumers.delete(host);
       logger.error({ err: error, hostId: host }, 'queue of host could not be made');
     });
     consumers.set(host, made);
     meet(host);
-    return made;
+    await made;
   };
   const meet = (host: HostId): KnownHostRecord => {
     const record = known.get(host) ?? new KnownHostRecord(host, { logger, version, now: now() });
@@ -78,14 +86,18 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
   const leaveBehind = (host: HostId): void => {
     for (const instance of known.get(host)?.instances() ?? []) forgotten.add(instance);
     known.delete(host);
+    fingerprints.forget(host);
     consumers.delete(host);
+    gone.add(host);
   };
   const onBeat = async (host: HostId, body: Uint8Array): Promise<void> => {
     const parsed = Beat.safeParse(JSON.parse(new TextDecoder().decode(body)));
     if (!parsed.success || forgotten.has(parsed.data.instance ?? '')) return;
     const isNew = !known.has(host) || known.get(host)?.beat.protocol !== parsed.data.protocol;
+    gone.delete(host);
     await expect(host);
     const { fence, by } = meet(host).hear(parsed.data, { now: now(), windowMs: patience.suspectMs });
+    if (parsed.data.fenced === undefined) fingerprints.note(host, parsed.data.fingerprint);
     // Told with each sign of life until it obeys.
     for (const instance of fence) nc.publish(rpcSubject(host, 'fence'), JSON.stringify({ instance, by }));
     if (isNew) await wishes.change(host, (before) => ({ ...(before ?? { v: 1, wish: 'open', firstSeenAt: now() }), protocol: parsed.data.protocol ?? 0 }));
@@ -116,6 +128,7 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
       leaveBehind(host);
       return;
     }
+    gone.delete(host);
     const record = meet(host);
     record.firstSeenAt = kept.firstSeenAt;
     record.send({ type: 'wish', wish: kept.wish });
@@ -140,6 +153,8 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
       await wishes.forget(host);
       await removeHostConsumer(nc, host);
     },
+    forgotten: () => [...gone].toSorted(),
+    fingerprint: (host) => fingerprints.of(host),
     compared: (host) => meet(host).send({ type: 'compared' }),
     async whenJoined(timeoutMs) {
       const states = () => [...known.values()].map((record) => record.state);

@@ -21,6 +21,8 @@ export const Beat = z.looseObject({
   instance: z.string().optional(), startedAt: z.number().int().nonnegative().optional(),
   /** It was told that a newer process speaks in its name, and is passive. */
   fenced: z.object({ by: z.string() }).optional(),
+  /** Digest of what it can do; another one = worth asking. */
+  fingerprint: z.string().optional(),
   ...HostFacts.shape,
 });
 export type Beat = z.infer<typeof Beat>;

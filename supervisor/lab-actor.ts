@@ -5,20 +5,20 @@ import { admit } from '../machines/decide/admit.ts';
 import { decide } from '../machines/decide/decide.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import type { Evolution } from '../machines/evolve/evolve.ts';
+import type { Heard } from '../machines/evolve/heard.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import { ANSWER_WITHIN_MS } from '../machines/policy/retry-policy.ts';
 import { mayHoldOther } from '../machines/plan/claims.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
 import type { LabEvent, LogEntry } from '../machines/vocabulary/event.ts';
-import type { CommandId, HostId, LabId } from '../machines/vocabulary/ids.ts';
+import type { CommandId, LabId } from '../machines/vocabulary/ids.ts';
 import type { Change } from '../machines/vocabulary/lab-plan.ts';
-import type { Observation } from '../machines/vocabulary/observation.ts';
 import { LogConflictError, TransportError } from '../nats/errors.ts';
 import type { EventLog } from '../nats/event-log.ts';
 import type { PacedSlots } from '../nats/slots.ts';
 import type { ClaimsBook } from './claims-book.ts';
-import { crashPoint } from './crash-point.ts';
+import { crashPhases, crashPoint } from './crash-point.ts';
 import type { Folded } from './resume-lab.ts';
 
 export type Outcome =
@@ -51,11 +51,10 @@ export type LabActorParts = {
 /** An append of one server waits for the disk; a few at once keep it busy, and what waits meanwhile goes into larger entries. */
 export const APPEND_PACE = { targetMs: 2, fewest: 2, most: 256 };
 
-type Seen = { readonly host: HostId; readonly observation: Observation };
 type Waiting = { fail(error: unknown): void };
 type Input = Waiting & (
   | { readonly kind: 'command'; readonly command: Command; readonly commandId: CommandId; done(outcome: Outcome): void }
-  | { readonly kind: 'reports'; readonly seen: readonly Seen[]; done(): void }
+  | { readonly kind: 'reports'; readonly seen: readonly Heard[]; done(): void }
   | { readonly kind: 'takeover'; done(): void }
   | { readonly kind: 'event'; readonly event: LabEvent; done(): void });
 
@@ -129,7 +128,7 @@ export class LabActor {
   }
 
   /** Takes in reports of hosts; resolves once what they mean is in the log. @throws {SteppedDownError} as `command`. */
-  report(seen: readonly Seen[]): Promise<void> {
+  report(seen: readonly Heard[]): Promise<void> {
     return new Promise((done, fail) => this.#put({ kind: 'reports', seen, done, fail }));
   }
 
@@ -260,7 +259,10 @@ export class LabActor {
       }
       const existed = !['absent', 'destroyed'].includes(this.#state.lab.value);
       const decision = decide(command, this.#state, this.#parts.facts(this.id));
-      if (decision.kind === 'rejected') outcome = decision;
+      if (decision.kind === 'rejected') {
+        outcome = decision;
+        this.#parts.logger.info({ labId: this.id, commandId, command: command.type, codes: decision.rejections.map(({ code }) => code) }, 'command was refused');
+      }
       if (decision.kind === 'nothing') outcome = { kind: 'nothing', n: this.#state.n, existed };
       if (decision.kind === 'saving') {
         outcome = { kind: 'saving' };
@@ -303,6 +305,7 @@ export class LabActor {
     const made = make();
     if (!made) return;
     if (!this.#owner) throw notOwned(this.id);
+    crashPhases(made.entry.events);
     crashPoint('supervisor/before-append');
     this.#tentative = made.evolution.state;
     const before = this.#state;

@@ -10,6 +10,7 @@ import { LOG_REDACTION } from '../nats/log-redaction.ts';
 import type { OpsFailure } from '../nats/ops-contract.ts';
 import { serveOps } from '../nats/ops-services.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
+import { boundRepeats } from './bound-repeats.ts';
 import { readConfig } from './config.ts';
 import { SteppedDownError } from './lab-actor.ts';
 import { serveLabFiles } from './lab-files.ts';
@@ -17,13 +18,14 @@ import { watchLoop } from './loop-watch.ts';
 import { OpsError } from './ops-error.ts';
 import { opsHandlers } from './ops-handlers.ts';
 import { routeOps } from './ops-routing.ts';
+import { pruneOldLogs } from './prune-old-logs.ts';
 import { startSupervisor } from './supervisor.ts';
 
 /** Compiled code is kept for the next start (where NODE_COMPILE_CACHE is set) once the first rush is over: who is killed writes nothing. */
 const KEEP_CODE_AFTER_MS = 2_000;
 
 const config = readConfig(process.env);
-const logger = pino({ level: config.logLevel, redact: LOG_REDACTION, base: { room: 'supervisor', pid: process.pid } });
+const logger = pino({ level: config.logLevel, redact: LOG_REDACTION, hooks: { logMethod: boundRepeats(Date.now) }, base: { room: 'supervisor', pid: process.pid } });
 const { version } = JSON.parse(await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string };
 const nc = await connectNats({
   url: config.natsUrl, credentials: await readCredentials(config.credentialsPath), inboxPrefix: inboxPrefixOf({ role: 'supervisor' }), name: 'labwright supervisor',
@@ -39,23 +41,26 @@ const failureOf = (error: unknown): OpsFailure => {
   return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: true, details: {} };
 };
 const handlers = opsHandlers({ supervisor, nc, files, version, durable: async () => await readDurability({ configPath: config.natsConfigPath, version: serverFeatures(nc).version }), loop, now: Date.now });
-const serving = await serveOps(nc, {
+// Before the first request can come: who was given one answers it, also when told to end in the same moment.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(signal));
+const starting = serveOps(nc, {
   version,
   handlers: routeOps(handlers, { supervisor, failureOf }),
   failureOf,
   concerns: (lab, verb) => supervisor.concerns(lab, verb),
   onProblem: ({ verb, reason, err }) => logger.warn({ verb, reason, err }, 'request was not answered'),
 });
+await starting;
+const pruning = pruneOldLogs(supervisor, { keepMs: config.keepDestroyedMs, now: Date.now, logger });
 logger.info({ version, supervisor: supervisor.id }, 'supervisor serves');
 setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 
 async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');
-  await serving.stop();
+  await (await starting).stop();
   files.stop();
+  pruning.stop();
   await supervisor.stop();
   await nc.close();
   process.exit(0);
 }
-process.once('SIGTERM', () => void end('SIGTERM'));
-process.once('SIGINT', () => void end('SIGINT'));

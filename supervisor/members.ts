@@ -27,6 +27,8 @@ export type Members = {
   /** All that live, sorted by id, with ourselves once we joined. */
   all(): readonly MemberBeat[];
   isLive(id: string): boolean;
+  /** We stood still for a lease and are not back among the others: what waited for us meanwhile is old. */
+  stoodStill(): boolean;
   /** Who owns what bears this name; undefined while we have not joined. */
   ownerOf(name: string): string | undefined;
   /** Whether we are the oldest: the one that does what only one may do. */
@@ -68,6 +70,7 @@ export function createMembers(options: MembersOptions): Members {
   const waiting = new Set<() => void>();
   const owners = new Map<string, string | undefined>();
   let joined = false;
+  let isBack = true;
   let left = false;
   let listening: NodeJS.Timeout | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -92,6 +95,7 @@ export function createMembers(options: MembersOptions): Members {
     bus.say(own('ask'));
     listening = setTimeout(() => {
       joined = true;
+      isBack = true;
       bus.say(own('beat'));
       logger.info({ supervisors: all().map((member) => member.id) }, 'supervisor joined');
       tell();
@@ -102,6 +106,7 @@ export function createMembers(options: MembersOptions): Members {
     if (timer === undefined || left || now() - tickAt <= leaseMs) return;
     logger.warn({ stoodStillMs: now() - tickAt }, 'this supervisor stood still for longer than its lease, it joins anew');
     tickAt = now();
+    isBack = false;
     others.clear();
     options.paused();
     join();
@@ -165,6 +170,10 @@ export function createMembers(options: MembersOptions): Members {
       join();
     },
     isLive: (member) => others.has(member) || (member === id && joined && !left),
+    stoodStill() {
+      noticePause();
+      return !isBack;
+    },
     ownerOf(name) {
       noticePause();
       if (!joined) return undefined;

@@ -7,6 +7,7 @@ import { isSaving } from '../machines/evolve/apply-save.ts';
 import { evolve } from '../machines/evolve/evolve.ts';
 import { labView, nodeView } from '../machines/evolve/lab-view.ts';
 import { initialLab } from '../machines/evolve/lab-state.ts';
+import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { Command, Rejection } from '../machines/vocabulary/command.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 import type { CommandId, HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
@@ -53,7 +54,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     deploy: async (lab, { commandId, ...deploy }) => {
       if (deploy.spec.id !== named(lab)) throw new OpsError('invalid-request', `the subject names lab ${lab}, the request lab ${deploy.spec.id}`);
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      await supervisor.learn(deploy.spec.mgmt.network);
+      await supervisor.learn(deploy.spec);
       return await order(lab, { type: 'lab.deploy', ...deploy }, commandId);
     },
     destroy: async (lab, { commandId, ...destroy }) => await order(lab, { type: 'lab.destroy', ...destroy }, commandId),
@@ -61,7 +62,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     'node-start': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.start', nodes }, commandId),
     'node-stop': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.stop', nodes }, commandId),
     'node-restart': async (lab, { commandId, nodes }) => await order(lab, { type: 'node.restart', nodes }, commandId),
-    'node-exec': async (lab, request) => ({ results: await execInNodes(parts, await existing(supervisor, lab), request) }),
+    'node-exec': async (lab, request) => {
+      // Whoever asked has asked another one since, or waits no more.
+      if (supervisor.stoodStill()) throw new OpsError('stepped-down', 'this supervisor stood still: ask again', {}, { retryable: true });
+      return { results: await execInNodes(parts, await existing(supervisor, lab), request) };
+    },
     'link-set': async (lab, { commandId, ...set }) => await order(lab, { type: 'link.set', ...set }, commandId),
     'files-missing': async (_lab, { sha256 }) => ({ missing: await parts.files.missing(sha256) }),
     'files-put': async (_lab, { pieces }) => {
@@ -75,12 +80,11 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
     plan: async (lab, { spec, takeOver, reconfigure }, asker) => {
       const state = (await supervisor.lab(named(lab)))?.latest ?? initialLab(named(lab));
       await supervisor.hosts.whenJoined(HOST_WAIT_MS);
-      await supervisor.learn(spec.mgmt.network);
+      await supervisor.learn(spec);
       const decision = decide({ type: 'lab.deploy', spec, takeOver, reconfigure }, state, supervisor.facts(named(lab)));
       if (decision.kind === 'rejected') throw refused(decision.rejections);
       const exists = state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
-      if (decision.kind === 'nothing') return { exists, changes: [] };
-      const changes = decision.changes.map((change) => withLimit(change, supervisor.hosts.hosts()));
+      const changes = (decision.kind === 'nothing' ? [] : decision.changes).map((change) => withLimit(change, supervisor.hosts.hosts()));
       return { exists, changes: [...fitFor(asker, changes, state.spec)], ...(decision.placement ? { placement: decision.placement } : {}) };
     },
     inspect: async (lab, _request, asker) => {
@@ -99,7 +103,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       return fitFor(asker, view, state.spec);
     },
     history: async (lab, request, asker) => await readHistory(supervisor, named(lab), { ...request, asker }),
-    list: async (_lab, { destroyed }) => ({ labs: (await supervisor.labs()).map(summary).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
+    list: async (_lab, { destroyed }) => ({ labs: (await supervisor.labs()).map(({ state }) => summary(state)).filter((one) => one.state !== 'absent' && (destroyed || one.state !== 'destroyed')) }),
     hosts: async () => ({ hosts: await hostDetails(supervisor) }),
     host: async (_lab, { host }) => await hostWithNodes(supervisor, host),
     'host-wish': async (_lab, { host, wish }) => await wishForHost(supervisor, host, wish),
@@ -184,13 +188,16 @@ function fitFor<T>(asker: Asker, view: T, spec: LabSpec | null): T {
   return asker === 'operator' ? view : withoutSecrets(view, secretsOf(spec));
 }
 
-function summary(actor: LabActor): LabSummary {
-  const view = labView(actor.state);
+/** What the list says of a lab: counted from the view that `inspect` shows. */
+export function summary(state: LabState): LabSummary {
+  const view = labView(state);
+  const { destroyedAt } = state.lab.context;
   return {
     lab: view.lab, n: view.n, state: view.state,
     ...(view.topologyPath === undefined ? {} : { topologyPath: view.topologyPath }),
     ...(view.owner === undefined ? {} : { owner: view.owner }),
     ...(view.deployedAt === undefined ? {} : { deployedAt: view.deployedAt }),
+    ...(destroyedAt === null ? {} : { destroyedAt }),
     nodes: view.nodes.length, nodesRunning: view.nodes.filter((node) => node.state === 'running').length,
     links: view.links.length, linksUp: view.links.filter((link) => link.oper === 'up').length,
     problems: view.problems.length,
@@ -203,10 +210,10 @@ async function execInNodes({ nc }: OpsParts, actor: LabActor, request: OpsReques
   return await Promise.all(request.nodes.map(async (node) => await execInNode(nc, actor, { ...request, node })));
 }
 
-async function execInNode(nc: NatsConnection, actor: LabActor, request: { node: NodeId; argv: string[]; timeoutMs: number }): Promise<NodeExecResult> {
+async function execInNode(nc: NatsConnection, actor: LabActor, request: { node: NodeId; argv: string[]; timeoutMs: number; commandId?: CommandId | undefined }): Promise<NodeExecResult> {
   const record = actor.state.nodes[request.node];
   if (!record) throw new OpsError('node-not-found', `lab ${actor.id} has no node ${request.node}`);
-  const body = JSON.stringify({ lab: actor.id, node: request.node, containerName: record.spec.containerName, argv: request.argv, timeoutMs: request.timeoutMs });
+  const body = JSON.stringify({ lab: actor.id, node: request.node, containerName: record.spec.containerName, argv: request.argv, timeoutMs: request.timeoutMs, ...(request.commandId === undefined ? {} : { commandId: request.commandId }) });
   const reply = await nc.request(rpcSubject(record.plan.host, 'exec'), body, { timeout: request.timeoutMs + 2_000 }).catch((cause: unknown) => {
     throw new OpsError('host-unreachable', `host ${record.plan.host} did not answer for node ${request.node}: is its host-actor running? (labwright status)`, {}, { retryable: true, cause });
   });

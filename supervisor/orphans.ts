@@ -1,6 +1,7 @@
 // What on the hosts bears our mark and is nobody's: asked of each host, compared with the labs of the log, removed on request.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
+import { concerns } from '../machines/evolve/lab-parts.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 import { Orphan, OrphanOutcome } from '../machines/vocabulary/orphan.ts';
@@ -44,7 +45,7 @@ async function askHost(parts: OrphanParts, { id: host, state }: KnownHost): Prom
     const answer = Listed.parse(reply.json());
     if ('error' in answer) return { host, asked: false, reason: answer.error.message, orphans: [] };
     // The log is read after the host: a lab stands in it before its first object is made.
-    return { host, asked: true, orphans: await withoutOwned(parts, answer.orphans) };
+    return { host, asked: true, orphans: await withoutOwned(parts, host, answer.orphans) };
   } catch (error) {
     return { host, asked: false, reason: `it does not answer: ${error instanceof Error ? error.message : String(error)}`, orphans: [] };
   }
@@ -63,11 +64,11 @@ async function removeOn(parts: OrphanParts, read: HostOrphans, { graceMs, dryRun
   }
 }
 
-/** Without what a lab of the log may still speak for. */
-async function withoutOwned(parts: OrphanParts, orphans: readonly Orphan[]): Promise<Orphan[]> {
+/** Without what a lab of the log may still speak for: it has a part on the host. */
+async function withoutOwned(parts: OrphanParts, host: HostId, orphans: readonly Orphan[]): Promise<Orphan[]> {
   if (orphans.length === 0) return [];
   const live = (await allLabs(parts)).filter(speaks);
-  const [labs, networks] = [new Set(live.map(({ id }) => id)), new Set(live.flatMap(({ spec, plan }) => [spec?.mgmt.network, plan?.mgmt.network]))];
+  const [labs, networks] = [new Set(live.filter((state) => concerns(state, host)).map(({ id }) => id)), new Set(live.flatMap(({ spec, plan }) => [spec?.mgmt.network, plan?.mgmt.network]))];
   return orphans.filter(({ lab, network }) => (lab === undefined || !labs.has(lab)) && (network === undefined || !networks.has(network)));
 }
 

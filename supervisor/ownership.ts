@@ -30,7 +30,7 @@ export type Ownership = {
 
 const AT_ONCE = 32;
 
-export const isLive = (state: LabState): boolean => state.lab.value !== 'absent' && state.lab.value !== 'destroyed';
+export const isLive = (state: LabState): boolean => (state.lab.value !== 'absent' && state.lab.value !== 'destroyed') || Object.keys(state.owed).length + Object.keys(state.givenUp).length > 0;
 
 export function createOwnership(parts: OwnershipParts): Ownership {
   const { self, members, labs, logger } = parts;

@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { overLogs } from '../machines/evolve/lab-state.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import { splitBySize } from '../nats/batch-queue.ts';
@@ -10,6 +11,7 @@ import { serverFeatures } from '../nats/connect.ts';
 import type { MemberBus } from '../nats/member-bus.ts';
 import { MemberSilentError } from '../nats/member-bus.ts';
 import { consumeReports } from '../nats/report-queue.ts';
+import { crashPoint } from './crash-point.ts';
 import type { LabActor } from './lab-actor.ts';
 import { SteppedDownError } from './lab-actor.ts';
 import type { Members } from './members.ts';
@@ -17,8 +19,8 @@ import { RawReport, readReport } from './read-report.ts';
 import { whileLive } from './route.ts';
 import { publishNotice, renderProgress } from './notices.ts';
 
-/** `seq` = that of its message in the queue. */
-const HostReport = z.object({ hostId: HostId, report: RawReport, seq: z.number().int() });
+/** `seq` = that of its message in the queue; `position` = its place among all reports, also over queues. */
+const HostReport = z.object({ hostId: HostId, report: RawReport, seq: z.number().int(), position: z.number().int().optional() });
 export type HostReport = z.infer<typeof HostReport>;
 export const HostReports = z.array(HostReport);
 export const TakenIn = z.object({ taken: z.boolean() });
@@ -80,10 +82,10 @@ export function createReportIntake(parts: IntakeParts): ReportIntake {
     const actor = await parts.owned(labId);
     if (!actor) return await isNobodys(labId, all.length);
     const reports = all.filter((one) => !known.has(keyOf(one)));
-    const seen = reports.flatMap(({ hostId, report }) => {
+    const seen = reports.flatMap(({ hostId, report, position }) => {
       const { observations, faults } = readReport(report, now());
       for (const fault of faults) logger.error({ labId, hostId, reportId: report.id, fault }, 'observation is not understood and left out');
-      return observations.map((observation) => ({ host: hostId, observation }));
+      return observations.map((observation) => ({ host: hostId, observation, position }));
     });
     for (const { observation } of seen) {
       if (observation.type === 'node.progress') publishNotice(nc, renderProgress(actor.state, observation.at, { node: observation.node, text: observation.text }));
@@ -96,6 +98,7 @@ export function createReportIntake(parts: IntakeParts): ReportIntake {
       logger.error({ err: error, labId, reports: reports.length }, 'reports could not be folded and are dropped');
     }
     remember(reports.map(keyOf));
+    crashPoint('supervisor/before-report-ack');
     return true;
   };
   /** Whether nobody waits for reports about the lab: then they are dropped. */
@@ -125,8 +128,10 @@ export function createReportIntake(parts: IntakeParts): ReportIntake {
   };
   /** What `takeIn` says there; null when it is not the owner. What went before in parts is known there when it comes again. */
   const handOver = async (owner: string, lab: LabId, reports: readonly HostReport[]): Promise<boolean | null> => {
-    for (const part of splitBySize(reports, Math.floor(serverFeatures(nc).maxPayload / 2))) {
-      const answer = await whileLive(members, owner, bus.ask(owner, { what: ['obs', lab], body: part }, ANSWER_MS));
+    // What came in one message is taken in at once, for it has one place among all.
+    const messages = [...Map.groupBy(reports, ({ seq }) => seq).values()];
+    for (const part of splitBySize(messages, Math.floor(serverFeatures(nc).maxPayload / 2))) {
+      const answer = await whileLive(members, owner, bus.ask(owner, { what: ['obs', lab], body: part.flat() }, ANSWER_MS));
       if (!answer.ok) return null;
       if (!TakenIn.parse(answer.value).taken) return false;
     }
@@ -138,7 +143,7 @@ export function createReportIntake(parts: IntakeParts): ReportIntake {
     handle: async (reports) => {
       const byLab = Map.groupBy(reports, ({ report }) => report.lab);
       const givenBack = await Promise.all([...byLab].map(async ([lab, ofLab]) => {
-        const taken = await inOrder(lab, async () => await deliver(lab, ofLab.map(({ hostId, report, seq }) => ({ hostId, report, seq }))));
+        const taken = await inOrder(lab, async () => await deliver(lab, ofLab.map(({ hostId, report, seq, streamBorn }) => ({ hostId, report, seq, position: overLogs(Math.floor(streamBorn / 1000), seq) }))));
         return taken ? [] : ofLab.map(({ seq }) => seq);
       }));
       return new Set(givenBack.flat());

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import { openSnapshots } from '../nats/snapshots.ts';
+import { crashPoint } from './crash-point.ts';
 import { fromSaved, SAVED_VERSION, toSaved } from './saved-state.ts';
 import type { SavedState } from './saved-state.ts';
 import type { LabActor } from './lab-actor.ts';
@@ -34,7 +35,12 @@ export async function createSnapshots(nc: NatsConnection, parts: { logger: Logge
     timers.delete(actor.id);
     const { state, seq } = actor;
     savedAt.set(actor.id, state.n);
-    await store.save(actor.id, { version: SAVED_VERSION, seq, state: toSaved(state) }).catch((error: unknown) => parts.logger.warn({ err: error, labId: actor.id }, 'snapshot could not be saved'));
+    try {
+      await store.save(actor.id, { version: SAVED_VERSION, seq, state: toSaved(state) });
+      crashPoint('supervisor/after-snapshot');
+    } catch (err) {
+      parts.logger.warn({ err, labId: actor.id }, 'snapshot could not be saved');
+    }
   };
   return {
     async load() {

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { initialLab } from '../machines/evolve/lab-state.ts';
+import { thingsOf } from '../machines/place/placement-of-spec.ts';
 import type { Facts } from '../machines/plan/plan-lab.ts';
+import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import { RecordedEntry } from '../machines/evolve/upcast.ts';
 import { LabId } from '../machines/vocabulary/ids.ts';
@@ -16,12 +18,16 @@ import type { MemberAnswer, MemberBeat, MemberQuestion } from '../nats/member-bu
 import type { OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
 import { ensureStreams } from '../nats/streams.ts';
+import { NO_CLAIMS } from '../machines/plan/claims.ts';
+import { deepEqual } from '../machines/plan/deep-equal.ts';
 import { openClaimsBook } from './claims-book.ts';
+import { crashPoint } from './crash-point.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDispatcher } from './dispatch.ts';
 import { collectFacts, firstLabNumber } from './facts.ts';
 import { followLog } from './follow-log.ts';
 import { createForeignAddresses } from './foreign-addresses.ts';
+import { createHostLacks } from './host-lacks.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry, Patience } from './host-registry.ts';
 import { hostsOfLab, noteHosts } from './host-notes.ts';
@@ -51,12 +57,14 @@ export type Supervisor = {
   gones(): readonly string[];
   /** What a decision on this lab may know beyond its log. */
   facts(lab: LabId): Facts;
-  /** Asks the hosts, and what other labs hold, for what a decision on a lab with this management network has to know. */
-  learn(network: string): Promise<void>;
+  /** Asks the hosts, and what other labs hold, for what a decision on this lab has to know. */
+  learn(spec: LabSpec): Promise<void>;
   /** The lab, owned here. @throws {SteppedDownError} it is somebody else's. */
   owned(id: LabId): Promise<LabActor>;
   /** Has whoever owns the lab carry out a verb; `here` when that is us. @throws {OpsError} `stepped-down`, or what the owner refused. */
   routed<T>(wish: { lab: LabId; verb: OpsVerb; request: unknown; asker: Asker }, here: () => Promise<T>): Promise<unknown>;
+  /** What was asked a moment ago may be long over: this process stood still. */
+  stoodStill(): boolean;
   /** Whether a question that all supervisors hear is for this one. */
   concerns(lab: LabId | undefined, verb: OpsVerb): boolean;
   /** From here on carries out what other supervisors route to us. */
@@ -84,6 +92,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   const actors = new Map<LabId, LabActor>();
   const hosts = await watchHosts(nc, { ...parts, nodesOn: (host) => [...actors.values()].reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
   const foreign = createForeignAddresses(nc, { logger, hosts: () => hosts.facts() });
+  const lacks = createHostLacks(nc, { logger, hosts: () => hosts.facts() });
   const snapshots = await createSnapshots(nc, parts);
   const dispatcher = createDispatcher({ nc, logger, mayOrder: (host) => hosts.mayOrder(host) });
   const claims = await openClaimsBook(nc, {
@@ -104,7 +113,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     },
   });
   const watchDeadlines = (actor: LabActor): void => deadlines.watch(actor.id, actor.isOwner ? actor.state.deadlines : {});
-  const factsOf = (labId: LabId): Facts => collectFacts(labId, { now: now(), claims: claims.all(), hosts: hosts.facts(), firstNumber, foreignAddresses: (network) => foreign.of(network) });
+  const factsOf = (labId: LabId): Facts => collectFacts(labId, { now: now(), claims: claims.all(), hosts: hosts.facts().map((host) => ({ ...host, lacks: lacks.of(host.id) })), firstNumber, foreignAddresses: (network) => foreign.of(network) });
   const actorParts: LabActorParts = {
     supervisor: id, log, claims, logger, now, answerWithinMs: parts.answerWithinMs, turns: makePacedSlots(APPEND_PACE),
     facts: factsOf,
@@ -159,7 +168,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   });
   let carrier: OpsCarrier | null = null;
   bus.serve(async (question) => await answer(question).catch((error: unknown): MemberAnswer => ({ ok: false, failure: { code: NOT_OWNER, message: String(error), retryable: true, details: {} } })));
-  const notes = noteHosts({ hosts, now, logger, labs: () => [...actors.values()].filter((actor) => isLive(actor.state) && actor.isOwner) });
+  const notes = noteHosts({ hosts, learn, now, logger, labs: () => [...actors.values()].filter((actor) => isLive(actor.state) && actor.isOwner) });
 
   members.start();
 
@@ -167,7 +176,19 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     ownership.review();
     intake.review();
     // What somebody wrote about a lab of ours while it stood still is put right.
-    void claims.sync().catch((error: unknown) => logger.warn({ err: error }, 'claims could not be read'));
+    void syncClaims().catch((error: unknown) => logger.warn({ err: error }, 'claims could not be read'));
+  }
+
+  /** A lab that ended just before its supervisor did still holds what it took. */
+  async function syncClaims(): Promise<void> {
+    await claims.sync();
+    const ended = [...claims.all()].flatMap(([labId, held]) => {
+      const actor = actors.get(labId);
+      return actor && !isLive(actor.state) && members.ownerOf(labId) === id && !deepEqual(held, NO_CLAIMS) ? [actor] : [];
+    });
+    if (ended.length === 0) return;
+    await Promise.all(ended.map(async (actor) => await ownership.ensure(actor)));
+    await claims.giveBack(ended.map((actor) => actor.id));
   }
 
   /** What another supervisor asks of us; only what we own is answered. */
@@ -190,12 +211,19 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     const began = now();
     const from = await log.endSeq();
     const unreadable = (labId: LabId, err: unknown) => logger.error({ err, labId }, 'log of lab cannot be read, the lab is left alone');
-    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable })) actors.set(labId, new LabActor(labId, folded, actorParts));
+    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable })) {
+      actors.set(labId, new LabActor(labId, folded, actorParts));
+      crashPoint('supervisor/after-fold');
+    }
     const live = [...actors.values()].filter((actor) => isLive(actor.state));
     await Promise.all([...new Set(live.flatMap((actor) => hostsOfLab(actor.state)))].map(async (host) => await hosts.expect(host)));
     await claims.sync();
     logger.info({ labs: actors.size, live: live.length, durationMs: now() - began }, 'labs resumed');
     return followLog({ log, from, logger, find: (labId) => actors.get(labId), make: actorOf });
+  }
+
+  async function learn(spec: LabSpec): Promise<void> {
+    await Promise.all([foreign.learn(spec.mgmt.network), lacks.learn(thingsOf(spec.nodes)), syncClaims()]);
   }
 
   /** A lab whose owner is another supervisor may be behind by what is on its way to us. */
@@ -211,8 +239,9 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     id, log, hosts, startedAt: now(), facts: factsOf, owned, lab: fresh,
     members: () => members.all(),
     gones: () => members.gones(),
-    learn: async (network) => void (await Promise.all([foreign.learn(network), claims.sync()])),
+    learn,
     routed: async (wish, here) => await route({ self: id, members, bus, now }, wish, here),
+    stoodStill: () => members.stoodStill(),
     concerns: (labId, verb) => members.ownerOf(labId ?? verb) === id,
     carry: (next) => {
       carrier = next;

@@ -17,7 +17,7 @@ const mgmt = z.strictObject({
   'driver-opts': z.record(z.string(), text('')).optional(),
   'skip-when-unused': z.boolean().optional(),
   driver: text('bridge').optional(),
-  isolated: z.boolean().meta({ description: 'extension: no way out to other networks' }).optional(),
+  isolated: z.boolean().meta({ description: 'extension: nothing passes between this lab and others in management networks; the way out stays' }).optional(),
 });
 
 /** Management section of a file. */
@@ -31,7 +31,11 @@ const authority = z.strictObject({
 });
 
 /** Settings of a file that hold for the lab as a whole. */
-const settings = z.looseObject({ 'certificate-authority': authority.optional() });
+const repairs = z.strictObject({
+  safe: z.boolean().meta({ description: 'what nodes do not notice: what joins links, carrier, MTU, rules, bridges; true by default' }).optional(),
+  invasive: z.boolean().meta({ description: 'starting nodes again, making containers and interfaces anew; true by default' }).optional(),
+});
+const settings = z.looseObject({ 'certificate-authority': authority.optional(), repairs: repairs.meta({ description: 'extension: which repairs are made by themselves' }).optional() });
 export type SettingsFile = z.infer<typeof settings>;
 
 const placement = z.strictObject({

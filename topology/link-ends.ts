@@ -4,6 +4,7 @@ import type { LinkEnd } from '../machines/vocabulary/lab-spec.ts';
 import { canonicalInterfaceName } from '../vendors/interface-naming.ts';
 import { resolveKind } from '../vendors/resolve-kind.ts';
 import { toDeviceName } from './interface-name.ts';
+import { parseAddress, parseRange } from './ip-address.ts';
 import type { Report } from './issue.ts';
 import { fault, show, warning } from './issue.ts';
 import type { FarEnd, RawEnd } from './link-forms.ts';
@@ -71,6 +72,10 @@ function vxlanEnd(far: Extract<FarEnd, { at: 'vxlan' }>, raw: Pick<RawEnd, 'path
     context.report(fault('address-invalid', raw.path, 'the remote end of the tunnel is no address or host name', { got: show(far.remote) }));
     return undefined;
   }
+  if (far.parent !== undefined && !/^[A-Za-z0-9_][\w.+-]{0,14}$/.test(far.parent)) {
+    context.report(fault('interface-invalid', raw.path, 'a tunnel leaves by an interface of the host', { expected: 'parent-interface: its name there', got: show(far.parent) }));
+    return undefined;
+  }
   const remote = far.remote.trim();
   return { end: { ...far, remote }, id: `vxlan:${remote}/${far.vni}`, path: raw.path };
 }
@@ -84,7 +89,7 @@ function nodeEnd(node: NodeInput, { name, altname }: { name: string; altname?: s
     context.report(fault('interface-reserved', raw.path, `eth0 of node ${node.id} is its management interface`, { hint: 'use eth1 or another name, or give the node network-mode: none' }));
     return undefined;
   }
-  const end: EndInput = { at: 'node', node: node.id, interface: name, altname, mac: macOf(raw, context), ipv4: raw.ipv4, ipv6: raw.ipv6 };
+  const end: EndInput = { at: 'node', node: node.id, interface: name, altname, mac: macOf(raw, context), ipv4: addressOf(raw, 'ipv4', context), ipv6: addressOf(raw, 'ipv6', context) };
   return { end, id: `${node.id}:${name}`, path: raw.path, device: { place: sharedWith(node, context), name } };
 }
 
@@ -141,5 +146,13 @@ function macOf(raw: Pick<RawEnd, 'path' | 'mac'>, context: LinkContext): string 
   const first = Number.parseInt(octets[0] ?? '1', 16);
   if (octets.length === 6 && first % 2 === 0) return octets.join(':');
   context.report(fault('mac-invalid', `${raw.path}.mac`, octets.length === 6 ? 'this is a multicast address, which no interface may have' : 'this is no MAC address', { expected: 'e.g. 02:00:00:00:00:01', got: JSON.stringify(raw.mac) }));
+  return undefined;
+}
+
+function addressOf(raw: RawEnd, family: 'ipv4' | 'ipv6', context: LinkContext): string | undefined {
+  const text = raw[family]?.trim() ?? '';
+  if (text === '') return undefined;
+  if (`ipv${(parseRange(text) ?? parseAddress(text))?.family ?? ''}` === family) return text;
+  context.report(fault('address-invalid', `${raw.path}.${family}`, `this is no ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address`, { expected: family === 'ipv4' ? 'e.g. 10.0.0.1/24' : 'e.g. fd00::1/64', got: JSON.stringify(text) }));
   return undefined;
 }

@@ -2,34 +2,39 @@
 import { z } from 'zod';
 import { text } from './node-file-schema.ts';
 
+const vars = z.record(z.string(), z.unknown()).meta({ description: 'data for export templates' });
+/** Put on the interface as soon as it is there. */
+const address = (family: string) => text(`${family} address of the node's interface, e.g. ${family === 'IPv4' ? '10.0.0.1/24' : 'fd00::1/64'}`);
+const addresses = (family: string) => z.array(address(family)).meta({ description: `${family} addresses of the two ends, in their order` });
+
 const common = {
   mtu: z.int().positive().meta({ description: 'MTU of the interfaces; 9500 by default' }).optional(),
   labels: z.record(z.string(), text('')).optional(),
-  vars: z.record(z.string(), z.unknown()).optional(),
+  vars: vars.optional(),
 };
 
 const endpoint = z.strictObject({
   node: text('node name'),
   interface: text('interface name'),
   mac: text('MAC address').optional(),
-  ipv4: text('IPv4 address for configuration templates').optional(),
-  ipv6: text('IPv6 address for configuration templates').optional(),
-  vars: z.record(z.string(), z.unknown()).optional(),
+  ipv4: address('IPv4').optional(),
+  ipv6: address('IPv6').optional(),
+  vars: vars.optional(),
 });
 
 const briefLink = z.strictObject({
   type: z.literal('brief').optional(),
   endpoints: z.array(text('node:interface')).min(2).max(2).meta({ description: 'two ends as node:interface; host:, mgmt-net:, macvlan: and dummy stand for places outside of nodes' }),
-  ipv4: z.array(text('')).optional(),
-  ipv6: z.array(text('')).optional(),
+  ipv4: addresses('IPv4').optional(),
+  ipv6: addresses('IPv6').optional(),
   ...common,
 });
 
 const vethLink = z.strictObject({
   type: z.enum(['veth', 'veth-stitch']),
   endpoints: z.array(endpoint).min(2).max(2),
-  ipv4: z.array(text('')).optional(),
-  ipv6: z.array(text('')).optional(),
+  ipv4: addresses('IPv4').optional(),
+  ipv6: addresses('IPv6').optional(),
   impairment: z.looseObject({}).optional(),
   ...common,
 });

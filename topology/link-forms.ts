@@ -6,14 +6,14 @@ import type { EndpointFile, LinkFile, LinkForm } from './link-file-schema.ts';
 import { linkFileSchemas } from './link-file-schema.ts';
 
 /** One end as written. `node` may be one of the words host, mgmt-net, macvlan, dummy. */
-export type RawEnd = { node: string; interface: string; path: string; mac?: string | undefined; ipv4?: string | undefined; ipv6?: string | undefined };
+export type RawEnd = { node: string; interface: string; path: string; mac?: string | undefined; ipv4?: string | undefined; ipv6?: string | undefined; vars?: Record<string, unknown> | undefined };
 
 /** The far end of links that have only one node. */
 export type FarEnd =
   | { at: 'host' | 'mgmt-net'; interface: string | undefined }
   | { at: 'macvlan'; parent: string; mode: MacvlanMode }
   | { at: 'dummy' }
-  | { at: 'vxlan'; remote: string; vni: number; udpPort: number; srcPort: number | undefined; stitch: boolean };
+  | { at: 'vxlan'; remote: string; vni: number; udpPort: number; srcPort: number | undefined; parent: string | undefined; stitch: boolean };
 
 export type MacvlanMode = 'private' | 'vepa' | 'bridge' | 'passthru' | 'source';
 
@@ -98,16 +98,15 @@ function endsOf(link: LinkFile, path: string, context: ConformContext): RawLink[
       return { a: mappedEnd(link.endpoint, `${path}.endpoint`), b: { at: 'dummy' } };
     case 'vxlan':
     case 'vxlan-stitch': {
-      if (link['parent-interface'] !== undefined) context.report(warning('key-not-honoured', `${path}.parent-interface`, 'the tunnel leaves by the route to its remote end'));
       const udpPort = link['dst-port'] ?? link['udp-port'] ?? defaultVxlanPort;
-      const far: FarEnd = { at: 'vxlan', remote: link.remote, vni: link.vni, udpPort, srcPort: link['src-port'], stitch: link.type === 'vxlan-stitch' };
+      const far: FarEnd = { at: 'vxlan', remote: link.remote, vni: link.vni, udpPort, srcPort: link['src-port'], parent: link['parent-interface'], stitch: link.type === 'vxlan-stitch' };
       return { a: mappedEnd(link.endpoint, `${path}.endpoint`), b: far };
     }
   }
 }
 
 function mappedEnd(end: EndpointFile, path: string, ipv4?: string, ipv6?: string): RawEnd {
-  return { node: end.node.trim(), interface: end.interface, path, mac: end.mac, ipv4: end.ipv4 ?? ipv4, ipv6: end.ipv6 ?? ipv6 };
+  return { node: end.node.trim(), interface: end.interface, path, mac: end.mac, ipv4: end.ipv4 ?? ipv4, ipv6: end.ipv6 ?? ipv6, vars: end.vars };
 }
 
 function briefEnds(endpoints: readonly string[], ipv4: readonly string[] | undefined, ipv6: readonly string[] | undefined, path: string, context: ConformContext): RawLink['ends'] | undefined {

@@ -87,6 +87,7 @@ export function resolveLab(document: LabDocument, around: LabSurroundings, tell:
     mgmt: mgmt.spec,
     certificates: resolveCertificates(file.settings, nodes, reading),
     placement: resolvePlacement(file.placement, report),
+    repairs: file.settings?.repairs && withoutUndefined(file.settings.repairs),
     nodes: nodes.map((node) => node.spec).toSorted((a, b) => compareText(a.id, b.id)),
     links,
   };

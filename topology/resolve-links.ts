@@ -4,11 +4,12 @@ import type { LinkSpec } from '../machines/vocabulary/lab-spec.ts';
 import { compareText, fault, warning } from './issue.ts';
 import type { LinkContext, PlacedEnd } from './link-ends.ts';
 import { placeEnd, placeFarEnd } from './link-ends.ts';
-import type { RawLink } from './link-forms.ts';
+import type { RawEnd, RawLink } from './link-forms.ts';
 
 export type LinkInput = z.input<typeof LinkSpec>;
 
-type PlacedLink = { raw: RawLink; id: string; a: PlacedEnd; b: PlacedEnd };
+type Side = PlacedEnd & { vars: Record<string, unknown> | undefined };
+type PlacedLink = { raw: RawLink; id: string; a: Side; b: Side };
 
 /** Resolves links. Refused ones are left out (and reported), repeated ones count once. Sorted by id. */
 export function resolveLinks(raws: readonly RawLink[], context: LinkContext): LinkInput[] {
@@ -38,8 +39,17 @@ function placeLink(raw: RawLink, context: LinkContext): PlacedLink | undefined {
     return undefined;
   }
   if (raw.mtu !== undefined && (raw.mtu < 64 || raw.mtu > 65_535)) context.report(fault('mtu-invalid', `${raw.path}.mtu`, 'this MTU is not possible', { expected: '64 to 65535', got: String(raw.mtu) }));
-  const [a, b] = compareText(first.id, second.id) <= 0 ? [first, second] : [second, first];
+  const ends = [[raw.ends.a, first], [raw.ends.b, second]] as const;
+  for (const [written, { end }] of ends) if ('node' in written && end.at !== 'node') warnAddresses(written, context);
+  const sides: [Side, Side] = [{ ...first, vars: raw.ends.a.vars }, { ...second, vars: 'node' in raw.ends.b ? raw.ends.b.vars : undefined }];
+  const [a, b] = compareText(first.id, second.id) <= 0 ? sides : [sides[1], sides[0]];
   return { raw, id: linkIdOf(a.id, b.id), a, b };
+}
+
+function warnAddresses(end: RawEnd, { report }: LinkContext): void {
+  for (const key of ['ipv4', 'ipv6'] as const) {
+    if ((end[key] ?? '').trim() !== '') report(warning('key-not-honoured', `${end.path}.${key}`, `${key} has no effect: this end is no interface of a node`));
+  }
 }
 
 const needsNode = new Set(['macvlan', 'dummy', 'vxlan']);
@@ -73,5 +83,5 @@ function checkInterfaces(links: readonly PlacedLink[], context: LinkContext): vo
 }
 
 function toSpec({ raw, id, a, b }: PlacedLink): LinkInput {
-  return { id, a: a.end, b: b.end, mtu: raw.mtu, labels: raw.labels, vars: raw.vars };
+  return { id, a: a.end, b: b.end, mtu: raw.mtu, labels: raw.labels, vars: raw.vars, ...(a.vars === undefined && b.vars === undefined ? {} : { endVars: { a: a.vars ?? {}, b: b.vars ?? {} } }) };
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { z } from 'zod';
 import type { LabId } from '../../machines/vocabulary/ids.ts';
 import type { LabView } from '../../machines/vocabulary/lab-view.ts';
-import { OpsRequestError } from '../../nats/ops-client.ts';
+import { OpsRequestError } from '../../nats/errors.ts';
 import { awaitLab, isGone } from '../await-lab.ts';
 import { command } from '../command-spec.ts';
 import { withSession } from '../context.ts';

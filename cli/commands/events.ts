@@ -14,7 +14,6 @@ import { counterEvents, readCounters } from '../output/interface-counters.ts';
 import type { Counters } from '../output/interface-counters.ts';
 import { eventsBetween, renderEvent, snapshotEvents } from '../output/lab-events.ts';
 import type { LabEvent } from '../output/lab-events.ts';
-import { watchLabs } from '../watch-labs.ts';
 
 const STATS_INTERVAL_MS = 1_000;
 
@@ -54,10 +53,10 @@ async function stream(context: Context, session: Session, { options, only }: { o
   };
   const views = new Map<LabId, LabView>();
   const counting = options.interfaceStats ? count(session, { views, print, intervalMs: options.interfaceStatsInterval ?? STATS_INTERVAL_MS, signal: abort.signal }) : undefined;
-  for await (const change of watchLabs(session, abort.signal, only)) {
-    views.set(change.view.lab, change.view);
-    if (change.kind === 'changed') print(eventsBetween(change.before, change.view, change.notice.at));
-    else if (options.initialState) print(snapshotEvents(change.view, Date.now()));
+  for await (const { view, before, notice, present } of session.ops.watchAll(abort.signal, only)) {
+    views.set(view.lab, view);
+    if (!present) print(eventsBetween(before, view, notice?.at ?? Date.now()));
+    else if (options.initialState) print(snapshotEvents(view, Date.now()));
   }
   abort.abort();
   await counting;

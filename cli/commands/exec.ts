@@ -7,6 +7,7 @@ import { command } from '../command-spec.ts';
 import { withSession } from '../context.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit-code.ts';
+import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 import { execJson, execRecord } from '../output/exec-records.ts';
 import type { ExecJson } from '../output/exec-records.ts';
@@ -72,7 +73,7 @@ async function runAll({ globals }: Context, { ops }: Session, { targets, lines }
   const byNode = new Map<Target, Found[]>(targets.map((target) => [target, []]));
   for (const { text, argv } of lines) {
     await Promise.all([...Map.groupBy(targets, ({ view }) => view.lab)].map(async ([lab, group]) => {
-      const { results } = await ops.request('node-exec', { nodes: group.map(({ node }) => node.node), argv: [...argv], timeoutMs }, { lab, timeoutMs: timeoutMs + ANSWER_MS });
+      const { results } = await ops.request('node-exec', { commandId: newCommandId(), nodes: group.map(({ node }) => node.node), argv: [...argv], timeoutMs }, { lab, timeoutMs: timeoutMs + ANSWER_MS });
       for (const result of results) {
         const target = group.find(({ node }) => node.node === result.node);
         if (target) byNode.get(target)?.push({ target, result: { ...result, command: text } });

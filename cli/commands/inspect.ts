@@ -1,5 +1,6 @@
 // inspect: the nodes of one lab or of all, as table, JSON or CSV; and the interfaces of its nodes.
 import { z } from 'zod';
+import { RepairClass } from '../../machines/vocabulary/repair-switches.ts';
 import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import { command } from '../command-spec.ts';
 import type { Context } from '../context.ts';
@@ -88,6 +89,7 @@ function show({ terminal }: Context, labs: readonly LabView[], options: Shown): 
     case 'table':
       if (none) return terminal.log('INFO', 'no containers found');
       printNodes(labs, terminal, { withLab: options.all, withOwner: options.wide });
+      for (const { lab, repairs } of labs) for (const kind of RepairClass.options) if (repairs?.[kind] === false) terminal.log('INFO', `Repairs that are ${kind} are switched off`, options.all ? { lab } : {});
       for (const lab of labs) for (const problem of lab.problems) terminal.log('WARN', problem, options.all ? { lab: lab.lab } : {});
   }
 }

@@ -9,11 +9,12 @@ import type { ExitCode } from '../exit-code.ts';
 import { collectForHosts } from '../lab-files/collect-for-hosts.ts';
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary, renderChangeTable } from '../output/change-summary.ts';
+import { renderPlacement } from '../output/placement.ts';
 import { readTopology } from '../read-topology.ts';
 
 export const planCommand = command({
   usage: 'plan',
-  summary: 'show what a deploy would change, and why',
+  summary: 'show what a deploy would change, where each node would be, and why',
   details: 'The same as deploy --dry-run.',
   examples: ['labwright plan -t lab.clab.yml', 'labwright plan -t lab.clab.yml --json'],
   options: [
@@ -32,12 +33,13 @@ export const planCommand = command({
 export async function printPlan({ terminal, globals }: Context, session: Session, wish: { lab: LabSpec; takeOver: boolean; reconfigure: boolean }): Promise<ExitCode> {
   const { takeOver, reconfigure } = wish;
   const { lab } = await collectForHosts(session, wish.lab, terminal);
-  const { exists, changes } = await session.ops.request('plan', { spec: lab, takeOver, reconfigure }, { lab: lab.id });
+  const { exists, changes, placement } = await session.ops.request('plan', { spec: lab, takeOver, reconfigure }, { lab: lab.id });
   if (globals.json) {
-    terminal.out(JSON.stringify({ lab: lab.id, exists, changes }, undefined, 2));
+    terminal.out(JSON.stringify({ lab: lab.id, exists, changes, placement }, undefined, 2));
     return EXIT.ok;
   }
   terminal.out(renderChangeSummary('Apply plan', changes));
   if (changes.length > 0) terminal.out(renderChangeTable(changes));
+  if (placement !== undefined) terminal.out(renderPlacement(placement));
   return EXIT.ok;
 }

@@ -64,11 +64,11 @@ function nodeOf(lab: LabSpec, data: ReturnType<typeof nodeData>): Record<string,
 }
 
 function linkOf(link: LinkSpec, view: LinkView | undefined): Record<string, unknown> {
-  const ends = [endOf(link.a, view?.a), endOf(link.b, view?.b)];
+  const ends = (['a', 'b'] as const).map((side) => endOf(link[side], view?.[side], link.endVars?.[side] ?? {}));
   return { GetEndpoints: link.a.at === 'dummy' || link.b.at === 'dummy' ? ends.filter((_, index) => [link.a, link.b][index]?.at !== 'dummy') : ends, GetVars: link.vars, GetMTU: view?.mtu ?? link.mtu ?? 0, Labels: link.labels };
 }
 
-function endOf(end: LinkEnd, view: EndView | undefined): Record<string, unknown> {
+function endOf(end: LinkEnd, view: EndView | undefined, vars: Record<string, unknown>): Record<string, unknown> {
   const address = (text: string | undefined) => ({ IsValid: text !== undefined, String: text ?? '' });
   return {
     GetNode: { GetShortName: 'node' in end ? end.node : end.at },
@@ -76,6 +76,6 @@ function endOf(end: LinkEnd, view: EndView | undefined): Record<string, unknown>
     GetMac: view?.mac ?? ('mac' in end ? (end.mac ?? '') : ''),
     GetIPv4Addr: address('ipv4' in end ? end.ipv4 : undefined),
     GetIPv6Addr: address('ipv6' in end ? end.ipv6 : undefined),
-    GetVars: {}, Vars: {},
+    GetVars: vars, Vars: vars,
   };
 }

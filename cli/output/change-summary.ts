@@ -12,6 +12,7 @@ export function renderChangeSummary(title: 'Apply plan' | 'Apply summary', chang
     ['added links', pick(changes, 'link', ['add']).map(({ id }) => linkText(id))],
     ['updated links', pick(changes, 'link', ['update']).map(({ id, reason }) => `${linkText(id)} (${drift(reason)})`)],
     ['deleted endpoints', pick(changes, 'link', ['remove']).flatMap(({ id }) => endpoints(id))],
+    ['lab', pick(changes, 'lab', ['update']).map(({ reason }) => reason)],
     ['management network', pick(changes, 'mgmt', ['add', 'remove', 'recreate', 'update']).map(({ id, reason }) => `${id} (${reason})`)],
   ];
   const lines = rows.filter(([, items]) => items.length > 0).map(([label, items]) => `  ${label}: ${items.join(', ')}`);

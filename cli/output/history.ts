@@ -1,4 +1,5 @@
 // The log of a lab in sentences: when, why (who or what caused it), and what.
+import { GIVEN_UP } from '../../machines/vocabulary/lab-view.ts';
 import type { LabEvent } from '../../machines/vocabulary/event.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
 import type { HistoryEntry } from '../../nats/ops-contract.ts';
@@ -6,9 +7,10 @@ import type { HistoryEntry } from '../../nats/ops-contract.ts';
 export type Cause = 'command' | 'order' | 'repair' | 'external' | 'engine' | 'deadline' | 'supervisor';
 export type HistoryLine = { readonly n: number; readonly at: string; readonly cause: Cause; readonly what: string };
 
-/** One line for each event of each entry, in order. */
+/** One line for each event of each entry, in order, and for what was given up with it. */
 export function historyLines(entries: readonly HistoryEntry[]): HistoryLine[] {
-  return entries.flatMap(({ entry, news }) => entry.events.map((event) => ({ n: entry.n, at: new Date(entry.at).toISOString(), ...describe(event, news) })));
+  return entries.flatMap(({ entry, news }) => [...entry.events.map((event) => describe(event, news)), ...news.filter((sentence) => sentence.startsWith(GIVEN_UP)).map((what): Said => ({ cause: 'supervisor', what }))]
+    .map((said) => ({ n: entry.n, at: new Date(entry.at).toISOString(), ...said })));
 }
 
 export function renderHistory(lines: readonly HistoryLine[]): string {
@@ -43,6 +45,8 @@ function describe(event: LabEvent, news: readonly string[]): Said {
       return { cause: 'external', what: `host ${event.host} is lost: ${event.reason}` };
     case 'HostReturned':
       return { cause: 'external', what: `host ${event.host} is back` };
+    case 'HostForgotten':
+      return command(`host ${event.host} was removed: what it holds is not waited for`);
     case 'NodesMoved':
       return { cause: 'supervisor', what: `nodes ${event.nodes.join(', ')} moved away from host ${event.from}` };
     case 'VtepChanged':
@@ -69,6 +73,8 @@ function whatOf(seen: Observation, news: readonly string[]): string {
       return `management network ready on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;
     case 'network.removed':
       return 'management network removed';
+    case 'network.drifted':
+      return `management network drifted: ${seen.what}; ${seen.why}`;
     case 'network.repaired':
       return `management network repaired: ${seen.what}`;
     case 'node.prepared':

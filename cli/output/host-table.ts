@@ -1,7 +1,10 @@
 // Hosts as a table, one host in full, and the nodes on it.
-import type { HostDetail, HostNode } from '../../machines/vocabulary/host-view.ts';
+import type { HostDetail, HostFingerprint, HostNode } from '../../machines/vocabulary/host-view.ts';
+import { DEFAULT_CPU_OVERCOMMIT } from '../../machines/vocabulary/placement.ts';
+import { renderVlans } from '../../machines/vocabulary/vlan-ranges.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
+import { RepairClass } from '../../machines/vocabulary/repair-switches.ts';
 
 export type HostTableOptions = { readonly now: number; readonly paintState: (state: string) => string };
 
@@ -21,17 +24,25 @@ function stateWords({ state, wish }: HostDetail, paint: (state: string) => strin
 
 const cpus = ({ allocated, capacity }: HostDetail): string => `${(allocated.cpuMillis / 1000).toFixed(1)}/${capacity?.cpus ?? '?'}`;
 const memory = ({ allocated, capacity }: HostDetail): string => `${gib(allocated.memoryMiB)}/${capacity === undefined ? '?' : gib(capacity.memoryMiB)} GiB`;
+const planes = ({ planes: offered, ovs }: HostDetail): string =>
+  ((offered ?? []).join(', ') || '-') + (ovs?.sharedBridge === undefined ? '' : ` (on bridge ${ovs.sharedBridge}, VLANs ${ovs.vlans === undefined ? 'that nobody has' : renderVlans(ovs.vlans)})`);
 const gib = (mib: number): string => (mib / 1024).toFixed(1);
 
-export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions): string {
+const paceWords = ({ pace }: HostDetail): string =>
+  (pace === undefined ? '-' : `${pace.atOnce} nodes at once${pace.because === undefined ? '' : `, fewer than usual: ${pace.because === 'load' ? 'the host is loaded' : 'it waits for memory'}`}`);
+
+export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions & { readonly fingerprint?: HostFingerprint | undefined }): string {
   const { capacity, underlay } = host;
   const lines: [string, string][] = [
     ['host', host.host], ['state', stateWords(host, options.paintState)], ...(host.problem === undefined ? [] : [['problem', host.problem] as [string, string]]),
     ['wish', host.wish], ['version', `${host.version ?? '-'}, protocol ${host.protocol ?? '-'}`],
     ['heard of', `${renderDuration(Math.max(0, options.now - host.lastSeenAt))} ago, first on ${new Date(host.firstSeenAt).toISOString()}`],
-    ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', (host.planes ?? []).join(', ') || '-'],
-    ['CPU', `${cpus(host)} given to nodes (ceilings)`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
-    ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
+    ['underlay', underlay === undefined ? '-' : `${underlay.address} on ${underlay.device}, MTU ${underlay.mtu}`], ['link planes', planes(host)],
+    ['CPU', `${cpus(host)} given to nodes (ceilings), may be given away ${capacity?.cpuOvercommit ?? DEFAULT_CPU_OVERCOMMIT} times`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
+    ...(host.repairs === undefined ? [] : [['repairs', RepairClass.options.map((kind) => `${kind} ${host.repairs?.[kind] === false ? 'off' : 'on'}`).join(', ')] as [string, string]]),
+    ['pace', paceWords(host)], ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
+    ...(options.fingerprint?.changed ?? []).map((one, index): [string, string] => [index === 0 ? 'changed' : '', `${one.title}: ${one.before} before, ${one.now} now`]),
+    ...(options.fingerprint?.notWell ?? []).map((probe, index): [string, string] => [index === 0 ? 'not well' : '', `${probe.title}: ${probe.found}${probe.remedy === undefined ? '' : ` (${probe.remedy})`}`]),
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),
   ];
   const width = Math.max(...lines.map(([key]) => key.length));

@@ -1,5 +1,6 @@
 // The parts of the document of lab files that no schema tells.
-import { DEFAULT_CPU_OVERCOMMIT, OVS_USERSPACE_MAX_PORTS, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
+import { OVS_USERSPACE_MAX_PORTS, UNLIMITED_CONTAINER } from '../../machines/place/placement-defaults.ts';
+import { DEFAULT_CPU_OVERCOMMIT } from '../../machines/vocabulary/placement.ts';
 
 /** How a file is read as a whole. */
 export const introduction = (nodeKeys: number): string => `# Lab files
@@ -17,7 +18,7 @@ touched before a file is accepted. A key that is read but cannot be honoured is 
 | \`prefix\` | start of container names: \`clab\` gives \`clab-LAB-NODE\` (the default), \`""\` the bare node name, \`__lab-name\` gives \`LAB-NODE\` |
 | \`mgmt\` | the management network, see below |
 | \`topology\` | \`nodes\` and \`links\`; \`defaults\`, \`kinds\` and \`groups\` that nodes inherit from |
-| \`settings\` | \`certificate-authority\`: \`cert\` and \`key\` of one that exists, or \`key-size\` and \`validity-duration\` of the lab's own; anything else has no effect (warning) |
+| \`settings\` | \`certificate-authority\`: \`cert\` and \`key\` of one that exists, or \`key-size\` and \`validity-duration\` of the lab's own; \`repairs\`: \`safe\` and \`invasive\`, true or false, which repairs are made by themselves; anything else has no effect (warning) |
 | \`placement\` | extension: how nodes are laid out over hosts, see below |
 | \`debug\` | no effect |
 
@@ -54,20 +55,30 @@ a bridge inside a node) are always on one host. The label \`labwright-near: WORD
 \`labwright-apart: WORD\` on different hosts where that is possible.
 
 What counts is \`cpu\` and \`memory\` of the nodes, as ceilings: never what is in use at the moment. A container without limits counts
-for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times, memory once. A node that has a place keeps it as long as its host can
+for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times
+(\`LABWRIGHT_CPU_OVERCOMMIT\` on a host says otherwise), memory once. A node that has a place keeps it as long as its host can
 have it. \`on-lost-host\` says whether nodes of a lost host wait for its return or, after that time, are made anew on other hosts.
 
 \`plane\` says what joins the ends of links: \`tc\` (redirects of the kernel, always there) or \`ovs\` (Open vSwitch). Unset, each host has its
 own choice (\`LABWRIGHT_PLANE\` of its host-actor), and the two ends of a link may be on different planes. With \`ovs\` nodes go only to hosts
 that have it; its userspace datapath carries at most ${OVS_USERSPACE_MAX_PORTS} ports on a host (two a link), which placement counts. A changed \`plane\`
-moves the links of a running lab over, one short interruption each.
+moves the links of a running lab over, one short interruption each. With \`LABWRIGHT_OVS_SHARED_BRIDGE\` the links of a host are put on a bridge
+that others use too, each with a VLAN that no port has there: of \`LABWRIGHT_OVS_VLANS\` (\`100-399\`, \`100-199,300\`), or from 4094 down.
+These are read from the environment of \`labwright up\`, as \`LABWRIGHT_PLANE\` is.
 `;
 
 /** What holds for links and names. */
 export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning); inside a container a name that
 was too long is an alternative name of the device, which \`ip\` takes too. \`mtu\` is 9500 unless set.
-A link that is written twice counts once (warning). \`labels\` and \`vars\` of a link are kept and have no effect.
-\`ipv4\` and \`ipv6\` of a link are for configuration templates: a warning says what becomes of them.
+A link that is written twice counts once (warning). \`ipv4\` and \`ipv6\` (brief and veth: a list for both ends; on an end: its own) are put on the
+node's interface before its first process starts; ends that are no interface of a node have none (warning). \`labels\` and \`vars\` of a link, and \`vars\` of an
+end, are data for \`deploy --export-template\` and change nothing else.
+
+**Repairs** are made by themselves unless they are switched off, by class. \`safe\` ones no process notices: what joins links, carrier, MTU,
+rules, bridges. \`invasive\` ones start processes again and make containers and interfaces anew, also after a boot. \`settings: {repairs: {invasive: false}}\`
+leaves what needs such a repair as it is: \`inspect\` tells what is wrong and why it stays so, \`labwright retry\` makes the repair once. A changed switch holds from
+the next \`deploy\` on, which changes nothing else. Labs that say nothing get what each host does: \`LABWRIGHT_REPAIRS\` of its host-actor
+(\`safe,invasive\`, \`safe\`, \`invasive\` or \`none\`), shown by \`labwright host show\`. That a node which was stopped stays stopped is no repair.
 
 **Certificates.** \`certificate: {issue: true}\` makes \`.tls/NODE/NODE.pem\` and \`NODE.key\` (mode 0600) in the lab folder before the nodes start,
 signed by the authority in \`.tls/ca\`. A certificate is for the node's name, its container's, \`NODE.LAB.io\`, the fixed management addresses

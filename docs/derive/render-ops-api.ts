@@ -26,7 +26,7 @@ const MEANING: Record<OpsVerb, string> = {
   'node-start': 'Wants these nodes to run.',
   'node-stop': 'Wants these nodes stopped; their interfaces and addresses stay.',
   'node-restart': 'Stops and starts these nodes; their links and addresses stay.',
-  'node-exec': 'Runs a command in running nodes. `argv` is not given to a shell. Not part of the log and without `commandId`: asked twice, it runs twice. A node in which it could not be started has `exitCode` -1 and the reason in `stderr`.',
+  'node-exec': 'Runs a command in running nodes. `argv` is not given to a shell. Not part of the log. Hosts remember a `commandId` for some minutes and do it once; without one, asked twice, it runs twice. A node in which it could not be started has `exitCode` -1 and the reason in `stderr`.',
   'link-set': 'Sets the wanted admin state of a link, or its impairment (delay and jitter in milliseconds, rate in kbit/s, the rest in per cent).',
   'files-missing': 'Which of these pieces of files are to be put before a deploy may name them in `files` of a node. A piece is a file, or 256 KiB of a larger one, by its sha256.',
   'files-put': 'Keeps pieces of files. What no lab names an hour later is removed.',
@@ -138,7 +138,7 @@ Every verb under \`lw.v1.do\` but \`node-exec\` takes a \`commandId\` that the c
 UUID). It stands in the log entry that holds the wish. When no answer came, send the same request with the same id again, as
 often as needed: one that was taken has no second effect and answers with \`repeated: true\` and the \`n\` of the first time.
 The last 200 ids of a lab are remembered, over restarts of everything. A command that was refused or had nothing to do
-is not remembered; a repeat is decided anew.
+is not remembered; a repeat is decided anew. \`node-exec\` may bear one, which hosts remember for some minutes, and the log does not.
 
 \`outcome: 'accepted'\` means that the wish is in the log and will be carried out, not that it has been: follow the lab from \`n\`.
 `;
@@ -156,7 +156,11 @@ lost (a subscriber that is away gets none), and then shows as a gap in \`n\`. To
    exactly one above: fold it in (replace the nodes and links it names, remove those in \`gone\`, take over the rest);
 4. anything else: a notice was lost; ask for the state again. After a silence of some seconds, too: the lost one may be the last.
 
-In TypeScript the client does that. This program is \`docs/examples/follow-lab.ts\`:
+## From TypeScript or JavaScript
 
-${fence(example.trimEnd())}`;
+The package has the client that \`labwright\` itself uses: requests and answers with their types, commands sent again until they are answered, labs
+followed without a gap (\`watch\` one, \`watchAll\`). A refusal is an \`OpsRequestError\` with \`code\` and \`retryable\`. This program is
+\`docs/examples/follow-lab.ts\`, as it stands where the package is installed (\`npm install labwright-0.1.0.tgz\`; \`npm pack\` makes that file):
+
+${fence(example.trimEnd().replace("'../../nats/client.ts'", "'labwright/client'"))}`;
 }

@@ -4,7 +4,7 @@ import { COMPRESS_ABOVE_BYTES, ENCODING_HEADER } from '../../nats/codec.ts';
 import { MINIMUM_SERVER_VERSION } from '../../nats/connect.ts';
 import type { Role } from '../../nats/roles.ts';
 import { accountOf, accountRules, credentialsName, inboxPrefixOf, permissionsOf } from '../../nats/roles.ts';
-import { ACK_WAIT_MS, BLOB_BUCKET, FILE_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
+import { BLOB_BUCKET, FILE_BUCKET, HOST_BUCKET, hostConsumer, OBSERVATION_CONSUMER, OBSERVATION_STREAM, SNAPSHOT_BUCKET, STREAM_SETTINGS, WORK_STREAM } from '../../nats/streams.ts';
 import { beatSubject, claimsSubject, fileSubject, logSubject, MEMBER_BEAT_SUBJECT, memberSubject, noticeSubject, observationSubject, opsSubject, rpcSubject, subjectToken, workSubject } from '../../nats/subjects.ts';
 import { code, markdownTable } from './markdown-table.ts';
 
@@ -21,7 +21,7 @@ const SUBJECTS: readonly (readonly [subject: string, from: string, to: string, w
   [workSubject(HOST), 'supervisor', 'the host, from the stream', 'orders to one host'],
   [observationSubject(HOST), 'the host', 'supervisor, from the stream', 'what one host saw, with generation and effect id'],
   [beatSubject(HOST), 'the host', 'supervisor', 'sign of life'],
-  [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, orphans, fingerprint'],
+  [rpcSubject(HOST, 'VERB'), 'supervisor', 'the host', 'questions that need not outlive it: exec, logs, inspect, addresses, lacks, orphans, fingerprint'],
   [fileSubject(HOST), 'the host', 'supervisor', 'question for a piece of a file of a lab by its digest, which an order told; the answer is its bytes. With header `Lw-Given` a piece that the host hands over, taken only while a node of it is being saved'],
   [noticeSubject(LAB), 'supervisor', 'operator, viewer', 'what changed in one lab, for people; may be lost'],
   [opsSubject('read', 'VERB', LAB), 'operator, viewer', 'supervisor', 'verbs of the ops API that change nothing'],
@@ -60,7 +60,7 @@ All on disk; the log is never bounded by count, size or age. Server ${MINIMUM_SE
       [code(FILE_BUCKET), 'object store', 'what binds name, on its way to hosts that do not have it: pieces of files by sha256; removed an hour after no lab names them'],
     ]),
     markdownTable(['durable consumer', 'stream', 'made by', 'what'], [
-      [code(OBSERVATION_CONSUMER), code(OBSERVATION_STREAM), 'supervisor', `observations of all hosts; delivered again ${ACK_WAIT_MS / 1000} s after a consumer that died`],
+      [code(OBSERVATION_CONSUMER), code(OBSERVATION_STREAM), 'supervisor', 'observations of all hosts; made anew by whoever begins to consume, so that what a dead one took comes again at once and in order'],
       [code(hostConsumer(HOST)), code(WORK_STREAM), 'supervisor', 'orders of one host; a host cannot make or change consumers'],
     ]),
     `## Roles

@@ -19,6 +19,8 @@ export type ProbeContext = {
   /** Where state and disks of this installation lie. */
   readonly stateDir: string;
   readonly engineSocket: string;
+  /** Nobody waits: programs run at the lowest priority. */
+  readonly background?: boolean;
 };
 
 export type ProbeSpec = {

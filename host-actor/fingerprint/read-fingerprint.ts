@@ -23,6 +23,8 @@ export type FingerprintOptions = {
   readonly env?: NodeJS.ProcessEnv;
   readonly procDir?: string;
   readonly engineSocket?: string;
+  /** One probe after another, with programs of the lowest priority. */
+  readonly background?: boolean;
   /** Only the probes with these ids. */
   readonly only?: readonly string[];
 };
@@ -67,8 +69,9 @@ export const readFingerprint = async (options: FingerprintOptions): Promise<Prob
       procDir: options.procDir ?? '/proc',
       stateDir: options.stateDir,
       engineSocket: options.engineSocket ?? '/var/run/docker.sock',
+      background: options.background ?? false,
     },
-    AT_ONCE,
+    options.background === true ? 1 : AT_ONCE,
   );
   const guests = (probe: Probe): number => (probe.id === 'kvm' || probe.id === 'qemu' ? 1 : 0);
   return probes.toSorted((a, b) => guests(a) - guests(b));

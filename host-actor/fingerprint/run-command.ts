@@ -1,4 +1,5 @@
 // Runs one program for a probe, bounded by its signal; a program that is not there is an error of its own.
+import { constants, setPriority } from 'node:os';
 import { execa } from 'execa';
 import type { ProbeContext } from './probe.ts';
 
@@ -23,12 +24,12 @@ export class ProgramMissingError extends Error {
 
 /** Runs a program to its end. @throws {ProgramMissingError}; the signal's reason when it aborts. */
 export const runCommand = async (
-  context: Pick<ProbeContext, 'env' | 'signal'>,
+  context: Pick<ProbeContext, 'env' | 'signal' | 'background'>,
   file: string,
   args: readonly string[],
   options: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<CommandResult> => {
-  const result = await execa(file, args, {
+  const running = execa(file, args, {
     env: { ...context.env, LC_ALL: 'C', ...options.env },
     extendEnv: false,
     reject: false,
@@ -37,14 +38,25 @@ export const runCommand = async (
     forceKillAfterDelay: false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
+  if (context.background === true && running.pid !== undefined) yieldTo(running.pid);
+  const result = await running;
   if (result.code === 'ENOENT') throw new ProgramMissingError(file);
   context.signal.throwIfAborted();
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 };
 
+/** It may have ended by now. */
+const yieldTo = (pid: number): void => {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    return;
+  }
+};
+
 /** Runs a shell script in a network namespace of its own, which goes with it: nothing is left behind.
  *  @throws {ProgramMissingError} for a program that the script needs, too. */
-export const runInPrivateNetwork = async (context: Pick<ProbeContext, 'env' | 'signal'>, script: string, input?: string): Promise<CommandResult> => {
+export const runInPrivateNetwork = async (context: Pick<ProbeContext, 'env' | 'signal' | 'background'>, script: string, input?: string): Promise<CommandResult> => {
   // The network namespace ends with its last process: --kill-child ends the script when unshare is killed.
   const args = ['--net', '--fork', '--kill-child', 'sh', '-e', '-c', script];
   const result = await runCommand(context, 'unshare', args, input === undefined ? {} : { input });

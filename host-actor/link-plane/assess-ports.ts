@@ -62,6 +62,7 @@ export function hasMaster(port: HostPort, master: string | undefined): boolean {
 export function tunnelFault(wanted: TunnelEnd, read: TunnelRead): { readonly kind: WireFaultKind; readonly detail: string } | undefined {
   if (read.vni !== wanted.vni) return { kind: 'wrong-vni', detail: String(read.vni) };
   if (read.udpPort !== wanted.udpPort) return { kind: 'wrong-udp-port', detail: String(read.udpPort) };
+  if (wanted.parent !== undefined && read.parent !== undefined && read.parent !== wanted.parent) return { kind: 'end-stale', detail: `leaves by ${read.parent}` };
   const [remoteDiffers, localDiffers] = [!isSameAddress(read.remote, wanted.remote), wanted.local !== undefined && !isSameAddress(read.local, wanted.local)];
   if (!remoteDiffers && !localDiffers) return undefined;
   const detail = `from ${read.local || 'any address'} to ${read.remote || 'nowhere'}`;

@@ -97,6 +97,7 @@ function toTunnel(data: Fields): TunnelRead {
     udpPort: asNumber(data['port']) ?? 0,
     remote: asText(data['remote']) ?? asText(data['remote6']) ?? asText(data['group']) ?? asText(data['group6']) ?? '',
     local: asText(data['local']) ?? asText(data['local6']) ?? '',
+    ...defined({ parent: asText(data['link']) }),
   };
 }
 

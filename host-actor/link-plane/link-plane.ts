@@ -29,8 +29,8 @@ export type LinkPlane = {
   readonly removeWires: (wireIds: readonly string[]) => Promise<void>;
   /** Removes the wires as given, also when the plane has not been told of them before. */
   readonly removeWiresAsGiven: (wires: readonly Wire[]) => Promise<void>;
-  /** All wires that the plane was told of, read back. */
-  readonly readWires: () => Promise<ReadonlyMap<string, WireState>>;
+  /** All wires that the plane was told of, or just those given, read back. */
+  readonly readWires: (given?: readonly Wire[]) => Promise<ReadonlyMap<string, WireState>>;
   /** Marked host ends whose mark starts with the prefix and that no known wire claims. */
   readonly readOrphans: (markPrefix: string) => Promise<readonly OrphanEnd[]>;
   /** Removes host ends by their exact marks. */
@@ -50,7 +50,7 @@ export type LinkPlane = {
   /** Probes the far ends of legs: whether a frame of full size comes back. Wires that cannot be probed are left out. */
   readonly probe: (wireIds: readonly string[]) => Promise<ReadonlyMap<string, EchoResult>>;
   /** By which device and address packets to these addresses leave; those without a route are left out. */
-  readonly readUnderlays: (remotes: readonly string[]) => Promise<ReadonlyMap<string, Underlay>>;
+  readonly readUnderlays: (remotes: readonly string[], by?: string) => Promise<ReadonlyMap<string, Underlay>>;
   /** Ports of ours on a switch with the VLAN each was given: what leases are recovered from. None where no switch is used. */
   readonly readSwitchPorts: () => Promise<readonly SwitchPortRead[]>;
   readonly namespaces: Namespaces;

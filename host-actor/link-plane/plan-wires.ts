@@ -12,7 +12,7 @@ export type InnerWork = { readonly wireId: string; readonly side: WireSide; read
 export type WirePlan = {
   readonly wireId: string;
   readonly refusal?: WireFault;
-  /** Host ends to remove first: half-made, or leading into a namespace that is no longer the one wanted. */
+  /** Host ends to remove first: half-made, or leading into a namespace or to a host that is no longer the one wanted. */
   readonly remove: readonly string[];
   readonly make: readonly BatchLine[];
   /** Last of what is made, so that an `ip` that does not know their words, and ends the batch, has made all else. */
@@ -48,8 +48,9 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
   const ports = hostPortsOf(wire);
   const faults = ports.flatMap((port) => [...portFaults(port, state), ...hintedFaults(port, hints)]);
   const refusal = faults.find((fault) => REFUSALS.has(fault.kind));
-  const empty = { wireId: wire.id, remove: [], make: [], tunnels: [], redirect: [], join: [], inner: [], open: [], raise: [], shape: [] };
-  if (refusal) return { ...empty, refusal };
+  const former = (wire.formerTunnels ?? []).flatMap((mark) => state.byMark.get(mark)?.name ?? []);
+  const empty = { wireId: wire.id, remove: former, make: [], tunnels: [], redirect: [], join: [], inner: [], open: [], raise: [], shape: [] };
+  if (refusal) return { ...empty, remove: [], refusal };
   if (faults.length === 0) return empty;
   const cases = ports.map((port) => portCase(port, faults, state, hints));
   const anyRemade = cases.some((one) => one.remade);
@@ -59,7 +60,7 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
   const madeOf = (one: PortCase): readonly BatchLine[] => [...makeLines(one, interrupted, hints.bornWith).map(own), ...aliasLines(one, wire.id)];
   return {
     wireId: wire.id,
-    remove: cases.flatMap(({ port, kinds, current }) => ([...kinds].some((kind) => REMAKE.has(kind)) ? [current ?? port.device] : [])),
+    remove: [...former, ...cases.flatMap(({ port, kinds, current }) => ([...kinds].some((kind) => REMAKE.has(kind)) ? [current ?? port.device] : []))],
     make: cases.flatMap((one) => (one.port.tunnel ? [] : madeOf(one))),
     tunnels: cases.flatMap((one) => (one.port.tunnel ? madeOf(one) : [])),
     redirect: cases.flatMap((one) => redirectLines(one, anyRemade).map(own)),

@@ -8,11 +8,11 @@ export type Underlay = { readonly device: string; readonly local: string; /** By
 
 const Route = z.object({ dst: z.string(), dev: z.string(), prefsrc: z.string().optional(), metrics: z.array(z.object({ mtu: z.number().optional() })).optional() });
 
-/** The way to each address; those without a route are left out. */
-export async function readUnderlays(run: RunTool, remotes: readonly string[]): Promise<ReadonlyMap<string, Underlay>> {
+/** The way to each address, of all ways or those by one device; those without a route are left out. */
+export async function readUnderlays(run: RunTool, remotes: readonly string[], by?: string): Promise<ReadonlyMap<string, Underlay>> {
   const asked = [...new Set(remotes)].filter((remote) => isIP(remote) !== 0 && !remote.includes('%'));
   if (asked.length === 0) return new Map();
-  const answer = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: `${asked.map((remote) => `route get ${remote}\n`).join('')}link show\n` });
+  const answer = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: `${asked.map((remote) => `route get ${remote}${by === undefined ? '' : ` oif ${by}`}\n`).join('')}link show\n` });
   const mtus = new Map(parseIpOutput(answer.stdout).devices.map((device) => [device.name, device.mtu]));
   const routes = jsonEntries(answer.stdout).flatMap((entry) => Route.safeParse(entry).data ?? []);
   return new Map(

@@ -1,6 +1,6 @@
 // The link plane on plain kernel means: veth host ends, cross-connected by tc ingress redirects.
 import type { Logger } from 'pino';
-import { wireState, deviceOf } from './assess-ports.ts';
+import { wireState } from './assess-ports.ts';
 import { wireIssues } from './check-wire.ts';
 import { ensureJoined } from './ensure-wires.ts';
 import { hostPortsOf, isSwitched } from './host-ports.ts';
@@ -92,7 +92,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
     // What was on the switch and is no more would be joined twice.
-    await crossConnect?.release(wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark])));
+    await crossConnect?.release([...wires.flatMap(formerTunnelsOf), ...wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark]))]);
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
     const mended = await mendRedirects(run, registry, wires);
@@ -128,11 +128,11 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         changedAt.delete(wire.id);
         computing.delete(wire.id);
       }
-      const ports = wires.flatMap(hostPortsOf);
+      const marks = [...wires.flatMap(hostPortsOf).map(({ mark }) => mark), ...wires.flatMap(formerTunnelsOf)];
       // Before the devices: a switch must not join what comes next under their names.
-      await crossConnect?.part(ports.map(({ mark }) => mark));
+      await crossConnect?.part(marks);
       const state = await readDevices(run);
-      await removeDevices(run, ports.flatMap((port) => deviceOf(port, state) ?? []), state.devices.values());
+      await removeDevices(run, marks.flatMap((mark) => state.byMark.get(mark) ?? []), state.devices.values());
       await removeInnerDevices(run, wires.filter(isInnerDeviceWire));
       await inner.forget(wires);
     });
@@ -152,9 +152,10 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     ensureWires,
     removeWiresAsGiven,
     removeWires: (wireIds) => removeWiresAsGiven(wireIds.flatMap((id) => known.get(id) ?? [])),
-    readWires: async () => {
-      const wires = [...known.values()].filter((wire) => !isInnerDeviceWire(wire));
-      const [state, innerDevices] = await Promise.all([read(wires), readInnerDeviceStates(run, [...known.values()].filter(isInnerDeviceWire))]);
+    readWires: async (given) => {
+      const asked = given?.map(choose) ?? [...known.values()];
+      const wires = asked.filter((wire) => !isInnerDeviceWire(wire));
+      const [state, innerDevices] = await Promise.all([read(wires), readInnerDeviceStates(run, asked.filter(isInnerDeviceWire))]);
       return new Map([...wires.map((wire): [string, WireState] => [wire.id, wireState(hostPortsOf(wire), state, wire.id)]), ...innerDevices]);
     },
     readOrphans: async (markPrefix) => {
@@ -202,11 +203,13 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       return { sweep: watching.sweep };
     },
     probe: (wireIds) => probeLegs(run, sendProbes, wireIds.flatMap((id) => known.get(id) ?? []).filter(isLeg)),
-    readUnderlays: (remotes) => readUnderlays(run, remotes),
+    readUnderlays: (remotes, by) => readUnderlays(run, remotes, by),
     readSwitchPorts: async () => (await crossConnect?.readPorts()) ?? [],
     namespaces,
   };
 }
+
+const formerTunnelsOf = (wire: Wire): readonly string[] => wire.formerTunnels ?? [];
 
 function idsOf(wires: readonly Wire[]): readonly string[] {
   return wires.map((wire) => wire.id);

@@ -47,6 +47,8 @@ type WireBase = {
   readonly vlan?: number;
   /** Nodes put real checksums on what they send (at half the throughput): needed where the far end of a leg is on a userspace switch. */
   readonly computeChecksums?: boolean;
+  /** Marks of the tunnels that the wire may have had here while its ends were elsewhere: they go when it is made or removed. */
+  readonly formerTunnels?: readonly string[];
 };
 
 /** tc redirects, or Open vSwitch. Wires that end in a bridge or an interface of the host need neither. */
@@ -130,7 +132,7 @@ export type EndState = {
 };
 
 /** What the kernel says of a VXLAN device; it says nothing about whether anything arrives. */
-export type TunnelRead = { readonly vni: number; readonly udpPort: number; readonly remote: string; readonly local: string };
+export type TunnelRead = { readonly vni: number; readonly udpPort: number; readonly remote: string; readonly local: string; /** Device that it leaves by, where one was named and lies in the same namespace. */ readonly parent?: string };
 
 /** `joined`: everything that makes the wire is there. `up`: joined, and all host ends have carrier. */
 export type WireState = {

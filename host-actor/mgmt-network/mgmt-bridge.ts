@@ -11,12 +11,13 @@ const IpAddr = z.array(z.object({
   ifname: z.string().optional(),
   ifalias: z.string().optional(),
   flags: z.array(z.string()).optional(),
+  mtu: z.number().optional(),
   linkinfo: z.object({ info_kind: z.string().optional() }).optional(),
   addr_info: z.array(z.object({ local: z.string().optional(), prefixlen: z.number().optional() })).optional(),
 }));
 
 /** A bridge as the kernel shows it; `addresses` with prefix length, `mark` = its alias. */
-export interface BridgeReading { readonly name: string; readonly up: boolean; readonly mark: string | undefined; readonly addresses: readonly string[] }
+export interface BridgeReading { readonly name: string; readonly up: boolean; readonly mtu: number | undefined; readonly mark: string | undefined; readonly addresses: readonly string[] }
 
 /** LLDP passes the bridge, as with the peer. Source: containerlab, group_fwd_mask. */
 const FORWARD_LLDP = '16384';
@@ -37,6 +38,7 @@ export async function readBridge(shell: HostShell, name: string, signal?: AbortS
   return {
     name,
     up: device.flags?.includes('UP') ?? false,
+    mtu: device.mtu,
     mark: device.ifalias,
     addresses: (device.addr_info ?? []).flatMap((info) => (info.local === undefined ? [] : [canonicalIp(`${info.local}/${info.prefixlen ?? 0}`) ?? ''])),
   };
@@ -70,7 +72,7 @@ export async function ensureBridge(shell: HostShell, net: MgmtNet, owner: string
   if (!foreign && before?.mark !== bridgeMark(owner, net.network)) {
     lines.push(`link set dev ${net.bridge} alias ${bridgeMark(owner, net.network)}`, `link set dev ${net.bridge} type bridge group_fwd_mask ${FORWARD_LLDP}`);
   }
-  if (!before && net.mtu !== 1500) lines.push(`link set dev ${net.bridge} mtu ${net.mtu}`);
+  if (!foreign && (before?.mtu ?? 1500) !== net.mtu) lines.push(`link set dev ${net.bridge} mtu ${net.mtu}`);
   await runLines(shell, lines, signal);
   await setSwitches(shell, net);
   const missing = gatewayAddresses(net).filter((address) => !before?.addresses.includes(address));

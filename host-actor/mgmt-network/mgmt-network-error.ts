@@ -4,6 +4,7 @@ export type MgmtNetworkErrorCode =
   | 'command-failed'
   | 'engine-refused'
   | 'bridge-missing'
+  | 'device-taken'
   | 'subnet-overlaps'
   | 'port-in-use'
   | 'state-unreadable'

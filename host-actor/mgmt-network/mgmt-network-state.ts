@@ -26,6 +26,8 @@ export const MgmtLab = z.object({
   externalAccess: z.boolean(),
   isolated: z.boolean(),
   nodes: z.array(MgmtNode),
+  /** Of its nodes' interfaces; absent in records of older versions. */
+  mtu: z.number().optional(),
   /** Set when the lab has nodes on other hosts too. */
   tunnel: MgmtTunnel.optional(),
   /** Bridges of the host that the lab's links are plugged into, and that nobody of ours made. */
@@ -45,6 +47,7 @@ export const MgmtNet = z.object({
   ipv6Subnet: z.string().optional(),
   ipv6Gateway: z.string().optional(),
   ipv6Range: z.string().optional(),
+  /** The smallest of its labs: larger packets from the host are told so, where a port of the bridge would drop them. */
   mtu: z.number(),
   driverOpts: z.record(z.string(), z.string()),
   /** Addresses (with prefix length) that we put on a bridge which others made. */

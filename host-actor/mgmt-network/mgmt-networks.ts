@@ -214,9 +214,11 @@ export class MgmtNetworks {
 
   async #ensureNetwork({ order, onBridge }: { order: MgmtOrder; onBridge: ((bridge: string) => void) | undefined }, state: MgmtState, present: EngineNetwork | undefined, signal?: AbortSignal): Promise<MadeNetwork> {
     const known = state.networks.find((net) => net.network === order.mgmt.network);
-    const wanted = networkOf(order);
+    const sharing = state.labs.filter((lab) => lab.network === order.mgmt.network && lab.lab !== order.lab);
+    const mtu = Math.min(order.mgmt.mtu, ...sharing.flatMap((lab) => lab.mtu ?? []));
+    const wanted = { ...networkOf(order), mtu };
     const makers = { ...this.#makers, onBridge };
-    const others = state.labs.filter((lab) => lab.network === wanted.network && lab.lab !== order.lab).map((lab) => lab.lab);
+    const others = sharing.map((lab) => lab.lab);
     if (known && !sameSubnets(known, wanted)) {
       if (others.length > 0) {
         throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, details: { labs: others },
@@ -226,7 +228,7 @@ export class MgmtNetworks {
       if (inUseBy.length > 0) throw new MgmtNetworkError({ code: 'subnet-overlaps', retryable: false, message: `management network ${wanted.network} cannot change its subnets while ${inUseBy.join(', ')} uses it` });
       return makeNetwork(makers, await nameBridge(makers, wanted, undefined, signal), undefined, signal);
     }
-    return makeNetwork(makers, known ? { ...known, keep: false } : await nameBridge(makers, wanted, present, signal), present, signal);
+    return makeNetwork(makers, known ? { ...known, mtu, keep: false } : await nameBridge(makers, wanted, present, signal), present, signal);
   }
 
   /** Ports whose names we know go back into a bridge that was made anew. */

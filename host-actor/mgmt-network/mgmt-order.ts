@@ -42,7 +42,7 @@ export function labOf(order: MgmtOrder, onOurs: boolean): MgmtLab {
   const bare = (address: string | undefined) => address?.split('/')[0];
   return {
     lab: order.lab,
-    ...(onOurs ? { network: order.mgmt.network } : {}),
+    ...(onOurs ? { network: order.mgmt.network, mtu: order.mgmt.mtu } : {}),
     ...(onOurs && order.tunnel ? { tunnel: order.tunnel } : {}),
     externalAccess: order.mgmt.externalAccess,
     isolated: order.mgmt.isolated,

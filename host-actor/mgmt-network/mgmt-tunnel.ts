@@ -1,6 +1,7 @@
 // The way of a management bridge to the other hosts of its labs: one VXLAN device a network, a port of the bridge, flooding to each host.
 import { z } from 'zod';
 import type { HostShell } from './host-shell.ts';
+import { MgmtNetworkError } from './mgmt-network-error.ts';
 import type { MgmtNet, MgmtState, MgmtTunnel } from './mgmt-network-state.ts';
 
 /** What one network's tunnel shall be: the labs of a network agree on its number and differ in the hosts they reach. */
@@ -37,18 +38,20 @@ export async function tunnelFaults(shell: HostShell, state: MgmtState, owner: st
   return (await planTunnels(shell, wantedTunnels(state), owner, signal)).faults;
 }
 
-/** Makes, changes and removes tunnels until they are as the record wants. @throws {MgmtNetworkError} `command-failed`. */
+/** Makes, changes and removes tunnels until they are as the record wants. @throws {MgmtNetworkError} `command-failed`; `device-taken`, when all others are. */
 export async function syncTunnels(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<void> {
-  const { ip, bridge } = await planTunnels(shell, wantedTunnels(state), owner, signal);
+  const { ip, bridge, taken } = await planTunnels(shell, wantedTunnels(state), owner, signal);
   if (ip.length > 0) await shell.run('ip', ['-batch', '-'], { input: `${ip.join('\n')}\n`, signal });
   if (bridge.length > 0) await shell.run('bridge', ['-batch', '-'], { input: `${bridge.join('\n')}\n`, signal });
+  if (taken.length > 0) throw new MgmtNetworkError({ code: 'device-taken', retryable: true, message: `${taken.join(', ')} on this host was not made by us: remove or rename it, so that the management network can reach other hosts` });
 }
 
-type Steps = { readonly ip: string[]; readonly bridge: string[]; readonly faults: { network: string; fault: string }[] };
+/** `taken`: devices of the tunnels' names that are somebody else's. */
+type Steps = { readonly ip: string[]; readonly bridge: string[]; readonly faults: { network: string; fault: string }[]; readonly taken: string[] };
 
 async function planTunnels(shell: HostShell, wanted: readonly WantedTunnel[], owner: string, signal?: AbortSignal): Promise<Steps> {
   const links = await readLinks(shell, signal);
-  const steps: Steps = { ip: [], bridge: [], faults: [] };
+  const steps: Steps = { ip: [], bridge: [], faults: [], taken: [] };
   for (const link of links) {
     const isOurs = link.ifalias?.startsWith(markPrefix(owner)) === true;
     if (!isOurs || link.ifname === undefined || wanted.some((tunnel) => tunnel.device === link.ifname)) continue;
@@ -64,7 +67,11 @@ type One = { tunnel: WantedTunnel; owner: string; present: VxlanLink | undefined
 async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: One, steps: Steps): Promise<void> {
   const { device, network } = tunnel;
   const data = present?.linkinfo?.info_data;
-  const isRight = present !== undefined && data?.id === tunnel.vni && (data.local ?? data.local6) === tunnel.local && data.port === tunnel.udpPort;
+  if (present && present.ifalias !== `${markPrefix(owner)}${network}` && !isHalfMade(present)) {
+    steps.taken.push(device);
+    return;
+  }
+  const isRight = present?.ifalias !== undefined && data?.id === tunnel.vni && (data.local ?? data.local6) === tunnel.local && data.port === tunnel.udpPort;
   if (!isRight) {
     if (present) steps.ip.push(`link del dev ${device}`);
     steps.ip.push(`link add ${device} mtu ${tunnel.mtu} type vxlan id ${tunnel.vni} local ${tunnel.local} dstport ${tunnel.udpPort} df unset`);
@@ -72,7 +79,8 @@ async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: 
     steps.faults.push({ network, fault: `tunnel ${device} of management network ${network} ${present ? 'has another number or address' : 'is gone'}` });
   }
   if (!isRight || present.master !== tunnel.bridge || present.flags?.includes('UP') !== true || present.mtu !== tunnel.mtu) {
-    steps.ip.push(`link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up addrgenmode none`);
+    // In the same line as `up` it is too late: the device has carrier at once, and with it an address that speaks into the segment.
+    steps.ip.push(`link set dev ${device} addrgenmode none`, `link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up`);
     if (isRight) steps.faults.push({ network, fault: `tunnel ${device} is down, has another MTU or is not plugged into ${tunnel.bridge}` });
   }
   const known = isRight ? await readRemotes(shell, device, signal) : [];
@@ -80,6 +88,9 @@ async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: 
   steps.bridge.push(...missing.map((remote) => `fdb append ${ANYONE} dev ${device} dst ${remote}`), ...extra.map((remote) => `fdb del ${ANYONE} dev ${device} dst ${remote}`));
   if (isRight && missing.length + extra.length > 0) steps.faults.push({ network, fault: `tunnel ${device} does not lead to ${tunnel.remotes.join(', ')}` });
 }
+
+/** Between its making and its mark a making may have been killed: such a device is plugged into nothing and was never up. */
+const isHalfMade = ({ ifalias, master, flags }: VxlanLink): boolean => ifalias === undefined && master === undefined && flags?.includes('UP') !== true;
 
 async function readLinks(shell: HostShell, signal?: AbortSignal): Promise<VxlanLink[]> {
   const listed = await shell.try('ip', ['-j', '-d', 'link', 'show', 'type', 'vxlan'], { signal });

@@ -55,13 +55,14 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
   const mode = options.mode ?? 'flows';
   const run = createToolShells(options.hostNetns);
   const lock = createKeyedLock();
+  /** Changes that ovs-vswitchd has yet to carry out. */
+  const atWork = new Set<{ readonly until: number }>();
   const known = new Map<string, PortOnSwitch>();
   const owed = new Set<string>();
   const watching = watchSwitch({ known, owed, log: options.log });
-  const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, { ...watching, busyMs: () => Math.max(0, busyUntil - Date.now()) });
+  const session = createSwitchSession({ runDir, databaseSocket: `${runDir}/db.sock`, bridge: bridgeName }, { ...watching, busyMs: () => Math.max(0, ...[...atWork].map(({ until }) => until - Date.now())) });
   let found: 'system' | 'netdev' | undefined = options.datapath;
   let restUntil = 0;
-  let busyUntil = 0;
 
   const remember = (ports: readonly PortOnSwitch[]): void => {
     for (const port of ports) known.set(port.mark, port);
@@ -84,12 +85,19 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     const datapath = await datapathOf(before);
     const operations = plugOperations(before, ports, { datapath, ifindexes });
     const database = await session.database();
-    if (operations.length > 0) expectWork(ports.length);
-    const carryOut = operations.length > 0 ? database.carryOut(operations, CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length) : undefined;
+    const carryOut = operations.length > 0 ? whileAtWork(ports.length, (withinMs) => database.carryOut(operations, withinMs)) : undefined;
     await Promise.all([carryOut, preparePorts(run, ports, datapath)]);
   };
-  const expectWork = (ports: number): void => {
-    busyUntil = Math.max(busyUntil, Date.now()) + CARRY_OUT_MS.port * ports;
+  /** Until it is done the daemon may answer nothing; from then on silence is a hang again. */
+  const whileAtWork = async (ports: number, work: (withinMs: number) => Promise<void>): Promise<void> => {
+    const withinMs = CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports;
+    const change = { until: Date.now() + withinMs };
+    atWork.add(change);
+    try {
+      await work(withinMs);
+    } finally {
+      atWork.delete(change);
+    }
   };
   const readIfindexes = async (ports: readonly PortOnSwitch[]): Promise<ReadonlyMap<string, number>> => {
     const { stdout } = await run({ program: 'ip', args: ['-j', '-force', '-batch', '-'], stdin: ports.map(({ device }) => `link show dev ${device}\n`).join('') });
@@ -126,8 +134,14 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
     const { flows, operations } = partChange(before, new Set(marks));
     if (operations.length === 0) return;
     await (await session.rules())?.changeFlows(flows);
-    expectWork(marks.length);
-    await (await session.database()).transact(operations);
+    const database = await session.database();
+    const committed = database.transact(operations);
+    // Nobody waits for the daemon here; that it is at work is known all the same.
+    void whileAtWork(marks.length, async (withinMs) => {
+      await committed;
+      await database.carryOut([], withinMs);
+    }).catch(() => undefined);
+    await committed;
   };
   /** Asked for each wire that is made on another plane too, so it must cost nothing where no switch is used. */
   const holdsAny = async (marks: readonly string[], wereKnown: boolean): Promise<boolean> => {
@@ -149,7 +163,7 @@ export function createOvsSwitch(options: OvsSwitchOptions): OvsSwitch {
       }
       const ports = [...known.values()];
       if (ports.length === 0) return;
-      await database.carryOut([], CARRY_OUT_MS.base + CARRY_OUT_MS.port * ports.length);
+      await whileAtWork(ports.length, (withinMs) => database.carryOut([], withinMs));
       await connectPorts(ports);
     });
 

@@ -14,7 +14,7 @@ export type Decision =
   /** Nodes that are made anew as they are are saved first: the events ask for it, and the command is to be decided anew once it is done. */
   | { readonly kind: 'saving'; readonly events: readonly LabEvent[]; readonly changes: readonly Change[]; readonly placement: PlacementView }
   | { readonly kind: 'rejected'; readonly rejections: readonly Rejection[] }
-  | { readonly kind: 'nothing' };
+  | { readonly kind: 'nothing'; readonly placement?: PlacementView };
 
 const NOTHING: Decision = { kind: 'nothing' };
 const events = (...list: LabEvent[]): Decision => ({ kind: 'events', events: list, changes: [] });
@@ -26,7 +26,7 @@ export function decide(command: Command, state: LabState, facts: Facts): Decisio
   if (state.lab.value === 'absent' || state.lab.value === 'destroyed') return reject('lab-not-found', `lab ${state.id} does not exist: see \`labwright ls\``);
   switch (command.type) {
     case 'lab.destroy':
-      return state.lab.value === 'destroying' ? NOTHING : events({ type: 'LabDestroyRequested', cleanup: command.cleanup, keepMgmtNet: command.keepMgmtNet });
+      return state.lab.value === 'destroying' ? NOTHING : events({ type: 'LabDestroyRequested', cleanup: command.cleanup, keepMgmtNet: command.keepMgmtNet, networks: 'beside' });
     case 'node.start':
     case 'node.stop':
     case 'node.restart':
@@ -51,7 +51,8 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   }
   const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
-  if (exists && planned.changes.length === 0) return NOTHING;
+  // Another file that says the same is still another file: from now on the lab runs from that one.
+  if (exists && planned.changes.length === 0 && command.spec.topologyPath === standing) return { kind: 'nothing', placement: planned.placement };
   const saving = saveFirst(state, planned.kept, facts.now);
   if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
   return {
@@ -70,7 +71,7 @@ function decideLeave({ host }: Of<'lab.leave'>, state: LabState, facts: Facts): 
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
   const nodes = Object.values(state.nodes).filter((node) => node.plan.host === host && planned.plan.nodes[node.spec.id]?.host !== host && node.machine.context.desired !== 'absent').map((node) => node.spec.id).toSorted();
   if (nodes.length === 0) return NOTHING;
-  if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan });
+  if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan, changes: planned.changes.filter(({ object }) => object === 'mgmt') });
   const saving = saveFirst(state, planned.kept, facts.now);
   if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
   return { kind: 'events', events: [{ type: 'LabDeployRequested', spec, plan: planned.plan, changes: [...planned.changes] }], changes: planned.changes };

@@ -6,16 +6,19 @@ import type { LabPlan, LinkPlan } from '../vocabulary/lab-plan.ts';
 import { linkHosts } from '../link/crossing.ts';
 import { addEffect, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { mgmtOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { dropEffectsOn, mgmtOn, noteRemoved, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
 import { newLinkMachine, newNodeMachine, owedKey } from './lab-state.ts';
 import type { Owed } from './lab-state.ts';
+import { markUntold } from './untold.ts';
 
 type Deploy = Extract<LabEvent, { type: 'LabDeployRequested' }>;
 
 export function applyDeploy(draft: Draft, event: Deploy): void {
   sendLab(draft, { type: 'deploy', at: draft.at });
+  const { spec, plan } = draft.state;
   draft.state.spec = event.spec;
   draft.state.plan = event.plan;
+  markUntold(draft, { spec, plan }, event.changes);
   const nodes = new Map(event.spec.nodes.map((node) => [node.id, node]));
   const links = new Map(event.spec.links.map((link) => [link.id, link]));
   if (event.spec.nodes.length > 0) {
@@ -78,15 +81,20 @@ function changeLink(draft: Draft, { id, action, spec, plan }: LinkChange): void 
 export function moveLink(draft: Draft, id: LinkId, to: { spec: LinkSpec; plan: LinkPlan }): void {
   const present = draft.state.links[id];
   if (!present) return;
-  for (const host of linkHosts(present.plan)) if (!linkHosts(to.plan).includes(host)) owe(draft, 'link', { host, spec: present.spec, plan: present.plan });
+  for (const host of linkHosts(present.plan).filter((one) => !linkHosts(to.plan).includes(one))) {
+    dropEffectsOn(draft, id, host);
+    owe(draft, { kind: 'link', host, spec: present.spec, plan: present.plan });
+  }
   const { crossing: _before, ...rest } = present;
   draft.state.links[id] = { ...rest, ...to };
   sendLink(draft, id, { type: 'want.rejoin' });
+  // A removal that was under way goes on as what the left hosts owe.
+  noteRemoved(draft, id);
 }
 
 /** What a host is to remove of an object that does not live there any more; asked at once, or when the host is back. */
-export function owe(draft: Draft, kind: 'node' | 'link', owed: Owed): void {
-  const key = owedKey(owed.host, kind, owed.spec.id);
+export function owe(draft: Draft, owed: Owed): void {
+  const key = owedKey(owed.host, owed.kind, owed.spec.id);
   draft.state.owed[key] = owed;
-  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
+  if (draft.state.lost[owed.host] === undefined) addEffect(draft, { type: `${owed.kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
 }

@@ -6,7 +6,7 @@ import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
-import { applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
+import { applyHostForgotten, applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
 import { applySaveRequest, giveUpSave } from './apply-save.ts';
 import { splitDeadline } from './deadline-names.ts';
@@ -48,26 +48,39 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return applyHostLost(draft, event);
     case 'HostReturned':
       return applyHostReturned(draft, event.host);
+    case 'HostForgotten':
+      return applyHostForgotten(draft, event.host);
     case 'NodesMoved':
       return applyMove(draft, event);
     case 'VtepChanged':
       return applyVtep(draft, event);
     case 'Reported':
-      return applyObservation(draft, event.host, event.observation);
+      return applyObservation(draft, event);
   }
 }
 
-function applyDestroy(draft: Draft, event: { cleanup: boolean; keepMgmtNet: boolean }): boolean {
+function applyDestroy(draft: Draft, event: Extract<LabEvent, { type: 'LabDestroyRequested' }>): boolean {
   sendLab(draft, { type: 'destroy', cleanup: event.cleanup, keepMgmtNet: event.keepMgmtNet });
-  draft.state.deadlines = {};
+  // What a host owes is asked for until it is gone.
+  for (const wait of Object.keys(draft.state.deadlines)) if (splitDeadline(wait)[0] !== 'owed') delete draft.state.deadlines[wait];
   for (const id of Object.keys(draft.state.links).toSorted()) sendLink(draft, id as keyof typeof draft.state.links, { type: 'want.absent' });
   for (const id of Object.keys(draft.state.nodes).toSorted()) {
     const record = draft.state.nodes[id as NodeId];
     if (record) draft.state.nodes[id as NodeId] = { ...record, next: null };
     sendNode(draft, id as NodeId, { type: 'want.absent' });
   }
+  if (event.networks === 'beside') for (const host of networkHosts(draft)) removeNetworkBeside(draft, host);
   draft.news.push('destroy requested');
   return true;
+}
+
+/** Begins the removal of a host's network together with that of its nodes: the host ends it after theirs. */
+function removeNetworkBeside(draft: Draft, host: HostId): void {
+  const { nodes, networks, lost, owed } = draft.state;
+  const stands = Object.values(nodes).some(({ plan, machine }) => plan.host === host && machine.value !== 'removing');
+  if (stands || lost[host] !== undefined || networks[host]?.state === 'absent' || Object.values(owed).some((one) => one.host === host)) return;
+  setNetwork(draft, host, { state: 'removing' });
+  addEffect(draft, { type: 'network.remove', target: host, host });
 }
 
 function applyDeadline(draft: Draft, name: string): boolean {

@@ -8,28 +8,29 @@ import { ensureNetwork, moveLink, owe } from './apply-deploy.ts';
 import { dropSavesOn } from './apply-save.ts';
 import { addEffect, armDeadline, sendLink, sendNode } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { oweGivenUp } from './forgotten-hosts.ts';
 import type { LabState } from './lab-state.ts';
+import { concerns, dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { markUntold } from './untold.ts';
 
 type Of<T extends LabEvent['type']> = Extract<LabEvent, { type: T }>;
 
-/** Whether the lab has, or owes the removal of, anything on the host. */
-export function concerns(state: LabState, host: HostId): boolean {
-  return Object.values(state.nodes).some((node) => node.plan.host === host || node.next?.plan.host === host)
-    || Object.values(state.links).some((link) => linkHosts(link.plan).includes(host))
-    || Object.values(state.owed).some((owed) => owed.host === host)
-    || (state.networks[host]?.state ?? 'absent') !== 'absent';
-}
-
+const REMOVED = 'it was removed by hand (labwright host rm)';
 export const LOST_CODE = 'host-lost';
 export const moveName = (host: HostId): string => `move-from/${host}`;
+
+/** That one of these hosts is lost, as the failure of what needs it. */
+export function lostFailure({ lost }: Pick<LabState, 'lost'>, hosts: readonly HostId[]): Failure {
+  const host = hosts.find((one) => lost[one] !== undefined);
+  return { code: LOST_CODE, message: host === undefined ? '' : `host ${host} is lost: ${lost[host]}`, log: [] };
+}
 
 export function applyHostLost(draft: Draft, { host, reason }: Of<'HostLost'>): boolean {
   const { state } = draft;
   if (state.lost[host] !== undefined || !concerns(state, host)) return false;
   state.lost[host] = reason;
   dropSavesOn(draft, host);
-  const failure: Failure = { code: LOST_CODE, message: `host ${host} is lost: ${reason}`, log: [] };
+  const failure = lostFailure(state, [host]);
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.lost', failure });
   for (const [id, link] of Object.entries(state.links)) {
     if (!linkHosts(link.plan).includes(host)) continue;
@@ -42,16 +43,29 @@ export function applyHostLost(draft: Draft, { host, reason }: Of<'HostLost'>): b
   return true;
 }
 
+/** Its nodes stay unknown until the lab's policy or a deploy takes them elsewhere; what is only to be removed there is given up (forgotten-hosts.ts). */
+export function applyHostForgotten(draft: Draft, host: HostId): boolean {
+  const { state } = draft;
+  if (state.forgotten[host] || !concerns(state, host)) return false;
+  applyHostLost(draft, { type: 'HostLost', host, reason: REMOVED });
+  state.lost[host] = REMOVED;
+  state.forgotten[host] = true;
+  return true;
+}
+
 /** First what is owed there, then a look at each node and link that still lives there: adopted as it is, or brought to what is wanted now. */
 export function applyHostReturned(draft: Draft, host: HostId): boolean {
   const { state } = draft;
-  if (state.lost[host] === undefined) return false;
+  if (state.lost[host] === undefined && state.givenUp[host] === undefined) return false;
   delete state.lost[host];
+  if (state.forgotten[host] || state.givenUp[host]) oweGivenUp(draft, host);
   delete state.deadlines[moveName(host)];
   for (const key of Object.keys(state.owed)) if (state.owed[key]?.host === host) askOwed(draft, key);
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.returned' });
   for (const [id, link] of Object.entries(state.links)) {
-    if (linkHosts(link.plan).includes(host)) sendLink(draft, id as LinkId, { type: 'retry' });
+    if (!linkHosts(link.plan).includes(host)) continue;
+    // One whose other end is being made meanwhile: both are ordered.
+    sendLink(draft, id as LinkId, { type: link.machine.value === 'joining' ? 'want.update' : 'retry' });
   }
   draft.news.push(`host ${host} is back`);
   return true;
@@ -61,20 +75,22 @@ export function applyHostReturned(draft: Draft, host: HostId): boolean {
 export function askOwed(draft: Draft, key: string): void {
   const owed = draft.state.owed[key];
   if (!owed || draft.state.lost[owed.host] !== undefined) return;
-  addEffect(draft, { type: 'containerName' in owed.spec ? 'node.remove' : 'link.remove', target: owed.spec.id, host: owed.host, owed: true });
+  addEffect(draft, { type: `${owed.kind}.remove`, target: owed.spec.id, host: owed.host, owed: true });
 }
 
 /** The nodes' old copies are fenced by their generation and owed to the old host. */
 export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
   const { state } = draft;
+  const { spec, plan: before } = state;
   state.plan = event.plan;
+  markUntold(draft, { spec, plan: before }, event.changes ?? []);
   for (const host of plannedHosts(event.plan)) ensureNetwork(draft, event.plan, host);
   for (const id of event.nodes) {
     const record = state.nodes[id];
     const plan = event.plan.nodes[id];
     if (!record || !plan) continue;
     dropEffectsOn(draft, id, record.plan.host);
-    owe(draft, 'node', { host: record.plan.host, spec: record.spec, plan: record.plan });
+    owe(draft, { kind: 'node', host: record.plan.host, spec: record.spec, plan: record.plan });
     state.nodes[id] = { ...record, spec: record.next?.spec ?? record.spec, plan, next: null };
     sendNode(draft, id, { type: 'host.moved' });
     rejoinLinksOf(draft, id);
@@ -89,6 +105,14 @@ export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
 
 const samePlaces = (one: LinkPlan, other: LinkPlan): boolean => JSON.stringify(one) === JSON.stringify(other);
 
+/** Whether all tunnels to the host, of the management network and of links, lead to this address; so of a host that has none. */
+export function hasVtep(state: LabState, host: HostId, vtep: string): boolean {
+  const span = state.plan?.span?.hosts[host];
+  if (!span) return true;
+  const links = Object.values(state.links).flatMap(({ plan }) => (plan.far && linkHosts(plan).includes(host) ? [plan.far.tunnel[sideOfHost(plan, host)].vtep] : []));
+  return [span.vtep, ...links].every((known) => known === vtep);
+}
+
 /** Tunnels to the host are led to its new address in place. */
 export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): boolean {
   const { state } = draft;
@@ -102,7 +126,7 @@ export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): bool
     const next = withVtep(link.plan, host, vtep);
     if (next === link.plan) continue;
     state.links[id as LinkId] = { ...link, plan: next };
-    sendLink(draft, id as LinkId, { type: 'want.update' });
+    if (link.machine.context.desired === 'present') sendLink(draft, id as LinkId, { type: 'want.update' });
   }
   draft.news.push(`host ${host} has the underlay address ${vtep} now`);
   return true;

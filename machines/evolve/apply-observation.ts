@@ -1,33 +1,57 @@
 // One report of a host -> what it says to the machine of the node, link or network it speaks of.
 import type { Failure } from '../vocabulary/lab-view.ts';
-import { crossingFault, farAway, NOT_CROSSED, sideOfHost, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, linkHosts, NOT_CROSSED, sideOfHost, SIDES } from '../link/crossing.ts';
 import type { LegSeen, Side } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
+import { REPAIR_OFF } from '../vocabulary/repair-switches.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
 import { applySaved, noteUnsaved } from './apply-save.ts';
 import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
-import { rejoinLinksOf } from './lab-parts.ts';
+import { isOutdated, noteHeard } from './heard.ts';
+import type { Heard } from './heard.ts';
+import { noteRemoved, rejoinLinksOf } from './lab-parts.ts';
 import { NO_NETWORK, owedKeyOf } from './lab-state.ts';
+import type { LinkRecord } from './lab-state.ts';
+import { noteTold } from './untold.ts';
 import { hasSandbox } from './waits.ts';
 
 /** Returns whether the observation was news; what was not is not recorded. */
-export function applyObservation(draft: Draft, host: HostId, seen: Observation): boolean {
+export function applyObservation(draft: Draft, heard: Heard): boolean {
+  const seen = heard.observation;
   const answered = seen.effectId ? draft.state.pending[seen.effectId] : undefined;
   if (seen.effectId && !answered) return false;
   if (answered) dropEffect(draft, answered.id);
+  // Its order is answered; what it saw was before what is known now.
+  if (isOutdated(draft.state, heard, answered)) return answered !== undefined;
+  const isNews = apply(draft, heard, answered);
+  if (isNews) noteHeard(draft, heard, answered);
+  return isNews;
+}
+
+function apply(draft: Draft, { host, observation: seen }: Heard, answered: PendingEffect | undefined): boolean {
   if (answered?.owed && seen.type !== 'effect.failed') return settleOwed(draft, answered);
   if (seen.type === 'node.engine') return noteEngineEvent(draft, seen);
   if ('node' in seen) {
     if (draft.state.nodes[seen.node]?.plan.generation !== seen.generation) return answered !== undefined;
+    if (answered && noteTold(draft, answered) && isSameProcess(draft, seen)) return true;
     return applyNode(draft, seen) || answered !== undefined;
   }
-  if ('link' in seen) return applyLink(draft, host, seen) || answered !== undefined;
+  if ('link' in seen) {
+    if (isOfAnotherPlan(draft.state.links[seen.link], host, seen)) return answered !== undefined;
+    return applyLink(draft, host, seen) || answered !== undefined;
+  }
   if (seen.type === 'effect.failed') return applyFailure(draft, { ...seen, effect: answered });
   return applyNetwork(draft, host, seen) || answered !== undefined;
+}
+
+/** It runs as before: only its order is another one, and what is known of it (its health, its steps) still holds. */
+function isSameProcess(draft: Draft, seen: NodeSeen): boolean {
+  const { value, context } = draft.state.nodes[seen.node]?.machine ?? {};
+  return seen.type === 'node.started' && value === 'running' && seen.pid !== undefined && seen.pid === context?.pid && seen.runtimeId === context.runtimeId;
 }
 
 /** The host that was left has removed what it kept. */
@@ -39,7 +63,7 @@ function settleOwed(draft: Draft, effect: PendingEffect): boolean {
 
 type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
 type LinkSeen = Extract<Observation, { link: LinkId }>;
-type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' }>;
+type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' | 'network.drifted' }>;
 
 function applyNode(draft: Draft, seen: NodeSeen): boolean {
   const id = seen.node;
@@ -103,6 +127,7 @@ function applyDied(draft: Draft, seen: Extract<Observation, { type: 'node.died' 
   };
   draft.news.push(`${failure.message}; ${NEXT[seen.next]}`);
   if (seen.next === 'restart') return sendNode(draft, seen.node, { type: 'died', failure, at: seen.at });
+  if (seen.why !== undefined) return sendNode(draft, seen.node, { type: 'gave-up', failure: { ...failure, code: REPAIR_OFF, message: `${failure.message}; ${seen.why}` } });
   if (seen.next === 'leave') return sendNode(draft, seen.node, { type: 'left', failure, clean: seen.exitCode === 0 });
   return sendNode(draft, seen.node, { type: 'gave-up', failure: { ...failure, code: 'repair-budget-spent', message: `${failure.message} too often; the host stopped restarting it` } });
 }
@@ -115,6 +140,14 @@ function applyRemoved(draft: Draft, id: NodeId): boolean {
   // The next generation is in place before the machine asks for its preparation.
   if (record.next && record.machine.value === 'removing') draft.state.nodes[id] = { ...record, spec: record.next.spec, plan: record.next.plan, next: null };
   return sendNode(draft, id, { type: 'removed' });
+}
+
+/** What a host says of a link that it has no part of any more, or of how the link was before its plan was made anew. A removal is an answer, and counts. */
+function isOfAnotherPlan(record: LinkRecord | undefined, host: HostId, seen: LinkSeen): boolean {
+  if (!record || seen.type === 'link.removed') return false;
+  const { generation } = record.plan;
+  const isOlder = generation !== undefined && seen.generation !== undefined && seen.generation !== generation;
+  return isOlder || !linkHosts(record.plan).includes(host);
 }
 
 function applyLink(draft: Draft, host: HostId, seen: LinkSeen): boolean {
@@ -139,8 +172,7 @@ function applyLink(draft: Draft, host: HostId, seen: LinkSeen): boolean {
       draft.news.push(`link ${id}: the host gave up repairing: ${seen.message}`);
       return sendLink(draft, id, { type: 'gave-up', failure: failure(seen.code, seen.message) });
     case 'link.removed':
-      // Gone when the last of its hosts has said so.
-      return !Object.values(draft.state.pending).some((effect) => effect.type === 'link.remove' && effect.target === id && !effect.owed) && sendLink(draft, id, { type: 'removed' });
+      return noteRemoved(draft, id);
   }
 }
 
@@ -187,8 +219,10 @@ function tellCrossing(draft: Draft, seen: LegNews): boolean {
 /** Both ends have answered the last order, and it told them truly of each other. */
 function isSettled(draft: Draft, id: LinkId): boolean {
   const record = draft.state.links[id];
-  const pending = Object.values(draft.state.pending).some((effect) => effect.type === 'link.ensure' && effect.target === id);
-  return record !== undefined && !pending && SIDES.every((side) => record.crossing?.told[side] === (farAway(record, side, draft.state.lost) === ''));
+  if (!record) return false;
+  const hosts = linkHosts(record.plan);
+  const pending = Object.values(draft.state.pending).some((effect) => effect.type === 'link.ensure' && effect.target === id && hosts.includes(effect.host));
+  return !pending && SIDES.every((side) => record.crossing?.told[side] === (farAway(record, side, draft.state.lost) === ''));
 }
 
 function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {
@@ -204,6 +238,11 @@ function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {
       return true;
     case 'network.removed':
       setNetwork(draft, host, { state: 'absent', mgmt: null, failure: null, attempts: 0 });
+      return true;
+    case 'network.drifted':
+      if (network.state !== 'ready') return false;
+      draft.news.push(`management network drifted: ${seen.what}; ${seen.why}`);
+      setNetwork(draft, host, { state: 'failed', failure: { code: REPAIR_OFF, message: `${seen.what}; ${seen.why}`, log: [] } });
       return true;
     case 'network.repaired':
       draft.news.push(`management network repaired: ${seen.what}`);

@@ -21,6 +21,8 @@ export type Draft = {
     networks: Record<HostId, NetworkRecord>;
     lost: Record<HostId, string>;
     owed: Record<string, Owed>;
+    forgotten: Record<HostId, true>;
+    givenUp: Record<HostId, Readonly<Record<string, Owed>>>;
     pending: Record<EffectId, PendingEffect>;
     deadlines: Record<string, EpochMs>;
     passed: Record<string, true>;
@@ -40,7 +42,7 @@ export function openDraft(state: LabState, entry: { n: number; at: EpochMs; term
   return {
     state: {
       ...state, n: entry.n, term: entry.term, born: state.n === 0 ? Math.floor(entry.at / 1000) : state.born,
-      nodes: { ...state.nodes }, links: { ...state.links }, networks: { ...state.networks }, lost: { ...state.lost }, owed: { ...state.owed }, pending: { ...state.pending },
+      nodes: { ...state.nodes }, links: { ...state.links }, networks: { ...state.networks }, lost: { ...state.lost }, owed: { ...state.owed }, forgotten: { ...state.forgotten }, givenUp: { ...state.givenUp }, pending: { ...state.pending },
       deadlines: { ...state.deadlines }, passed: { ...state.passed },
     },
     at: entry.at,
@@ -103,7 +105,7 @@ export function setNetwork(draft: Draft, host: HostId, change: Partial<NetworkRe
 }
 
 /** Asks for an order; an older unanswered one of the same object on the same host is dropped, for the newest one says all. */
-export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void {
+export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): EffectId {
   for (const older of Object.values(draft.state.pending)) {
     if (older.target === effect.target && older.host === effect.host && older.owed === effect.owed && supersedes(effect.type, older.type)) dropEffect(draft, older.id);
   }
@@ -111,6 +113,7 @@ export function addEffect(draft: Draft, effect: Omit<PendingEffect, 'id'>): void
   const id = EffectIdSchema.parse(`${draft.state.id}/${overLogs(draft.state.born, draft.state.n)}/${draft.effects}`);
   draft.state.pending[id] = { ...effect, id, ...dueIn(draft, effect.type) };
   draft.created.add(id);
+  return id;
 }
 
 export function dropEffect(draft: Draft, id: EffectId): void {

@@ -13,13 +13,17 @@ import type { Plain } from './run-machine.ts';
 import { labStepper, linkStepper, nodeStepper } from './steppers.ts';
 
 /** Rises when folded states of older code can no longer be read; an older snapshot is then refolded from the log. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 
 export type NodeRecord = {
   readonly spec: NodeSpec;
   readonly plan: NodePlan;
   /** What the node becomes once its present generation is removed. */
   readonly next: { readonly spec: NodeSpec; readonly plan: NodePlan } | null;
+  /** Place of the newest report about it; absent before one came, and in states of older code. So for links and networks. */
+  readonly heard?: number;
+  /** Set where what its process is kept by has changed, until its host has answered an order of since that entry (over logs). */
+  readonly untold?: { readonly since: number; readonly asked: EffectId | null };
   readonly machine: Plain<NodeContext>;
   /** What came of the last order to save the node's configuration. */
   readonly save?: NodeSave;
@@ -33,11 +37,14 @@ export type LinkRecord = {
   readonly plan: LinkPlan;
   /** Set while the link spans two hosts. */
   readonly crossing?: Crossing;
+  readonly heard?: Readonly<Record<HostId, number>>;
   readonly machine: Plain<LinkContext>;
 };
 
 /** What a host that was lost still holds of a node or link that lives elsewhere now: removed there when it returns. */
-export type Owed = { readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan } | { readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
+export type Owed =
+  | { readonly kind: 'node'; readonly host: HostId; readonly spec: NodeSpec; readonly plan: NodePlan }
+  | { readonly kind: 'link'; readonly host: HostId; readonly spec: LinkSpec; readonly plan: LinkPlan };
 
 /** The part of the management network that one host has. */
 export type NetworkRecord = {
@@ -46,6 +53,7 @@ export type NetworkRecord = {
   readonly foreign: boolean;
   /** The host has said whose it is, while it is still being made; absent in states of older code. */
   readonly foreseen?: boolean;
+  readonly heard?: number;
   readonly failure: Failure | null;
   readonly attempts: number;
 };
@@ -67,6 +75,10 @@ export type LabState = {
   readonly lost: Readonly<Record<HostId, string>>;
   /** By `host/node/<id>` or `host/link/<id>`. */
   readonly owed: Readonly<Record<string, Owed>>;
+  /** Those of the lost hosts that people removed: nothing there is waited for. */
+  readonly forgotten: Readonly<Record<HostId, true>>;
+  /** What removed hosts held when it was given up, by its owed key: owed again by a host that comes back all the same. */
+  readonly givenUp: Readonly<Record<HostId, Readonly<Record<string, Owed>>>>;
   /** Orders decided and not yet answered; sent again on resume. */
   readonly pending: Readonly<Record<EffectId, PendingEffect>>;
   /** Named waits, absolute. */
@@ -83,7 +95,7 @@ export function initialLab(id: LabId): LabState {
     id, n: 0, born: 0, term: 0,
     lab: labStepper.initial(),
     spec: null, plan: null,
-    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
+    networks: {}, nodes: {}, links: {}, lost: {}, owed: {}, forgotten: {}, givenUp: {}, pending: {}, deadlines: {}, passed: {}, commands: {},
   };
 }
 

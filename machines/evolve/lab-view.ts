@@ -7,6 +7,7 @@ import type { PortLease } from '../vocabulary/lab-plan.ts';
 import { savingOf } from './apply-save.ts';
 import { overdueWait, silences } from './answers.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
+import { boundTo } from './untold.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
 export function labView(state: LabState): LabView {
@@ -20,6 +21,7 @@ export function labView(state: LabState): LabView {
     labDir: state.spec?.labDir ?? '',
     ...(state.spec?.owner === undefined ? {} : { owner: state.spec.owner }),
     mgmtNetwork: state.spec?.mgmt.network ?? '',
+    ...(state.spec?.repairs === undefined ? {} : { repairs: state.spec.repairs }),
     ...(state.lab.context.deployedAt === null ? {} : { deployedAt: state.lab.context.deployedAt }),
     nodes, links,
     problems: problemsOf(state),
@@ -153,6 +155,7 @@ export function problemsOf(state: LabState): string[] {
   return [
     ...silences(state),
     ...sortedKeys(state.lost).map((host) => lostProblem(state, host)),
+    ...sortedKeys(state.givenUp).map((host) => `host ${host} was removed by hand: what it held is given up, and removed only if it comes back: ${Object.values(state.givenUp[host] ?? {}).map(({ spec }) => spec.id).toSorted().join(', ')}`),
     ...owingHosts(state).map((host) => `host ${host} has still to remove what left it: ${owedTo(state, host).join(', ')}`),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
@@ -174,9 +177,15 @@ const owingHosts = (state: LabState): HostId[] => [...new Set(Object.values(stat
 /** What is still to be removed on the host is said, so that nobody takes the lab for gone there. */
 function lostProblem(state: LabState, host: HostId): string {
   const owed = owedTo(state, host);
+  if (state.forgotten[host]) return `host ${host} is lost: ${state.lost[host] ?? ''}; its nodes stay unknown until they move, or the lab is deployed again or destroyed`;
   const leaving = state.lab.value === 'destroying' ? Object.values(state.nodes).filter((node) => node.plan.host === host).map(({ spec }) => spec.id) : [];
   const todo = [...owed, ...leaving].toSorted();
-  return `host ${host} is lost: ${state.lost[host] ?? ''}${todo.length === 0 ? '' : `; when it is back, these are removed there: ${todo.join(', ')}`}`;
+  const bound = typeof state.spec?.placement?.onLostHost === 'object' ? boundTo(state, host) : [];
+  return [
+    `host ${host} is lost: ${state.lost[host] ?? ''}`,
+    ...(todo.length === 0 ? [] : [`when it is back, these are removed there: ${todo.join(', ')}`]),
+    ...(bound.length === 0 ? [] : [`these wait for it, since it was lost before it learned that it has to end them: ${bound.join(', ')}`]),
+  ].join('; ');
 }
 
 function nodeProblem(state: LabState, id: NodeId): string[] {

@@ -3,7 +3,7 @@ import { farAway, hostOfSide, otherSide, sideOfHost } from '../link/crossing.ts'
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Attachment, HostsEntry, LabContext, LinkLeg, MgmtTunnel, Order, PendingEffect } from '../vocabulary/effect.ts';
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
-import { LEAST_FENCE_MS, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
+import { fenceAfterMs, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 import { NO_NETWORK, overLogs, owedKeyOf } from './lab-state.ts';
 import { mgmtOn, plannedHosts } from './lab-parts.ts';
@@ -37,6 +37,7 @@ function renderNetwork(state: LabState, effect: EffectOf<'network.ensure' | 'net
     type: effect.type, ...head(state, effect), mgmt, labDir: spec.labDir,
     hosts: records.filter((record) => standing(record).plan.mgmt).map(hostsEntry),
     ...tunnelOf(state, effect.host),
+    ...(spec.repairs === undefined ? {} : { repairs: spec.repairs }),
     nodes: records.filter((record) => record.spec.runtime === 'container' && standing(record).plan.host === effect.host).map((record) => {
       const { spec: node, plan } = standing(record);
       return { node: node.id, containerName: node.containerName, ports: plan.ports, ...addresses(plan.mgmt) };
@@ -58,9 +59,12 @@ function tunnelOf(state: LabState, host: HostId): { tunnel?: MgmtTunnel } {
 function renderOwed(state: LabState, effect: PendingEffect): Order | null {
   const owed = state.owed[owedKeyOf(effect)];
   if (!owed) return null;
-  if ('containerName' in owed.spec && 'generation' in owed.plan) return renderNode(state, { ...effect, type: 'node.remove' }, { spec: owed.spec, plan: owed.plan });
-  if ('a' in owed.spec && 'mtu' in owed.plan) return renderLink(state, { ...effect, type: 'link.remove' }, { spec: owed.spec, plan: owed.plan });
-  return null;
+  switch (owed.kind) {
+    case 'node':
+      return renderNode(state, { ...effect, type: 'node.remove' }, owed);
+    case 'link':
+      return renderLink(state, { ...effect, type: 'link.remove' }, owed);
+  }
 }
 
 const byId = (a: NodeRecord, b: NodeRecord): number => (a.spec.id < b.spec.id ? -1 : Number(a.spec.id > b.spec.id));
@@ -94,10 +98,9 @@ function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.sta
   }
 }
 
-/** A host is lost some seconds after its last sign of life, and its nodes move after the time that the lab names: by then it has ended them. */
-function fenceOf(state: LabState): { fenceAfterMs?: number } {
-  const policy = state.spec?.placement?.onLostHost;
-  return typeof policy === 'object' ? { fenceAfterMs: Math.max(LEAST_FENCE_MS, policy.moveAfterSeconds * 1000) } : {};
+function fenceOf({ spec }: LabState): { fenceAfterMs?: number } {
+  const ms = fenceAfterMs(spec?.placement);
+  return ms === undefined ? {} : { fenceAfterMs: ms };
 }
 
 function labContext(state: LabState, host: HostId): LabContext | null {

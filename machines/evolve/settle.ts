@@ -1,5 +1,5 @@
 // After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
-import { crossingFault, farAway, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, linkHosts, SIDES } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { CROSSING_MS } from '../policy/retry-policy.ts';
@@ -8,13 +8,17 @@ import { savingOf } from './apply-save.ts';
 import { armAnswers } from './answers.ts';
 import { addEffect, armDeadline, orderLeg, sendLab, sendLink, sendNode, setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
-import type { LabState } from './lab-state.ts';
+import { giveUpForgotten, leaveForgotten } from './forgotten-hosts.ts';
+import { lostFailure } from './apply-host.ts';
+import type { LabState, LinkRecord } from './lab-state.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
+import { tellNode } from './untold.ts';
 import { linkGate, linkWait, nodeWait, startGate, startupDelayName, steadyGate, steadyName, stepGate, stepsOf } from './waits.ts';
 
 /** Runs to a fixed point: opening one gate may open the next. */
 export function settle(draft: Draft): void {
+  giveUpForgotten(draft);
   let moved = true;
   while (moved) {
     moved = false;
@@ -23,8 +27,9 @@ export function settle(draft: Draft): void {
   }
   dropIdleWaits(draft);
   for (const host of Object.keys(draft.state.networks) as HostId[]) removeNetworkWhenLast(draft, host);
+  leaveForgotten(draft);
   armAnswers(draft);
-  sendLab(draft, { type: 'settled', outcome: addUp(draft.state) });
+  sendLab(draft, { type: 'settled', outcome: addUp(draft.state), at: draft.at });
 }
 
 const nodeIds = (state: LabState): NodeId[] => Object.keys(state.nodes) as NodeId[];
@@ -44,6 +49,8 @@ function settleNode(draft: Draft, id: NodeId): boolean {
     }
     case 'configuring':
       return takeStep(draft, id);
+    case 'running':
+      return tellNode(draft, id);
     default:
       return false;
   }
@@ -78,7 +85,13 @@ function settleLink(draft: Draft, id: LinkId): boolean {
   if (!record) return false;
   if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
   if (record.machine.value === 'waiting') return linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
+  if (record.machine.value === 'joining' && awaitsLost(draft.state, record)) return sendLink(draft, id, { type: 'failed', failure: lostFailure(draft.state, linkHosts(record.plan)) });
   return record.crossing !== undefined && tellLegs(draft, id);
+}
+
+/** The host that is there has answered, and the other one is lost. */
+function awaitsLost({ lost, pending }: LabState, { plan, spec }: LinkRecord): boolean {
+  return linkHosts(plan).some((host) => lost[host] !== undefined) && !Object.values(pending).some((effect) => effect.type === 'link.ensure' && effect.target === spec.id && lost[effect.host] === undefined);
 }
 
 const CROSSING = new Set(['joining', 'up', 'down', 'repairing', 'failed']);
@@ -170,7 +183,7 @@ export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
     else if (BUSY_NODE.has(node.machine.value)) {
       if (nodeWait(state, node).blocked) bad = true;
       else busy = true;
-    }
+    } else if (node.machine.value === 'running' && node.untold !== undefined) busy = true;
   }
   for (const link of Object.values(state.links)) {
     if (link.machine.value === 'failed') fail(retryName({ type: 'link.ensure', target: link.spec.id }));

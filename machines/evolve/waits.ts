@@ -4,13 +4,13 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd, Stage, StageName } from '../vocabulary/lab-spec.ts';
 import { bootSteps } from '../node/boot-steps.ts';
 import type { BootStep } from '../node/boot-steps.ts';
-import { NO_NETWORK } from './lab-state.ts';
+import { NO_NETWORK, owedKey } from './lab-state.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 
 /** `wait` names what is missing in words; `blocked` is a wait that cannot end by itself. */
 export type Gate = { readonly open: true } | { readonly open: false; readonly wait: string; readonly blocked: boolean };
 
-type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'networks' | 'lost'>;
+type Labs = Pick<LabState, 'nodes' | 'links' | 'passed' | 'spec' | 'networks' | 'lost' | 'owed'>;
 const OPEN: Gate = { open: true };
 const closed = (wait: string, blocked: boolean): Gate => ({ open: false, wait, blocked });
 
@@ -103,11 +103,17 @@ export const hostWords = (host: HostId, why: string): string => `host ${host}, w
 
 const isOnMgmt = ({ spec }: LinkRecord): boolean => [spec.a, spec.b].some((end) => end.at === 'mgmt-net');
 
-/** May the link be ordered? Both ends must have a namespace to be put into. */
+/** May the link be ordered? Both ends must have a namespace to be put into. Where one host of two is lost, the other makes its end: its node is to find it there. */
 export function linkGate(state: Labs, link: LinkRecord): Gate {
+  const hosts = linkHosts(link.plan);
+  const lost = hosts.find((host) => state.lost[host] !== undefined);
+  const there = hosts.filter((host) => state.lost[host] === undefined);
+  if (lost !== undefined && there.length === 0) return closed(hostWords(lost, state.lost[lost] ?? ''), true);
+  // Its removal would come after the order to make it, and take the new one away.
+  const owing = hosts.find((host) => state.owed[owedKey(host, 'link', link.spec.id)] !== undefined);
+  if (owing !== undefined) return closed(`host ${owing} to remove what it kept of it`, owing === lost);
   // Whose the network is decides in which namespace a node lives.
-  for (const host of linkHosts(link.plan)) {
-    if (state.lost[host] !== undefined) return closed(hostWords(host, state.lost[host]), true);
+  for (const host of there) {
     const network = state.networks[host] ?? NO_NETWORK;
     // A port of its bridge has to wait until there is one, and its name is read back.
     const isEnough = network.state === 'ensuring' && network.foreseen === true && !isOnMgmt(link);

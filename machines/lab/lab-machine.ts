@@ -1,13 +1,13 @@
 // The life of a whole lab, driven by what its nodes, links and network add up to.
 import { assign, setup } from 'xstate';
 
-export type LabContext = { deployedAt: number | null; cleanup: boolean; keepMgmtNet: boolean };
+export type LabContext = { deployedAt: number | null; destroyedAt: number | null; cleanup: boolean; keepMgmtNet: boolean };
 
 export type LabMachineEvent =
   | { type: 'deploy'; at: number }
   | { type: 'destroy'; cleanup: boolean; keepMgmtNet: boolean }
   /** Sent after each entry: what the parts add up to now. */
-  | { type: 'settled'; outcome: 'busy' | 'good' | 'bad' | 'gone' };
+  | { type: 'settled'; outcome: 'busy' | 'good' | 'bad' | 'gone'; at: number };
 
 const base = setup({
   types: { context: {} as LabContext, events: {} as LabMachineEvent },
@@ -17,7 +17,8 @@ const base = setup({
     isGone: ({ event }) => event.type === 'settled' && event.outcome === 'gone',
   },
   actions: {
-    noteDeploy: assign({ deployedAt: ({ context, event }) => (event.type === 'deploy' ? event.at : context.deployedAt) }),
+    noteDeploy: assign({ deployedAt: ({ context, event }) => (event.type === 'deploy' ? event.at : context.deployedAt), destroyedAt: null }),
+    noteGone: assign({ destroyedAt: ({ context, event }) => (event.type === 'settled' ? event.at : context.destroyedAt) }),
     noteDestroy: assign({
       cleanup: ({ context, event }) => (event.type === 'destroy' ? event.cleanup : context.cleanup),
       keepMgmtNet: ({ context, event }) => (event.type === 'destroy' ? event.keepMgmtNet : context.keepMgmtNet),
@@ -32,7 +33,7 @@ const verdicts = [
 
 export const labMachine = base.createMachine({
   id: 'lab',
-  context: { deployedAt: null, cleanup: false, keepMgmtNet: false },
+  context: { deployedAt: null, destroyedAt: null, cleanup: false, keepMgmtNet: false },
   initial: 'absent',
   states: {
     absent: { on: { deploy: { target: 'deploying', actions: 'noteDeploy' } } },
@@ -56,7 +57,7 @@ export const labMachine = base.createMachine({
     destroying: {
       on: {
         destroy: { actions: 'noteDestroy' },
-        settled: { guard: 'isGone', target: 'destroyed' },
+        settled: { guard: 'isGone', target: 'destroyed', actions: 'noteGone' },
       },
     },
     destroyed: { on: { deploy: { target: 'deploying', actions: 'noteDeploy' } } },

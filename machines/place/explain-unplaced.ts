@@ -1,6 +1,6 @@
 // Says of nodes that no host can take why not, host by host, and what would make them fit.
 import type { UnplacedNodes } from '../vocabulary/placement.ts';
-import { isReadable, lackOf, refusalOfNew } from './host-fitness.ts';
+import { isReadable, lackOf, refusalOfNew, thingsToBring } from './host-fitness.ts';
 import type { HostRoom, Resource, Shortage } from './host-room.ts';
 import { amountText, shortageText } from './keep-places.ts';
 import type { Unit } from './placement-world.ts';
@@ -62,12 +62,21 @@ function largestFree(room: HostRoom, open: readonly Verdict[], resource: Resourc
 function remediesOf(room: HostRoom, unit: Unit, verdicts: readonly Verdict[]): string[] {
   const { requirement, needs } = unit;
   if (requirement.pins.length > 1) return [`pin ${namesText(unit.nodes.map((node) => node.id))} to one host`];
-  return [...waitRemedies(verdicts), ...lowerRemedies(unit, verdicts), ...unpinRemedies(room, unit, verdicts), addRemedy(room, unit, needs)];
+  return [...waitRemedies(verdicts), ...bringRemedies(room, unit, verdicts), ...lowerRemedies(unit, verdicts), ...unpinRemedies(room, unit, verdicts), addRemedy(room, unit, needs)];
 }
 
 function waitRemedies(verdicts: readonly Verdict[]): string[] {
   return verdicts.filter(({ lack, short, state }) => state !== undefined && lack === undefined && short === undefined)
     .slice(0, 3).map(({ id, state }) => (state === 'it is cordoned' ? `uncordon ${id}` : `have ${id} back in service (${state ?? ''})`));
+}
+
+/** Where something could be brought to a host that has room otherwise. */
+function bringRemedies({ world }: HostRoom, { requirement }: Unit, verdicts: readonly Verdict[]): string[] {
+  return verdicts.flatMap(({ host, id, state, short }) => {
+    const facts = world.hosts[host];
+    const things = facts === undefined || state !== undefined || short !== undefined ? undefined : thingsToBring(facts, requirement, world.input);
+    return things === undefined ? [] : [`bring ${things} to ${id}`];
+  }).slice(0, 3);
 }
 
 // Only where a single resource is short; CPU and memory are what a file can set.

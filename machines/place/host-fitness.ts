@@ -76,11 +76,26 @@ export function lackOf(host: PlacementHost, requirement: Requirement, input: Pla
 function thingThatLacks(host: KnownHost, { wants, images, cores }: Requirement, { plane }: PlacementInput): string | undefined {
   if (plane !== undefined && !host.planes.some(({ kind }) => kind === plane)) return `it has no link plane ${plane}`;
   if (cores > host.cores) return `it has ${host.cores} processors, and a node is bound to number ${cores - 1}`;
-  for (const want of wants) {
-    const [kind = '', ...name] = want.split(':');
-    const there = host.offers[kind];
-    if (there !== undefined && !there.includes(name.join(':'))) return kind === 'kvm' ? 'it has no KVM' : `it lacks ${WORDS[kind] ?? kind} ${name.join(':')}`;
-  }
-  const image = host.images === undefined ? undefined : images.find((name) => host.images?.has(name) === false);
+  const [want] = missingWants(host, wants);
+  if (want !== undefined) return want.kind === 'kvm' ? 'it has no KVM' : `it lacks ${want.words}`;
+  const [image] = missingImages(host, images);
   return image === undefined ? undefined : `it lacks the image ${image}, which may not be pulled`;
 }
+
+/** What a person could bring to a host so that it takes the nodes, in words; undefined when nothing lacks, or when that is not all. */
+export function thingsToBring(host: PlacementHost, requirement: Requirement, input: PlacementInput): string | undefined {
+  if (host.state === 'unreadable' || lackOf(host, { ...requirement, wants: [], images: [] }, input) !== undefined) return undefined;
+  const wants = missingWants(host, requirement.wants);
+  const things = [...wants.map(({ words }) => words), ...missingImages(host, requirement.images).map((image) => `the image ${image}`)];
+  return things.length === 0 || wants.some(({ kind }) => kind === 'kvm') ? undefined : things.join(' and ');
+}
+
+function missingWants({ offers }: KnownHost, wants: readonly string[]): { kind: string; words: string }[] {
+  return wants.flatMap((want) => {
+    const [kind = '', ...rest] = want.split(':');
+    const name = rest.join(':');
+    return offers[kind]?.includes(name) === false ? [{ kind, words: `${WORDS[kind] ?? kind} ${name}` }] : [];
+  });
+}
+
+const missingImages = ({ images: there }: KnownHost, images: readonly string[]): string[] => images.filter((name) => there?.has(name) === false);

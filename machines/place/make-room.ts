@@ -33,7 +33,7 @@ function makeRoomFor(room: HostRoom, unit: Unit, departures: Departures): boolea
 
 // Units that were moved off the host so that the unit fits there; undefined, and all as before, when that cannot be.
 function clear(room: HostRoom, unit: Unit, host: number): Unit[] | undefined {
-  const here = room.world.units.filter((one) => room.hostOf[one.index] === host && !isPinned(one) && one.requirement.open.length > 1);
+  const here = room.world.units.filter((one) => room.hostOf[one.index] === host && !isPinned(one) && !one.fixed && one.requirement.open.length > 1);
   const moved: Unit[] = [];
   const undo = (): undefined => {
     for (const leaver of moved.toReversed()) {

@@ -1,9 +1,6 @@
 // The numbers that placement uses where neither the lab file nor an operator says otherwise.
 import type { Ceilings } from '../vocabulary/placement.ts';
 
-/** A host's CPU is given away so many times: routers wait most of the time. */
-export const DEFAULT_CPU_OVERCOMMIT = 4;
-
 /** What a container without a limit counts for: a small router. Set `cpu` and `memory` in the lab file for more. */
 export const UNLIMITED_CONTAINER: Omit<Ceilings, 'ports'> = { cpuMillis: 10, memoryMiB: 32, diskMiB: 32 };
 

@@ -21,6 +21,8 @@ export type PlacementNode = {
   readonly previous?: HostId;
   /** It is made anew anyhow, so a move costs no further interruption. */
   readonly restarts?: boolean;
+  /** It stays where it is, whatever is short there: others are placed around it. */
+  readonly fixed?: boolean;
 };
 
 export type HostState = 'joined' | 'suspect' | 'lost' | 'returned' | 'incompatible' | 'cordoned' | 'draining';

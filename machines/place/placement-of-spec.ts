@@ -2,6 +2,7 @@
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import { HostId as HostName } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
+import type { HostThings } from '../vocabulary/host-things.ts';
 import type { Ceilings } from '../vocabulary/placement.ts';
 import { UNLIMITED_CONTAINER } from './placement-defaults.ts';
 import type { PlacementInput, PlacementNode } from './placement-input.ts';
@@ -39,6 +40,15 @@ export function placementOfSpec(spec: LabSpec, standing: Standing): Wishes {
     ],
   };
 }
+
+/** What nodes need that only a host can say whether it is there, sorted. KVM it tells by itself. */
+export function thingsOf(nodes: readonly NodeSpec[]): HostThings {
+  const wants = nodes.flatMap(wantsOfNode);
+  const named = (kind: string): string[] => sorted(wants.flatMap((want) => (want.startsWith(`${kind}:`) ? [want.slice(kind.length + 1)] : [])));
+  return { images: sorted(nodes.flatMap((node) => (node.image !== undefined && node.imagePullPolicy === 'never' ? [node.image] : []))), devices: named('device'), bridges: named('bridge') };
+}
+
+const sorted = (names: readonly string[]): string[] => [...new Set(names)].toSorted();
 
 // What the far ends of a node's one-ended links are; a link to itself counts as two ports.
 function countEnds({ a, b }: LinkSpec, ends: Map<NodeId, LinkEnd[]>): void {

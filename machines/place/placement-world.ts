@@ -15,6 +15,7 @@ export type Unit = {
   readonly requirement: Requirement;
   readonly previous: number | undefined;
   readonly restarts: boolean;
+  readonly fixed: boolean;
   readonly apart: readonly string[];
 };
 
@@ -125,6 +126,7 @@ function buildUnit({ nodes, index, hosts, hostIndex, innerLinks, requirements, i
     requirement: requirementOf(nodes, hosts, input, requirements),
     previous: previous === undefined ? undefined : hostIndex.get(previous),
     restarts: nodes.every((node) => node.restarts === true),
+    fixed: nodes.some((node) => node.fixed === true),
     apart: [...new Set(nodes.flatMap((node) => node.apart ?? []))],
   };
 }

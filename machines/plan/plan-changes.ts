@@ -1,6 +1,7 @@
 // The smallest change that leads from the lab there is to the lab that is wanted, each step with its reason.
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
+import type { PlacementSettings } from '../vocabulary/placement.ts';
 import type { Change, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import type { LabState, NodeRecord } from '../evolve/lab-state.ts';
 import { linkHosts } from '../link/crossing.ts';
@@ -21,10 +22,23 @@ export function planChanges(state: LabState, spec: LabSpec, options: Options): C
     ...Object.keys(state.nodes).filter((id) => !nodes.has(id)).map((id) => change('node', id, 'remove', 'not in the lab file any more')),
   ];
   const network = Object.values(state.networks).filter((one) => one.state === 'failed').slice(0, 1).map((one) => change('mgmt', options.mgmt.network, 'update', `it has failed: ${one.failure?.message ?? 'unknown'}`));
-  return [...gone, ...network, ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link, options) ?? [])];
+  return [...gone, ...network, ...inPlaceChanges(state, spec, options.mgmt), ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link, options) ?? [])];
 }
 
 const change = (object: Change['object'], id: string, action: Change['action'], reason: string): Change => ({ object, id, action, reason });
+
+/** What changes for the lab as a whole while its nodes go on as they are: their hosts are told. */
+function inPlaceChanges(state: LabState, spec: LabSpec, mgmt: MgmtPlan): Change[] {
+  if (!state.spec || !state.plan || state.lab.value === 'destroyed') return [];
+  const settings = differingKeys(placementWords(state.spec.placement), placementWords(spec.placement));
+  const mtu = state.plan.mgmt.mtu === mgmt.mtu ? [] : [change('mgmt', mgmt.network, 'update', `MTU becomes ${mgmt.mtu} (was ${state.plan.mgmt.mtu}), in place`)];
+  const repairs = deepEqual(state.spec.repairs, spec.repairs) ? [] : [change('lab', spec.id, 'update', 'which repairs are made by themselves')];
+  return [...repairs, ...(settings.length === 0 ? [] : [change('lab', spec.id, 'update', `placement changed: ${settings.join(', ')}`)]), ...mtu];
+}
+
+const placementWords = (settings: PlacementSettings | undefined) => ({ policy: settings?.policy ?? 'pack', plane: settings?.plane, 'on-lost-host': settings?.onLostHost ?? 'wait' });
+
+const withoutMtu = ({ mtu: _inPlace, ...rest }: MgmtPlan) => rest;
 
 /** A node may share the namespace of one that comes after it, so the list is made until no further node is drawn in. */
 function nodeChanges(state: LabState, spec: LabSpec, options: Options): Change[] {
@@ -47,7 +61,7 @@ function nodeChange(state: LabState, node: NodeSpec, options: Options & { recrea
   if (place !== standsOn) return again(`moves from host ${standsOn} to ${place} (${options.reasonOf(node.id)})`);
   const { copiedNow, copiedThen } = copying(state, present, node, options);
   if (copiedNow !== copiedThen) return again(`binds ${copiedNow ? 'copies of files' : 'files in place'} now`);
-  if (state.plan && !deepEqual(state.plan.mgmt, options.mgmt)) return again('management network changed');
+  if (state.plan && !deepEqual(withoutMtu(state.plan.mgmt), withoutMtu(options.mgmt))) return again('management network changed');
   if (node.network.mode === 'node' && options.recreated.has(node.network.node)) return again(`shares the namespace of ${node.network.node}, which is recreated`);
   if (present.machine.value === 'failed') return change('node', node.id, 'start', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
   if (present.machine.context.desired === 'stopped' || present.machine.value === 'exited') return change('node', node.id, 'start', 'it is stopped');

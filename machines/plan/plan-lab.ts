@@ -1,5 +1,6 @@
 // Places and numbers of a lab: hosts, addresses, device names, MACs; what is there already keeps its own.
 import type { HostFacts } from '../vocabulary/host-facts.ts';
+import type { HostThings } from '../vocabulary/host-things.ts';
 import type { HostState } from '../vocabulary/host-view.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
@@ -46,7 +47,8 @@ export type Facts = {
   readonly takenNames: ReadonlyMap<string, string>;
 };
 
-export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState };
+/** `lacks`: what it was asked about for a lab and does not have; unset = it never said. */
+export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostState; readonly lacks?: HostThings | undefined };
 
 /** `kept`: nodes that are made anew, here or elsewhere, with what can be saved of them. */
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly kept: readonly NodeId[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
@@ -77,7 +79,9 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   if (!addresses.ok) return { rejections: [...rejections, ...leased.rejections, ...addresses.rejections] };
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
-  const mgmt = planMgmt(spec, mgmtMtu(facts, [...new Set(places.hosts.values())]));
+  const fit = fitMgmtMtu(spec, facts, [...new Set(places.hosts.values())]);
+  if (!fit.ok) return { rejections: [fit.rejection] };
+  const mgmt = planMgmt(spec, fit.mtu);
   const planes = planPlanes({ state, spec, hosts: facts.hosts, placeOf, takenVlans: facts.takenVlans });
   const planesOf = (link: LinkSpec): LinkPlanes => planes.of.get(link.id) ?? {};
   const changes = planChanges(state, spec, { now: facts.now, reconfigure: input.reconfigure, mgmt, placeOf, planesOf, reasonOf: (node) => places.view.nodes.find((placed) => placed.node === node)?.reason ?? 'placement' });
@@ -89,7 +93,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
     [node.id, planNode({ node, record: state.nodes[node.id], generation, host: placeOf(node.id), leases, address: addresses.addresses[node.id], ports: leased.ports.get(node.id) ?? [], isNew: fresh.has(node.id), isKept: kept.has(node.id) })]));
   const vnis = tunnelNumbers(labNumber, state.lab.value === 'destroyed' ? 1 : (state.plan?.nextVni ?? 1), facts.takenVnis);
   const across: Across = { vnis, rejections: [...planes.rejections], hostOf: (id) => facts.hosts.find((host) => host.id === id) ?? { id, state: 'lost' } };
-  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across })]));
+  const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across, generation })]));
   const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
   if (across.rejections.length > 0) return { rejections: across.rejections };
   return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, kept: [...kept], placement: places.view };
@@ -118,14 +122,16 @@ function previousAddresses(state: LabState): Record<string, MgmtAddresses> {
     [id, { ipv4: (record.next?.plan ?? record.plan).mgmt?.ipv4, ipv6: (record.next?.plan ?? record.plan).mgmt?.ipv6 }]));
 }
 
-/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. */
-function mgmtMtu(facts: Facts, hosts: readonly HostId[]): number {
-  if (hosts.length < 2) return MGMT_MTU;
-  return Math.min(MGMT_MTU, ...facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [tunnelMtu(host.underlay)] : [])));
+/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. So a larger one of the file is refused. */
+function fitMgmtMtu({ mgmt }: LabSpec, facts: Facts, hosts: readonly HostId[]): { ok: true; mtu: number } | { ok: false; rejection: Rejection } {
+  const largest = hosts.length < 2 ? Infinity : Math.min(...facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [tunnelMtu(host.underlay)] : [])));
+  if (mgmt.mtu === undefined || mgmt.mtu <= largest) return { ok: true, mtu: mgmt.mtu ?? Math.min(MGMT_MTU, largest) };
+  const message = `mgmt.mtu is ${mgmt.mtu}; between hosts ${hosts.toSorted().join(', ')} ${largest} is the most that passes whole: set mgmt.mtu to ${largest} or less, leave it out, or pin all nodes to one host`;
+  return { ok: false, rejection: reject('mtu-too-large', message, { network: mgmt.network, mtu: mgmt.mtu, largest }) };
 }
 
-function planMgmt(spec: LabSpec, fitting: number): MgmtPlan {
-  const { bridge = '', mtu = fitting, ...rest } = spec.mgmt;
+function planMgmt(spec: LabSpec, mtu: number): MgmtPlan {
+  const { bridge = '', ...rest } = spec.mgmt;
   const ipv4Gateway = gatewayOf(rest.ipv4Subnet, rest.ipv4Gateway, rest.ipv4Range);
   const ipv6Gateway = gatewayOf(rest.ipv6Subnet, rest.ipv6Gateway, rest.ipv6Range);
   return withoutUndefined({ ...rest, ipv4Gateway, ipv6Gateway, bridge, mtu });
@@ -166,7 +172,7 @@ function planNode({ node, record, generation, host, leases, address, ports, isNe
 }
 
 type Across = { vnis: ReturnType<typeof tunnelNumbers>; rejections: Rejection[]; hostOf(id: HostId): PlanHost };
-type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; planes: LinkPlanes; leases: Leases; across: Across };
+type LinkInput = { link: LinkSpec; state: LabState; placeOf: (node: NodeId) => HostId; planes: LinkPlanes; leases: Leases; across: Across; generation: number };
 
 function planLink(input: LinkInput): LinkPlan {
   const { link, state, leases } = input;
@@ -178,7 +184,7 @@ function planLink(input: LinkInput): LinkPlan {
   const mtu = far?.mtu ?? link.mtu ?? LINK_MTU;
   const port = (end: LinkEnd, standing: PortLease | undefined) => leasePort(leases, { end, standing, crosses: far !== null });
   const [a, b] = [port(link.a, present?.plan.a), port(link.b, present?.plan.b)];
-  return withPlanes({ host, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) }, input.planes);
+  return withPlanes({ host, generation: input.generation, mtu, a: { ...a, mac: macOf(link.a) ?? a.mac }, b: { ...b, mac: macOf(link.b) ?? b.mac }, ...(far ? { far: { host: farHost, tunnel: far.tunnel } } : {}) }, input.planes);
 }
 
 function withPlanes({ plane: _before, far, ...rest }: LinkPlan, planes: LinkPlanes): LinkPlan {
@@ -229,12 +235,14 @@ function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: Spa
   if (facts.hosts.length < 2) return own;
   const parts = hosts.toSorted().map((id): [HostId, MgmtSpan['hosts'][HostId]] => {
     const address = addressOf(id);
-    const vtep = across.hostOf(id).underlay?.address;
+    const vtep = across.hostOf(id).underlay?.address ?? own?.hosts[id]?.vtep;
     if (vtep === undefined && hosts.length > 1) across.rejections.push(reject('no-underlay', `host ${id} has not told an address at which other hosts reach it: set LABWRIGHT_UNDERLAY_ADDRESS there`, { host: id }));
     return [id, withoutUndefined({ vtep: vtep ?? '', ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
   });
-  const free = (vni: number): number => (facts.takenVnis.has(vni) ? free(vni + 1) : vni);
-  return { vni: others?.vni ?? own?.vni ?? free(labNumber * 4096), udpPort: VXLAN_PORT, hosts: { ...own?.hosts, ...Object.fromEntries(parts) } };
+  // The first number of the lab is no link's; where a file has named it, the network takes one as a link does.
+  const vni = others?.vni ?? own?.vni ?? (facts.takenVnis.has(labNumber * 4096) ? across.vnis.take() : labNumber * 4096);
+  if (vni === null) across.rejections.push(reject('no-numbers', `management network ${spec.mgmt.network}: the lab has used its 4095 tunnel numbers: destroy it and deploy it again`, {}));
+  return { vni: vni ?? 0, udpPort: VXLAN_PORT, hosts: { ...own?.hosts, ...Object.fromEntries(parts) } };
 }
 
 /** Ends that are visible on the host carry the name that the file gives them. */

@@ -1,5 +1,6 @@
 // What joins the ends of each link on its hosts: the lab's wish, else the host's own plane; with a VLAN of its own on a bridge that is shared.
 import type { LabState } from '../evolve/lab-state.ts';
+import { linkHosts } from '../link/crossing.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec } from '../vocabulary/lab-spec.ts';
@@ -22,8 +23,8 @@ type Input = {
   readonly takenVlans: (host: HostId) => ReadonlySet<number>;
 };
 
-/** People count from below: the last ones are the likeliest to be free. */
-const LAST_VLAN = 4094;
+/** Where the host names none. */
+const ALL_VLANS: readonly [number, number][] = [[1, 4094]];
 
 /** Planes of all links. What is there keeps its plane as long as its host offers it and the lab does not want another. */
 export function planPlanes(input: Input): PlannedPlanes {
@@ -33,12 +34,13 @@ export function planPlanes(input: Input): PlannedPlanes {
   const lease = (link: LinkSpec, host: HostId, before: LinkPlan | undefined): LinkPlane | undefined => {
     const told: PlanHost = hosts.get(host) ?? { id: host, state: 'lost' };
     const held = before === undefined ? undefined : planeOn(before, host);
-    const kind = kindOf(input.spec, told, held, before !== undefined && held === undefined && told.ovs?.sharedBridge === undefined);
+    const isUntold = before !== undefined && held === undefined && linkHosts(before).includes(host) && told.ovs?.sharedBridge === undefined;
+    const kind = kindOf(input.spec, told, held, isUntold);
     if (kind === undefined) return undefined;
     if (told.planes?.includes(kind) === false) rejections.set(host, { code: 'no-plane', message: `host ${host} has no link plane ${kind}, which the lab file asks for (placement.plane): it has ${told.planes.join(', ')}`, details: { host, plane: kind } });
     if (kind !== 'ovs' || told.ovs?.sharedBridge === undefined) return { kind };
     const vlan = vlans.take(host, isTaken(input.state, link) ? undefined : held?.vlan);
-    if (vlan === undefined) rejections.set(`vlans ${host}`, { code: 'no-numbers', message: `link ${link.id}: all VLANs of bridge ${told.ovs.sharedBridge} on host ${host} are in use: place links elsewhere, or on plane tc`, details: { host, link: link.id } });
+    if (vlan === undefined) rejections.set(`vlans ${host}`, { code: 'no-numbers', message: `link ${link.id}: all VLANs of bridge ${told.ovs.sharedBridge} on host ${host} ${told.ovs.vlans === undefined ? '' : 'that labs may have (LABWRIGHT_OVS_VLANS) '}are in use: place links elsewhere, or on plane tc`, details: { host, link: link.id } });
     return { kind, ...(vlan === undefined ? {} : { vlan }) };
   };
   const of = new Map(input.spec.links.map((link): [LinkId, LinkPlanes] => {
@@ -59,7 +61,7 @@ export const planeOn = (plan: LinkPlan, host: HostId): LinkPlane | undefined => 
 /** VLANs that a lab holds on each host, links on their way out and parts that a lost host still has included. */
 export function vlansHeldBy(state: LabState): Map<HostId, number[]> {
   const held = new Map<HostId, number[]>();
-  const owed = Object.values(state.owed).flatMap(({ plan }) => ('mtu' in plan ? [plan] : []));
+  const owed = Object.values(state.owed).flatMap((one) => (one.kind === 'link' ? [one.plan] : []));
   for (const plan of [...Object.values(state.links).map((link) => link.plan), ...owed]) {
     for (const [host, plane] of [[plan.host, plan.plane], [plan.far?.host, plan.far?.plane]] as const) {
       if (host !== undefined && plane?.vlan !== undefined) held.set(host, [...(held.get(host) ?? []), plane.vlan]);
@@ -106,24 +108,21 @@ function isJoined({ a, b }: LinkSpec): boolean {
 /** Numbers of one bridge each: what this lab, other labs, or any port there has is left out. */
 function vlanLeases({ state, hosts, takenVlans }: Input): { take(host: HostId, held: number | undefined): number | undefined } {
   const own = vlansHeldBy(state);
-  const used = new Map<HostId, { vlans: Set<number>; next: number }>();
-  const booksOf = (id: HostId): { vlans: Set<number>; next: number } => {
-    const known = used.get(id);
-    if (known) return known;
-    const seen = hosts.find((host) => host.id === id)?.ovs?.usedVlans ?? [];
-    const all = seen.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_unused, index) => first + index));
-    const books = { vlans: new Set([...all, ...takenVlans(id), ...(own.get(id) ?? [])]), next: LAST_VLAN };
-    used.set(id, books);
-    return books;
+  const free = new Map<HostId, number[]>();
+  const freeOf = (id: HostId): number[] => {
+    const ovs = hosts.find((host) => host.id === id)?.ovs;
+    const used = new Set([...numbersOf(ovs?.usedVlans ?? []), ...takenVlans(id), ...(own.get(id) ?? [])]);
+    // People count from below: the last ones are the likeliest to be free, and taken first.
+    return [...new Set(numbersOf(ovs?.vlans ?? ALL_VLANS))].filter((vlan) => !used.has(vlan)).toSorted((a, b) => a - b);
   };
   return {
     take(host, held) {
       if (held !== undefined) return held;
-      const books = booksOf(host);
-      while (books.next > 0 && books.vlans.has(books.next)) books.next -= 1;
-      if (books.next === 0) return undefined;
-      books.vlans.add(books.next);
-      return books.next;
+      const left = free.get(host) ?? freeOf(host);
+      free.set(host, left);
+      return left.pop();
     },
   };
 }
+
+const numbersOf = (ranges: readonly (readonly [number, number])[]): number[] => ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_unused, index) => first + index));

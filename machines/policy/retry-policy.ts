@@ -1,5 +1,6 @@
 // When a failed order is tried again, and what a host may repair by itself before it must give up.
 import type { PendingEffect, RepairBudget } from '../vocabulary/effect.ts';
+import type { PlacementSettings } from '../vocabulary/placement.ts';
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 30_000;
@@ -44,7 +45,16 @@ export const MGMT_WIRE_BUDGET: RepairBudget = LINK_BUDGET;
 export const STOP_GRACE_MS = 3_000;
 
 /** The shortest silence that a host takes for the loss of its nodes; less than what makes it lost. */
-export const LEAST_FENCE_MS = 2_000;
+const LEAST_FENCE_MS = 2_000;
+
+/**
+ * Silence in milliseconds after which a host ends its nodes; undefined where they wait for its return. A host is lost some
+ * seconds after its last sign of life, and its nodes move after the time that the lab names: by then it has ended them.
+ */
+export function fenceAfterMs(placement: PlacementSettings | undefined): number | undefined {
+  const policy = placement?.onLostHost;
+  return typeof policy === 'object' ? Math.max(LEAST_FENCE_MS, policy.moveAfterSeconds * 1000) : undefined;
+}
 
 /** How long a node that is to be made anew may take to have its configuration saved; then it goes on without. */
 export const SAVE_WITHIN_MS = 20_000;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
 import { Impairment, LinkEnd, NodeSpec, StageExec } from './lab-spec.ts';
+import { RepairSwitches } from './repair-switches.ts';
 import { LinkPlan, MgmtPlan, NodePlan } from './lab-plan.ts';
 
 /** How often the host may repair by itself: `count` repairs in a sliding window, waiting longer each time. */
@@ -71,7 +72,9 @@ export const Order = z.discriminatedUnion('type', [
   z.object({ type: z.literal('network.ensure'), ...head, mgmt: MgmtPlan, labDir: z.string(), hosts: z.array(HostsEntry), tunnel: MgmtTunnel.optional(),
     nodes: z.array(z.object({ node: NodeId, containerName: z.string(), ports: NodePlan.shape.ports, ipv4: z.string().optional(), ipv6: z.string().optional() })),
     /** Bridges of the host (nodes of kind bridge) whose traffic the host's firewall must let through. */
-    bridges: z.array(z.string()) }),
+    bridges: z.array(z.string()),
+    /** Of all of the lab. */
+    repairs: RepairSwitches.optional() }),
   z.object({ type: z.literal('network.remove'), ...head, mgmt: MgmtPlan, keep: z.boolean(), cleanup: z.boolean(), labDir: z.string() }),
   /** Image, namespace with management interface, container created but not started. */
   z.object({ type: z.literal('node.prepare'), ...nodeOrder }),

@@ -7,7 +7,8 @@ import { Observation } from './observation.ts';
 
 export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('LabDeployRequested'), spec: LabSpec, plan: LabPlan, changes: z.array(Change) }),
-  z.object({ type: z.literal('LabDestroyRequested'), cleanup: z.boolean(), keepMgmtNet: z.boolean() }),
+  // `beside`: the networks of hosts go together with the nodes, and not after them as in older logs.
+  z.object({ type: z.literal('LabDestroyRequested'), cleanup: z.boolean(), keepMgmtNet: z.boolean(), networks: z.enum(['last', 'beside']).default('last') }),
   z.object({ type: z.literal('NodesStartRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('NodesStopRequested'), nodes: z.array(NodeId) }),
   z.object({ type: z.literal('NodesRestartRequested'), nodes: z.array(NodeId) }),
@@ -22,12 +23,16 @@ export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('HostLost'), host: HostId, reason: z.string() }),
   /** The host is back: what it holds is compared with what is wanted now. */
   z.object({ type: z.literal('HostReturned'), host: HostId }),
+  /** People removed the host: nothing that it holds is waited for any more. */
+  z.object({ type: z.literal('HostForgotten'), host: HostId }),
   /** Nodes of a lost or drained host live elsewhere from here on; `plan` is the whole lab's, as in a deploy. */
-  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan }),
+  z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan,
+    /** What changes for the nodes that stay; none in entries of older supervisors. */
+    changes: z.array(Change).optional() }),
   /** A host's address in the underlay is another one now. */
   z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
-  /** An observation that was news. */
-  z.object({ type: z.literal('Reported'), host: HostId, observation: Observation }),
+  /** An observation that was news. `position`: its place among all reports, which only grows; absent in entries of older supervisors. */
+  z.object({ type: z.literal('Reported'), host: HostId, observation: Observation, position: z.number().int().optional() }),
 ]);
 export type LabEvent = z.infer<typeof LabEvent>;
 

@@ -1,5 +1,6 @@
 // What a host tells of itself with each sign of life: where other hosts reach it, and what it has to give.
 import { z } from 'zod';
+import { RepairSwitches } from './repair-switches.ts';
 
 /** Where tunnels to this host end. */
 export const HostUnderlay = z.object({
@@ -15,6 +16,8 @@ export type HostUnderlay = z.infer<typeof HostUnderlay>;
 export const HostCapacity = z.object({
   /** Processors that its processes may run on. */
   cpus: z.number().positive(),
+  /** How many times they may be given away; absent in what older hosts tell. */
+  cpuOvercommit: z.number().positive().optional(),
   memoryMiB: z.number().int().positive(),
   /** Size of the file system that holds the state of the host-actor. */
   diskMiB: z.number().int().nonnegative(),
@@ -23,12 +26,18 @@ export const HostCapacity = z.object({
 });
 export type HostCapacity = z.infer<typeof HostCapacity>;
 
+/** How many nodes the host makes or starts at once; fewer than usual because of its load, or because it waits for memory. */
+export const HostPace = z.object({ atOnce: z.number().int().positive(), because: z.enum(['load', 'memory']).optional() });
+export type HostPace = z.infer<typeof HostPace>;
+
 /** Open vSwitch of a host. */
 export const HostSwitch = z.object({
   /** Unknown while it does not answer. */
   datapath: z.enum(['system', 'netdev']).optional(),
   /** Bridge that others use too, on which links take a VLAN each. */
   sharedBridge: z.string().optional(),
+  /** VLANs that links may take there, as ranges; all where absent. */
+  vlans: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
   /** VLANs that any port has there, ours included, as ranges. */
   usedVlans: z.array(z.tuple([z.number().int(), z.number().int()])).optional(),
 });
@@ -45,5 +54,8 @@ export const HostFacts = z.object({
   /** Ports that a plane carries at most, by its name; none = no limit. */
   planePorts: z.record(z.string(), z.number().int().positive()).optional(),
   ovs: HostSwitch.optional(),
+  /** Repairs of labs that say nothing of their own. */
+  repairs: RepairSwitches.optional(),
+  pace: HostPace.optional(),
 });
 export type HostFacts = z.infer<typeof HostFacts>;

@@ -54,3 +54,16 @@ export type HostNode = z.infer<typeof HostNode>;
 /** A node that left a host, or is about to, and whose configuration could not be saved there, or not whole. */
 export const UnsavedNode = z.object({ lab: LabId, node: NodeId, reason: z.string() });
 export type UnsavedNode = z.infer<typeof UnsavedNode>;
+
+/** One probe of a host, as doctor shows it. */
+export const HostProbe = z.object({ id: z.string(), title: z.string(), status: z.string(), found: z.string(), costs: z.string().optional(), remedy: z.string().optional() });
+export type HostProbe = z.infer<typeof HostProbe>;
+
+/** What the host last said it can do. */
+export const HostFingerprint = z.object({
+  readAt: EpochMs,
+  notWell: z.array(HostProbe),
+  /** Since the supervisor heard it first. */
+  changed: z.array(z.object({ id: z.string(), title: z.string(), before: z.string(), now: z.string() })),
+});
+export type HostFingerprint = z.infer<typeof HostFingerprint>;

@@ -68,6 +68,8 @@ export type LinkPlane = z.infer<typeof LinkPlane>;
 export const LinkPlan = z.object({
   /** Host of end `a`, and of the whole link unless `far` is set. */
   host: HostId,
+  /** Number of the log entry that planned the link as it is; observations of another generation are void. Absent in plans of older supervisors. */
+  generation: z.number().int().optional(),
   a: PortLease,
   b: PortLease,
   /** Bytes; what both inner ends get. */

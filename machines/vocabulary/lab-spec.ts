@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CarriedSource } from './carried-file.ts';
 import { HostId, LabId, LinkId, NodeId } from './ids.ts';
 import { PlacementSettings } from './placement.ts';
+import { RepairSwitches } from './repair-switches.ts';
 
 /** One published port; hostPort 0 = the host picks one (a lease). Source: containerlab `ports`. */
 export const PublishedPort = z.object({
@@ -124,8 +125,9 @@ export const LinkEnd = z.discriminatedUnion('at', [
   /** The node's end is a macvlan device on a parent interface of the host. */
   z.object({ at: z.literal('macvlan'), parent: z.string(), mode: z.enum(['private', 'vepa', 'bridge', 'passthru', 'source']) }),
   z.object({ at: z.literal('dummy') }),
-  /** A VXLAN tunnel to a device that Labwright does not manage. `stitch` joins it by redirect instead of moving it into the node. */
-  z.object({ at: z.literal('vxlan'), remote: z.string(), vni: z.number().int(), udpPort: z.number().int(), srcPort: z.number().int().optional(), stitch: z.boolean() }),
+  /** A VXLAN tunnel to a device that Labwright does not manage. `stitch` joins it by redirect instead of moving it into the node; `parent` is
+   *  the interface of the host that it leaves by, else that of the route. */
+  z.object({ at: z.literal('vxlan'), remote: z.string(), vni: z.number().int(), udpPort: z.number().int(), srcPort: z.number().int().optional(), parent: z.string().optional(), stitch: z.boolean() }),
 ]);
 export type LinkEnd = z.infer<typeof LinkEnd>;
 
@@ -149,6 +151,8 @@ export const LinkSpec = z.object({
   mtu: z.number().int().min(64).max(65535).optional(),
   labels: z.record(z.string(), z.string()),
   vars: z.record(z.string(), z.unknown()),
+  /** Data of each end, for export templates. */
+  endVars: z.object({ a: z.record(z.string(), z.unknown()), b: z.record(z.string(), z.unknown()) }).optional(),
 });
 export type LinkSpec = z.infer<typeof LinkSpec>;
 
@@ -200,6 +204,8 @@ export const LabSpec = z.object({
   certificates: CertificateSettings.optional(),
   /** Unset where the file has no `placement`: the installation's own settings hold. */
   placement: PlacementSettings.optional(),
+  /** Unset where the file says nothing: each host does as it is told there. */
+  repairs: RepairSwitches.optional(),
   /** Sorted by id. */
   nodes: z.array(NodeSpec),
   /** Sorted by id. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EpochMs, LabId, LinkId, NodeId } from './ids.ts';
 import { Impairment, PublishedPort } from './lab-spec.ts';
 import { PlaneKind } from './placement.ts';
+import { RepairSwitches } from './repair-switches.ts';
 
 export const Failure = z.object({ code: z.string(), message: z.string(), log: z.array(z.string()) });
 export type Failure = z.infer<typeof Failure>;
@@ -73,6 +74,8 @@ export const LabView = z.object({
   labDir: z.string(),
   owner: z.string().optional(),
   mgmtNetwork: z.string(),
+  /** Which repairs the lab has its hosts make, where it says so. */
+  repairs: RepairSwitches.optional(),
   deployedAt: EpochMs.optional(),
   nodes: z.array(NodeView),
   links: z.array(LinkView),
@@ -101,3 +104,6 @@ export const Notice = z.object({
   progress: z.object({ node: NodeId, text: z.string() }).optional(),
 });
 export type Notice = z.infer<typeof Notice>;
+
+/** How sentences begin that say what is not waited for any more. */
+export const GIVEN_UP = 'given up:';

@@ -7,6 +7,8 @@ import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
 const about = { effectId: EffectId.optional(), at: EpochMs };
 const ofNode = { ...about, node: NodeId, generation: z.number().int() };
 const ofLink = { ...about, link: LinkId };
+/** `generation` is that of the plan which the host holds; absent where that has none, and in reports of older hosts. */
+const ofPlannedLink = { ...ofLink, generation: z.number().int().optional() };
 
 export const ExecResult = z.object({
   command: z.string(),
@@ -45,12 +47,16 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean() }),
   z.object({ type: z.literal('network.removed'), ...about }),
   z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),
+  /** Not as it was made, and left so: `why` says who wants that. */
+  z.object({ type: z.literal('network.drifted'), ...about, what: z.string(), why: z.string() }),
   z.object({ type: z.literal('node.prepared'), ...ofNode, runtimeId: z.string().optional() }),
   z.object({ type: z.literal('node.started'), ...ofNode, runtimeId: z.string().optional(), pid: z.number().int().optional(), startedAt: EpochMs, cause: Cause }),
   z.object({ type: z.literal('node.stopped'), ...ofNode, exitCode: z.number().int().optional() }),
   /** The process ended by itself or by somebody's hand; `next` says what the host does about it. */
   z.object({ type: z.literal('node.died'), ...ofNode, runtimeId: z.string().optional(), exitCode: z.number().int(), oomKilled: z.boolean(),
-    log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']) }),
+    log: z.array(z.string()), next: z.enum(['restart', 'leave', 'gave-up']),
+    /** Why the host gives up although it could go on. */
+    why: z.string().optional() }),
   z.object({ type: z.literal('node.removed'), ...ofNode }),
   /** The repair budget of its management interface is spent: the host waits for the node's next order. */
   z.object({ type: z.literal('node.unplugged'), ...ofNode, code: z.string(), message: z.string() }),
@@ -63,12 +69,12 @@ export const Observation = z.discriminatedUnion('type', [
   /** One engine event of a container of ours, kept for the history. */
   z.object({ type: z.literal('node.engine'), ...ofNode, runtimeId: z.string(), action: z.string(), exitCode: z.number().int().optional() }),
   /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */
-  z.object({ type: z.literal('link.joined'), ...ofLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
-  z.object({ type: z.literal('link.lost'), ...ofLink, what: z.string() }),
+  z.object({ type: z.literal('link.joined'), ...ofPlannedLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
+  z.object({ type: z.literal('link.lost'), ...ofPlannedLink, what: z.string() }),
   /** Milliseconds of the repair itself, from its detection on: the kernel does not say when the fault was. */
-  z.object({ type: z.literal('link.repaired'), ...ofLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
-  z.object({ type: z.literal('link.carrier'), ...ofLink, carrier }),
-  z.object({ type: z.literal('link.gave-up'), ...ofLink, code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('link.repaired'), ...ofPlannedLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
+  z.object({ type: z.literal('link.carrier'), ...ofPlannedLink, carrier }),
+  z.object({ type: z.literal('link.gave-up'), ...ofPlannedLink, code: z.string(), message: z.string() }),
   z.object({ type: z.literal('link.removed'), ...ofLink }),
   /** An order that could not be carried out. */
   z.object({ type: z.literal('effect.failed'), effectId: EffectId, at: EpochMs, code: z.string(), message: z.string(), retryable: z.boolean(), log: z.array(z.string()) }),

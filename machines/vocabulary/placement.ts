@@ -20,6 +20,9 @@ export const PlacementSettings = z.object({
 });
 export type PlacementSettings = z.infer<typeof PlacementSettings>;
 
+/** A host's CPU is given away so many times unless its operator says otherwise: routers wait most of the time. */
+export const DEFAULT_CPU_OVERCOMMIT = 4;
+
 /** Ceilings, never use: a thousandth of a core, MiB of memory and disk, ports on the host's link plane. */
 export const Ceilings = z.object({ cpuMillis: z.number(), memoryMiB: z.number(), diskMiB: z.number(), ports: z.number() });
 export type Ceilings = z.infer<typeof Ceilings>;

@@ -36,6 +36,16 @@ describe('export by a template', () => {
       links: [{ a: 'a:eth1', mac: 'aa:c1:00:10:00:01', peer: 'z' }, { a: 'a:eth2', mac: '', peer: 'dummy' }],
     });
   });
+  it('has labels and vars of links, and vars of their ends', () => {
+    const { lab: marked } = accepted(`name: t
+topology:
+  defaults: {kind: linux, image: "alpine:3"}
+  nodes: {a: , b: }
+  links: [{type: veth, labels: {tier: core}, vars: {cost: 7}, endpoints: [{node: b, interface: eth1, vars: {area: 1}}, {node: a, interface: eth1}]}]
+`);
+    const text = '{{range .Clab.Links}}{{.Labels.tier}} {{.GetVars.cost}}{{range .GetEndpoints}} {{.GetNode.GetShortName}}={{ToJSON .GetVars}}{{end}}{{end}}';
+    expect(renderExport(text, marked, view)).toBe('core 7 a={} b={"area":1}');
+  });
   it('says in which line a template is wrong', () => {
     expect(() => renderExport('{\n  {{ .NodeConfigs.none.Image }}\n}', lab, view)).toThrow('--export-template, line 2: template: .NodeConfigs.none.Image has no value');
   });

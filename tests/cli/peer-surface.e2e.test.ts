@@ -56,11 +56,30 @@ describe('deploy', () => {
     expect(backups[0]).toMatch(/^\d{6}_\d{6}_tcli\.clab\.yml$/);
     expect(readFileSync(join(world.folder, '.clab', 'bak', backups[0] ?? ''))).toEqual(readFileSync(file));
   });
-  it('refuses a name that runs from another file, and takes it over when told', async () => {
+  it('refuses a name that runs from another file, and takes it over when told, without touching what runs', async () => {
     const other = world.file('other.clab.yml', labText());
     const refused = await world.run(['deploy', '-t', other]);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toMatch(/lab tcli runs from .*tcli\.clab\.yml: use another --name, or --take-over/);
+    const before = await pidOf('clab-tcli-n1');
+    expect((await world.run(['deploy', '-t', other, '--take-over'])).exitCode).toBe(0);
+    expect(JSON.parse((await world.run(['ls', '--json'])).stdout)).toMatchObject([{ lab: 'tcli', state: 'running', topologyPath: other }]);
+    // Now the first file is the other one.
+    expect((await world.run(['deploy', '-t', file])).stderr).toMatch(/lab tcli runs from .*other\.clab\.yml/);
+    expect((await world.run(['deploy', '-t', other])).exitCode).toBe(0);
+    expect((await world.run(['apply', '-t', file, '--take-over'])).exitCode).toBe(0);
+    expect(await pidOf('clab-tcli-n1')).toBe(before);
+  });
+  it('runs a second lab from the same file under another name, beside the first one', async () => {
+    const before = await pidOf('clab-tcli-n1');
+    const second = await world.run(['deploy', '-t', file, '--name', 'tcli-two']);
+    expect([second.exitCode, rowOf(second.stdout, 'clab-tcli-two-n1').slice(0, 3)]).toEqual([0, ['clab-tcli-two-n1', 'linux', 'running']]);
+    const containers = (await execa('docker', ['ps', '-q', '--filter', 'name=^clab-tcli-'])).stdout.split('\n');
+    expect(containers).toHaveLength(4);
+    expect((await world.run(['exec', '--name', 'tcli-two', '--label', 'clab-node-name=n1', '--cmd', 'ping -c 1 -W 2 10.0.0.2'])).stderr).toContain(' 1 received');
+    expect((await world.run(['destroy', '--name', 'tcli-two', '--cleanup'])).exitCode).toBe(0);
+    expect(await pidOf('clab-tcli-n1')).toBe(before);
+    expect(existsSync(join(world.folder, 'clab-tcli'))).toBe(true);
   });
 });
 

@@ -6,13 +6,16 @@ import { renderNornirInventory } from '../../cli/lab-folder/nornir-inventory.ts'
 import { renderTopologyData } from '../../cli/lab-folder/topology-data.ts';
 import { renderCompletion } from '../../cli/output/completion.ts';
 import { historyLines } from '../../cli/output/history.ts';
-import { renderImpairment } from '../../cli/output/link-table.ts';
+import { renderHost } from '../../cli/output/host-table.ts';
+import { renderImpairment, renderLinkTable } from '../../cli/output/link-table.ts';
 import { renderProgress } from '../../cli/output/progress.ts';
 import { renderTable } from '../../cli/output/table.ts';
 import { renderDuration } from '../../cli/render-duration.ts';
 import { parseDurationMs } from '../../topology/duration.ts';
 import { leastLevel } from '../../cli/terminal.ts';
 import { LogEntry } from '../../machines/vocabulary/event.ts';
+import { HostDetail } from '../../machines/vocabulary/host-view.ts';
+import type { LinkView } from '../../machines/vocabulary/lab-view.ts';
 import { aLab, aLink, aNode } from '../support/lab-builders.ts';
 import { aLabView, aLinkView, aNodeView } from './lab-views.ts';
 
@@ -31,6 +34,26 @@ describe('durations', () => {
 describe('table', () => {
   it('counts neither colours nor tabs as width', () => {
     expect(renderTable(['A'], [['\u001b[32mok\u001b[39m'], ['a\tb']])).toBe('╭─────╮\n│  A  │\n├─────┤\n│ \u001b[32mok\u001b[39m  │\n│ a b │\n╰─────╯');
+  });
+});
+
+describe('link planes', () => {
+  const table = (...planes: (LinkView['planes'] | undefined)[]) =>
+    renderLinkTable(planes.map((one, index) => aLinkView(`a:eth${index}`, `b:eth${index}`, one === undefined ? {} : { planes: one })), (state) => state);
+
+  it('are shown where one is not the usual one, or the ends differ', () => {
+    expect(table({ a: 'tc', b: 'tc' }, undefined)).not.toContain('Plane');
+    const [, head, , ...rows] = table({ a: 'tc', b: 'tc' }, { a: 'ovs', b: 'ovs' }, { a: 'tc', b: 'ovs' }, undefined).split('\n');
+    const column = head?.split('│').map((cell) => cell.trim()).indexOf('Plane') ?? -1;
+    expect(rows.slice(0, 4).map((row) => row.split('│')[column]?.trim())).toEqual(['tc', 'ovs', 'tc, ovs', '-']);
+  });
+
+  it('of a host are shown with the bridge that is shared, and its VLANs', () => {
+    const host = HostDetail.parse({
+      host: 'h1', state: 'joined', firstSeenAt: 0, lastSeenAt: 0, wish: 'open', labs: [], nodes: 0, allocated: { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 },
+      planes: ['ovs', 'tc'], ovs: { sharedBridge: 'br0', vlans: [[100, 399], [500, 500]] },
+    });
+    expect(renderHost(host, [], { now: 0, paintState: (state) => state })).toContain('ovs, tc (on bridge br0, VLANs 100-399,500)');
   });
 });
 

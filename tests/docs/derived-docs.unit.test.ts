@@ -61,6 +61,15 @@ describe('lab files', () => {
     for (const key of found(textOf(['topology']), /\b(?:mergeMap|mostSpecificList)\(layers, '([a-z-]+)'/g)) expect(MERGED).toContain(`\`${key}\``);
   });
 
+  it.each([
+    ['lab-file.md', 'put on the\nnode\'s interface', 'host-actor/wire-of-order.ts', 'addresses: [end.ipv4, end.ipv6]'],
+    ['lab-file.md', '`vars` of an\nend, are data for `deploy --export-template`', 'cli/lab-folder/export-template.ts', 'link.endVars'],
+    ['lab-file.md', 'nothing passes between this lab and others in management networks; the way out stays', 'host-actor/mgmt-network/render-nft-table.ts', 'oifname ${bridges} ${ip} saddr ${set} ${ip} daddr != ${set} drop'],
+  ])('%s says "%s", as the code does', (doc, words, file, proof) => {
+    expect(Object.entries(derivedDocs()).find(([name]) => name === doc)?.[1]).toContain(words);
+    expect(textOf([file])).toContain(proof);
+  });
+
   it('the example with every link is accepted without a warning', () => {
     const result = readLab({ text: readFileSync(join(ROOT, 'docs/examples/every-link.clab.yml'), 'utf8'), folder: '/labs', env: {} });
     expect(result).toMatchObject({ warnings: [], lab: { links: { length: 13 } } });

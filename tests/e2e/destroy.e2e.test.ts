@@ -51,7 +51,7 @@ describe('Must be shown 7: destroy leaves the host as before', () => {
     for (let round = 1; round <= 10; round += 1) {
       const standing = await liveAndGo(bed, afterUp);
       // The comparison sees what a lab is made of, or it would see nothing of what is left either.
-      expect(Object.keys(standing)).toEqual(expect.arrayContaining(['containers', 'networks', 'links', 'qdiscs', 'nft', 'netns', 'routes']));
+      expect(Object.keys(standing)).toEqual(expect.arrayContaining(['containers', 'networks', 'links', 'qdiscs', 'nft', 'netns', 'routes', 'hostsFile', 'runFiles']));
       expect({ round, left: await afterUp.read() }).toEqual({ round, left: {} });
     }
     await bed.close();

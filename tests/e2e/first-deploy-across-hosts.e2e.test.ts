@@ -30,7 +30,12 @@ afterEach(async () => await bed.destroyAll());
 afterAll(async () => await bed?.close());
 
 const pings = async (node: string, to: string) => await bed.host(hostOf(node)).exec('docker', 'exec', nameOf(node), 'ping', '-c', '1', '-W', '1', to).then(() => true, () => false);
-const allPing = async () => (await Promise.all(links.map(async ([left, , number]) => await pings(left, `10.9.${number}.2`)))).every(Boolean);
+/** All at once and without the engine, for it is polled against a limit. */
+const allPing = async () => (await Promise.all([1, 2].map(async (on) => {
+  const own = links.filter(([left]) => hostOf(left) === on);
+  const printed = await bed.host(on).exec('sh', '-c', `${own.map(([left, , number]) => `(ip netns exec ${nameOf(left)} ping -q -c1 -W1 10.9.${number}.2 >/dev/null 2>&1 && echo passed) &`).join('\n')}\nwait`);
+  return printed.split('\n').filter((line) => line === 'passed').length === own.length;
+}))).every(Boolean);
 const crossing = () => links.filter(([left, right]) => hostOf(left) !== hostOf(right));
 const ports = async (number: number) => (await bed.host(number).exec('ip', '-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0] ?? '').filter((name) => /^lw|^to-/.test(name));
 const reported = async (after = 0) => {
@@ -76,7 +81,7 @@ describe('the first deploy of a lab over two hosts', () => {
 });
 
 describe('a host-actor that starts again', () => {
-  it('X17: makes right at once what went wrong meanwhile: all pings are back although nothing looks again but at its start', async () => {
+  it('X17: makes right within 10 s what went wrong meanwhile: all pings are back although nothing looks again but at its start', async () => {
     await bed.deploy(full);
     await bed.settled(NAME);
     const { n } = await bed.view(NAME);
@@ -86,7 +91,7 @@ describe('a host-actor that starts again', () => {
     await bed.host(2).exec('docker', 'kill', nameOf('b3'));
     expect(await allPing()).toBe(false);
     await bed.host(2).actor.start();
-    await eventually(allPing, { timeoutMs: 60_000, what: 'all pings to be back', everyMs: 100 });
+    await eventually(allPing, { timeoutMs: 10_000, what: 'all pings to be back', everyMs: 100 });
     await bed.settled(NAME, ['running']);
     const after = await reported(n);
     const order = [after.findIndex((seen) => seen.type === 'node.started' && seen.node === 'b3'), after.findLastIndex((seen) => seen.type === 'link.joined' || seen.type === 'link.repaired')];

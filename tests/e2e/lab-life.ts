@@ -36,7 +36,7 @@ topology:
 `;
 
 /** Deploys three nodes, brings them to a file with two, destroys them. Resolves when the engine told the end of the last one. */
-export async function liveOneLife(bed: TestBed, of: LifeOf): Promise<Life> {
+export async function liveOneLife(bed: TestBed, of: LifeOf, whenDeployed: () => Promise<void> = async () => undefined): Promise<Life> {
   const engine = await recordEngine(of.name);
   try {
     const views: LabView[] = [];
@@ -44,6 +44,7 @@ export async function liveOneLife(bed: TestBed, of: LifeOf): Promise<Life> {
     await insist(async () => await bed.deploy(labFromText(text(of, { third: true, env: '1' }), path)));
     views.push(await settledWith(bed, of, 3));
     await ping(of);
+    await whenDeployed();
     await insist(async () => await bed.deploy(labFromText(text(of, { third: false, env: '2' }), path)));
     views.push(await settledWith(bed, of, 2));
     await ping(of);

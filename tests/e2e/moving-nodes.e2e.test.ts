@@ -35,6 +35,16 @@ const numbered = (id: string) => Number(id.slice(1));
 const copies = async (node: string) =>
   (await Promise.all(bed.hosts.map(async (host) => ((await host.exec('docker', 'ps', '-q', '-f', `name=^clab-${NAME}-${node}$`)).trim() === '' ? [] : [host.id])))).flat();
 const pings = async () => await bed.host(1).exec('docker', 'exec', `clab-${NAME}-a`, 'ping', '-c', '1', '-W', '2', '10.0.0.2').then(() => true, () => false);
+/** The link as it is shown, with the hosts of its two legs. */
+const linkUp = async (other: string) => await eventually(async () => {
+  const [link] = (await bed.view(NAME)).links;
+  return link?.oper === 'up' && link.reason === '' && link.tunnel?.a.host === 'h1' && link.tunnel.b.host === other ? link : null;
+}, { timeoutMs: 30_000, what: `the link to be up between h1 and ${other}`, everyMs: 200 });
+/** The management address of node b that its plan names, and what is on its interface. */
+const mgmtOfB = async (on: string) => {
+  const b = (await bed.view(NAME)).nodes.find((one) => one.node === 'b');
+  return { planned: b?.ipv4, there: /inet (\S+)/.exec(await bed.host(numbered(on)).exec('docker', 'exec', `clab-${NAME}-b`, 'ip', '-4', 'addr', 'show', 'eth0'))?.[1] };
+};
 const running = async () => await eventually(async () => ((await bed.view(NAME)).state === 'running' ? true : null), { timeoutMs: 60_000, what: 'the lab to run', everyMs: 100 });
 
 describe('a node whose host is lost', () => {
@@ -54,6 +64,11 @@ describe('a node whose host is lost', () => {
     expect(seen.every((hosts) => hosts.length <= 1)).toBe(true);
     expect(await copies('b')).toEqual([moved]);
     await eventually(async () => await pings(), { timeoutMs: 30_000, what: 'pings to the moved node', everyMs: 200 });
+    // The third host: so the link crosses as before, and its first order on the lost one was never answered.
+    expect([old, moved].toSorted()).toEqual(['h2', 'h3']);
+    const movedLink = await linkUp(moved);
+    const address = await mgmtOfB(moved);
+    expect(address.there).toBe(address.planned);
     expect((await bed.view(NAME)).problems.join()).toContain('these are removed there: a:eth1--b:eth1, b');
     await bed.host(numbered(old)).heal();
     await running();
@@ -62,6 +77,8 @@ describe('a node whose host is lost', () => {
     expect((await bed.host(numbered(old)).exec('ip', '-br', 'link', 'show', 'type', 'vxlan')).trim()).toBe('');
     expect(await pings()).toBe(true);
     expect(await copies('b')).toEqual([moved]);
+    expect(await linkUp(moved)).toEqual(movedLink);
+    expect(await mgmtOfB(moved)).toEqual(address);
   });
 
   it('S22: does not hold up a destroy, which says what it owes and ends when the host is back', async () => {

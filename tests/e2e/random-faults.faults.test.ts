@@ -1,4 +1,4 @@
-// 200 faults at random on three hosts: LABWRIGHT_FAULTS of them, from LABWRIGHT_SEED, which is printed so that a run can be repeated.
+// 200 faults at random on four hosts: LABWRIGHT_FAULTS of them, from LABWRIGHT_SEED, which is printed so that a run can be repeated.
 import { describe, expect, it } from 'vitest';
 import { liveThroughFaults } from '../support/faults/live-through-faults.ts';
 
@@ -10,8 +10,8 @@ const OVS = process.env['LABWRIGHT_PLANE'] === 'ovs';
 
 describe(`random faults, LABWRIGHT_SEED=${SEED}`, () => {
   it(`${FAULTS} of them leave no second copy, no link that lies, no leftover and nothing owed`, { timeout: 3_600_000 }, async () => {
-    const outcomes = await liveThroughFaults({ seed: SEED, faults: FAULTS, prefix: 'tf', supervisors: SUPERVISORS, ovs: OVS, only: ONLY }, ({ round, struck, quietMs, left, retries }) => {
-      process.stdout.write(`round ${round}, right after ${quietMs} ms\n${[...struck, ...retries.map((one) => `RETRIED ${one}`), ...left.map((one) => `LEFT ${one}`)].map((line) => `  ${line}\n`).join('')}`);
+    const outcomes = await liveThroughFaults({ seed: SEED, faults: FAULTS, prefix: 'tf', supervisors: SUPERVISORS, ovs: OVS, only: ONLY }, ({ round, struck, quietMs, left, retries, moved }) => {
+      process.stdout.write(`round ${round}, right after ${quietMs} ms\n${[...struck, ...retries.map((one) => `RETRIED ${one}`), ...(moved.length > 0 ? [`MOVED ${moved.join(', ')}`] : []), ...left.map((one) => `LEFT ${one}`)].map((line) => `  ${line}\n`).join('')}`);
     });
     expect(outcomes.filter(({ left }) => left.length > 0)).toEqual([]);
   });

@@ -74,6 +74,8 @@ const joined = (n: Side): readonly Joined[] => seen[n].filter((one) => one.type 
 const untilEcho = (n: Side, echo: string, timeoutMs = 10_000): Promise<unknown> => eventually(() => lastEcho(n) === echo, { what: `echo ${echo} at ${IDS[n]}`, timeoutMs });
 const lastEcho = (n: Side): string | undefined => seen[n].flatMap((one) => ('tunnel' in one && one.tunnel ? [one.tunnel.echo] : [])).at(-1);
 
+const tunnelsOn = async (n: Side): Promise<string[]> => ((await world.hosts[n]?.host('ip -br link show type vxlan')) ?? '').split('\n').flatMap((line) => line.split(/\s+/)[0] || []);
+
 describe('a link whose halves are on two hosts', () => {
   it('is told by each host as far as it sees: its own carrier, its tunnel, and that the far end answers', async () => {
     await start(0, 60_000);
@@ -89,13 +91,14 @@ describe('a link whose halves are on two hosts', () => {
     expect(joined(1).at(-1)?.tunnel).not.toHaveProperty('reason');
   });
 
-  it('X09: leaves the answer of the far end within the pace when that host has gone, and takes it back with it', async () => {
+  it('X09 X12: leaves the answer of the far end within the pace when packets pass one way only, both ends with the reason, and takes it back', async () => {
     await start(0, 300);
     await start(1, 300);
     await Promise.all([deploy(0), deploy(1)]);
     await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
     await world.underlay("tc qdisc add dev u1 clsact && tc filter add dev u1 ingress protocol all pref 1 bpf da bytecode '1,6 0 0 2,'");
     await Promise.all([untilEcho(0, 'lost'), untilEcho(1, 'lost')]);
+    expect(([0, 1] as const).map((n) => joined(n).at(-1)?.tunnel?.reason)).toEqual([1, 0].map((far) => expect.stringContaining(`no frame of 1500 bytes came back from ${world.address(far)}`)));
     await world.underlay('tc qdisc del dev u1 clsact');
     await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
     expect(seen.flat().map(({ type }) => type)).not.toContain('link.lost');
@@ -125,6 +128,69 @@ describe('a link whose halves are on two hosts', () => {
     await untilEcho(1, 'ok');
   });
 
+  const well = async (): Promise<void> => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await Promise.all([deploy(0), deploy(1)]);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+  };
+  /** While the host-actor of host 1 is away, so that its own repair is not in between. */
+  const replaceWhileAway = async (tunnel: string, mark: 'marked as ours' | 'of somebody else'): Promise<void> => {
+    await actors[1]?.stop();
+    seen[1].length = 0;
+    const altname = /altname (\S+)/.exec((await world.hosts[1]?.host('ip -d link show dev lwx1.1')) ?? '')?.[1] ?? '';
+    await world.hosts[1]?.host(`ip link del lwx1.1 && ip link add lwx1.1 type vxlan ${tunnel} local 10.200.0.2 dstport 4789 && ip link set lwx1.1 up`);
+    if (mark === 'marked as ours') await world.hosts[1]?.host(`ip link property add dev lwx1.1 altname ${altname}`);
+    await start(1, 60_000);
+  };
+
+  it('X01: mends a tunnel that somebody led elsewhere, says so, and never calls that one up', async () => {
+    await well();
+    const from = seen[1].length;
+    await world.hosts[1]?.host('ip link set lwx1.1 type vxlan id 4711 remote 10.200.0.9');
+    await eventually(() => seen[1].slice(from).some(({ type }) => type === 'link.repaired'), { what: 'repair told' });
+    await untilEcho(1, 'ok');
+    expect(seen[1].slice(from).find(({ type }) => type === 'link.lost')).toMatchObject({ what: 'wrong-remote at end b' });
+    expect(seen[1].filter((one) => 'tunnel' in one && one.tunnel?.echo === 'ok' && one.tunnel.remote !== '10.200.0.1')).toEqual([]);
+    expect(await world.hosts[1]?.host('ip -d link show dev lwx1.1')).toContain('vxlan id 4711 remote 10.200.0.1 ');
+  });
+
+  for (const [what, tunnel] of [['another VNI', 'id 4712 remote 10.200.0.1'], ['another far end', 'id 4711 remote 10.200.0.9']] as const) {
+    it(`X01: mends a tunnel that was replaced by one with ${what} and our mark while nobody looked, and calls only its own up`, async () => {
+      await well();
+      await replaceWhileAway(tunnel, 'marked as ours');
+      await untilEcho(1, 'ok');
+      const told = seen[1].flatMap((one) => ('tunnel' in one && one.tunnel ? [{ type: one.type, is: `${one.tunnel.vni} to ${one.tunnel.remote}` }] : []));
+      expect(told[0]?.type).toBe('link.repaired');
+      expect(new Set(told.map(({ is }) => is))).toEqual(new Set(['4711 to 10.200.0.1']));
+    });
+  }
+
+  it('D05 X01: leaves a tunnel of somebody else at its device alone, gives the reason, and takes its place when it is gone', async () => {
+    await well();
+    await replaceWhileAway('id 4712 remote 10.200.0.1', 'of somebody else');
+    await eventually(() => seen[1].some(({ type }) => type === 'link.gave-up'), { what: 'reason told' });
+    expect(seen[1].filter(({ type }) => type.startsWith('link.'))).toMatchObject([{ type: 'link.gave-up', code: 'name-taken', message: expect.stringContaining('lwx1.1') }]);
+    expect(await world.hosts[1]?.host('ip -d link show dev lwx1.1')).toContain('vxlan id 4712 ');
+    await world.hosts[1]?.host('ip link del lwx1.1');
+    await actors[1]?.accept([legOrder(1)]);
+    await untilEcho(1, 'ok');
+    expect(joined(1).at(-1)).toMatchObject({ tunnel: { vni: 4711, remote: '10.200.0.1' } });
+  });
+
+  it('X15: leaves no tunnel on a host that has both of its ends now', async () => {
+    await start(0, 60_000);
+    await deploy(0);
+    await eventually(() => joined(0).length > 0, { what: 'answer of the first host' });
+    expect(await tunnelsOn(0)).toEqual(['lwx1.0']);
+    const second = labs[0].node('node.prepare', NODES[1] ?? '');
+    if (second.type !== 'node.prepare') throw new Error('no node');
+    labs[0].nextEntry();
+    await actors[0]?.accept([{ ...second, plan: { host: IDS[0], generation: 1, ports: [] } }, labs[0].link('link.ensure', 0, ['a:eth1', 'b:eth1'])]);
+    await eventually(() => joined(0).at(-1)?.tunnel === undefined && joined(0).at(-1)?.carrier.b, { what: 'both ends on one host' });
+    expect(await tunnelsOn(0)).toEqual([]);
+  });
+
   it('takes the carrier from its node while the far end is away, and gives it back', async () => {
     await start(0, 60_000);
     await start(1, 60_000);
@@ -136,6 +202,20 @@ describe('a link whose halves are on two hosts', () => {
     await eventually(() => joined(0).at(-1)?.carrier.a, { what: 'carrier given back' });
     // The tunnel is the same: what was known of it holds.
     expect(joined(0).filter(({ tunnel }) => tunnel?.echo === 'untold').length).toBeLessThanOrEqual(1);
+  });
+
+  it('P08: keeps its end of a link in line with its node also when the other node was on this host before', async () => {
+    await start(0, 60_000);
+    await deploy(0);
+    await actors[0]?.accept([labs[0].nextEntry().node('node.remove', 'b')]);
+    await eventually(() => seen[0].some(({ type }) => type === 'node.removed'), { what: 'the other node gone' });
+    for (const [type, held] of [['node.start', []], ['node.stop', ['a']], ['node.start', []]] as const) {
+      const order = labs[0].nextEntry().node(type, 'a');
+      await actors[0]?.accept([order]);
+      await eventually(() => seen[0].some(({ effectId }) => effectId === order.id), { what: `answer to ${type}` });
+      await eventually(() => joined(0).at(-1)?.held.length === held.length, { what: `${type} seen at the link` });
+      expect(joined(0).at(-1)?.held).toEqual(held);
+    }
   });
 
   it('X08: tells nothing but the truth after a kill and a start of the host-actor, without a moment of doubt where all is well', async () => {

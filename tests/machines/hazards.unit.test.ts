@@ -4,7 +4,7 @@ import { labView } from '../../machines/evolve/lab-view.ts';
 import { Order } from '../../machines/vocabulary/effect.ts';
 import { LabSpec, LinkSpec, NodeSpec } from '../../machines/vocabulary/lab-spec.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
-import { aLab, aLink, aNode, node } from '../support/lab-builders.ts';
+import { aLab, aLink, aNode, host, node } from '../support/lab-builders.ts';
 import type { Answer } from '../support/simulated-lab.ts';
 import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
@@ -74,6 +74,35 @@ describe('S06: what the host has not said is not known', () => {
   });
 });
 
+describe('S07: what was seen is a fact, and what follows is decided by the owner', () => {
+  const died = (generation: number): Observation => ({ type: 'node.died', at: 9_000, node: node('a'), generation, exitCode: 9, oomKilled: false, log: [], next: 'gave-up' });
+  const lost: Observation = { type: 'link.lost', at: 9_000, link: LINK, what: 'end-deleted at end a' };
+  const cases: Record<string, { from: string; seen: (generation: number) => Observation }> = {
+    'a death of an earlier generation': { from: 'h1', seen: (generation) => died(generation - 1) },
+    'a death of a generation to come': { from: 'h1', seen: (generation) => died(generation + 1) },
+    'a death told by a host that does not run the node': { from: 'h2', seen: died },
+    'a loss told by a host that has no end of the link': { from: 'h2', seen: () => lost },
+    'a death of a node that nobody knows': { from: 'h1', seen: (generation) => ({ ...died(generation), node: node('nobody') }) as Observation },
+  };
+
+  it.each(Object.entries(cases))('%s changes nothing and orders nothing', (_name, { from, seen }) => {
+    const sim = deployed();
+    const before = { view: labView(sim.state), orders: sim.orders.length };
+    sim.observeOn(host(from), seen(sim.state.nodes[node('a')]?.plan.generation ?? 0));
+    expect({ view: { ...labView(sim.state), n: before.view.n }, orders: sim.orders.length }).toEqual(before);
+    expect({ pending: sim.state.pending, deadlines: sim.state.deadlines }).toEqual({ pending: {}, deadlines: {} });
+  });
+
+  it('and what is true of them is written down, and left to the host that holds the order: nothing is ordered anew', () => {
+    for (const one of [lost, { ...died(deployed().state.nodes[node('a')]?.plan.generation ?? 0), next: 'restart' } as Observation]) {
+      const sim = deployed();
+      const before = sim.orders.length;
+      expect(sim.observe(one)).toBe(true);
+      expect({ orders: sim.orders.length, pending: sim.state.pending }).toEqual({ orders: before, pending: {} });
+    }
+  });
+});
+
 describe('S10: a command concerns the nodes that it names', () => {
   it('a restart of two nodes of ten, sent again after a crash of the owner, orders nothing of the others', () => {
     const sim = new SimulatedLab();
@@ -125,5 +154,17 @@ describe('T05: builders of tests make whole values', () => {
     sim.run();
     for (const order of sim.orders) expect(Order.parse(order)).toEqual(order);
     expect(new Set(sim.orders.map((order) => order.type))).toEqual(new Set(Order.options.map((option) => option.shape.type.value)));
+  });
+});
+
+describe('R08: the quality of a first start', () => {
+  it('is no repair of any node or link; each later one is counted where it was needed, and shown', () => {
+    const sim = deployed();
+    const counts = () => [...labView(sim.state).nodes, ...labView(sim.state).links].map(({ repairs }) => repairs);
+    expect(counts()).toEqual([0, 0, 0, 0]);
+    const { generation } = sim.state.nodes[node('b')]?.plan ?? { generation: 0 };
+    sim.observe({ type: 'node.started', at: sim.at, node: node('b'), generation, runtimeId: `c-b-${generation}`, pid: 7, startedAt: sim.at, cause: 'repair' });
+    sim.observe({ type: 'link.repaired', at: sim.at, link: LINK, what: 'redirect', workMs: 1, adminUp: true, carrier: { a: true, b: true }, held: [] });
+    expect(counts()).toEqual([0, 1, 0, 1]);
   });
 });

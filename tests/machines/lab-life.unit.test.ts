@@ -36,6 +36,17 @@ describe('a lab of two nodes and a link', () => {
     expect(Object.fromEntries(made)).toEqual({ a: 1, b: 3, c: 0 });
   });
 
+  it('is destroyed in one go: the network is ordered away together with the nodes, after them', () => {
+    const sim = new SimulatedLab();
+    sim.command(deploy(pair()));
+    sim.run();
+    const before = sim.orders.length;
+    sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false });
+    expect(sim.orders.slice(before).map((order) => order.type)).toEqual(['link.remove', 'node.remove', 'node.remove', 'network.remove']);
+    sim.run((order, at) => (order.type === 'node.remove' ? null : idealHost(order, at)));
+    expect(sim.state.lab.value).toBe('destroying');
+  });
+
   it('starts no node before its links are joined', () => {
     const sim = new SimulatedLab();
     sim.command(deploy(pair()));
@@ -106,6 +117,9 @@ describe('a lab of two nodes and a link', () => {
     const other = { ...pair(), topologyPath: '/elsewhere/x.clab.yml' };
     expect(sim.command(deploy(other)).map((rejection) => rejection.code)).toEqual(['other-topology']);
     expect(sim.command({ ...deploy(other), takeOver: true })).toEqual([]);
+    sim.run();
+    expect([sim.state.lab.value, sim.state.spec?.topologyPath]).toEqual(['running', other.topologyPath]);
+    expect(sim.command(deploy(other))).toEqual([]);
   });
 });
 

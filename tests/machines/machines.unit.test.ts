@@ -30,7 +30,7 @@ const LINK_EVENTS = [
 ] as const;
 const LAB_EVENTS = [
   { type: 'deploy', at: 1 }, { type: 'destroy', cleanup: false, keepMgmtNet: false },
-  ...(['busy', 'good', 'bad', 'gone'] as const).map((outcome) => ({ type: 'settled' as const, outcome })),
+  ...(['busy', 'good', 'bad', 'gone'] as const).map((outcome) => ({ type: 'settled' as const, outcome, at: 1 })),
 ];
 
 const HOST_EVENTS = [

@@ -1,5 +1,6 @@
 // A lab over several hosts, without hosts: when a link may be up, what a lost host means, who gets what when it is back.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LinkId } from '../../machines/vocabulary/ids.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import { labView } from '../../machines/evolve/lab-view.ts';
@@ -183,6 +184,39 @@ describe('a lost host', () => {
     expect(linkOrders('h1').at(-1)?.leg?.farAway).toContain('host h2 is lost');
   });
 
+  it('S06: has the ends of new links made on the hosts that are there before their nodes start; the links come up when it is back', () => {
+    const silent = (order: Order, at: number): Observation | null => (order.host === 'h2' ? null : idealHost(order, at));
+    const grown = aLab([...SPEC.nodes, aNode('c', { host: 'h1' })], [...SPEC.links, aLink('b:eth2', 'c:eth1')]);
+    sim.command(deploy(grown), { hosts: HOSTS });
+    sim.run(silent);
+    lose('h2');
+    sim.run(silent);
+    const view = labView(sim.state);
+    expect(view.nodes.map((one) => one.state)).toEqual(['running', 'unknown', 'running']);
+    expect(view.links[1]).toMatchObject({ link: 'b:eth2--c:eth1', state: 'failed', oper: 'down', reason: 'host h2 is lost: silent for 15 s' });
+    const ofNew = sim.orders.filter((order) => (order.type === 'link.ensure' && order.link === 'b:eth2--c:eth1' && order.host === 'h1') || (order.type === 'node.start' && order.node.id === 'c'));
+    expect(ofNew.map(({ type }) => type).slice(0, 2)).toEqual(['link.ensure', 'node.start']);
+    expect(view.state).toBe('degraded');
+    back('h2');
+    sim.run();
+    // What it was asked before it fell silent is asked again.
+    while (labView(sim.state).state !== 'running' && sim.passDeadline() !== null) sim.run();
+    expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
+    foldsAnew();
+  });
+
+  it('S06: that returns while such an end is being made gets the order for its own', () => {
+    const silent = (order: Order, at: number): Observation | null => (order.host === 'h2' || order.type === 'link.ensure' ? null : idealHost(order, at));
+    lose('h2');
+    sim.run();
+    sim.command({ type: 'link.set', link: LinkId.parse(LINK), admin: 'up', impairment: { delayMs: 1 } }, { hosts: HOSTS });
+    sim.run(silent);
+    expect(link()?.state).toBe('joining');
+    back('h2');
+    sim.run();
+    expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
+  });
+
   it('R02: that returns is looked at and adopted: the same process, no step taken again', () => {
     const before = sim.state.nodes[node('b')]?.machine.context;
     lose('h2');
@@ -232,6 +266,7 @@ describe('a lost host', () => {
     expect(view.nodes.map((one) => [one.node, one.state, one.host === 'h2'])).toEqual([['a', 'running', false], ['b', 'running', false]]);
     expect(view.links[0]?.state).toBe('up');
     expect(view.problems[0]).toContain('these are removed there: a:eth1--b:eth1, b');
+    expect(Object.values(sim.state.owed).map(({ kind, spec }) => `${kind} ${spec.id}`).toSorted()).toEqual(['link a:eth1--b:eth1', 'node b']);
     back('h2');
     const removed: string[] = [];
     sim.run((order, at) => {

@@ -71,7 +71,7 @@ describe('a link', () => {
 
 describe('a lab', () => {
   const walker = labStepper as unknown as Walker;
-  const settled = (outcome: string) => ({ type: 'settled', outcome });
+  const settled = (outcome: string) => ({ type: 'settled', outcome, at: 1 });
   it.each(pairs(labMachine.states, ['running', 'destroyed']))('that is %s and wanted %s gets there', (value, desired) => {
     const wish = desired === 'running' ? { type: 'deploy', at: 1 } : { type: 'destroy', cleanup: false, keepMgmtNet: false };
     const answers = { deploying: settled('good'), degraded: settled('good'), destroying: settled('gone') };

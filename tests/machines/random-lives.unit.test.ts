@@ -3,12 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evolve } from '../../machines/evolve/evolve.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
-import { labView } from '../../machines/evolve/lab-view.ts';
+import { labView, nodeView } from '../../machines/evolve/lab-view.ts';
 import { renderOrder } from '../../machines/evolve/render-order.ts';
 import type { Command } from '../../machines/vocabulary/command.ts';
 import type { Order } from '../../machines/vocabulary/effect.ts';
 import type { LinkId, NodeId } from '../../machines/vocabulary/ids.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
+import { summary } from '../../supervisor/ops-handlers.ts';
 import { aLab, aLink, aNode, lab, node } from '../support/lab-builders.ts';
 import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
@@ -135,6 +136,23 @@ describe('a lab under 1000 random commands, faults and crashes', () => {
       for (const one of view.nodes) expect({ ...one, isThere: one.state === (one.desired === 'absent' ? 'absent' : one.desired) || one.state === 'exited' || one.failure !== undefined || one.waitingFor !== '' }).toMatchObject({ isThere: true });
       for (const one of view.links) expect({ ...one, isSettled: one.state === 'up' || one.reason !== '' }).toMatchObject({ isSettled: true });
     }), RUNS);
+  });
+
+  it('S17: the list, the detail and the node say the same of 100 of them', { timeout: 60_000 }, () => {
+    fc.assert(fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
+      const sim = new SimulatedLab();
+      for (const one of steps) take(sim, one);
+      const view = labView(sim.state);
+      const states = sim.states();
+      const running = Object.keys(sim.state.nodes).filter((id) => states[id] === 'running');
+      const up = view.links.filter(({ oper }) => oper === 'up');
+      expect(summary(sim.state)).toEqual({
+        lab: view.lab, n: view.n, state: view.state, ...(view.topologyPath === undefined ? {} : { topologyPath: view.topologyPath, deployedAt: view.deployedAt }),
+        nodes: Object.keys(sim.state.nodes).length, nodesRunning: running.length, links: Object.keys(sim.state.links).length, linksUp: up.length, problems: view.problems.length,
+      });
+      expect(view.nodes.map(({ node: id }) => nodeView(sim.state, id))).toEqual(view.nodes);
+      expect(view.nodes.filter(({ state }) => state === 'running').map(({ node: id }) => id)).toEqual(running.toSorted());
+    }), { ...RUNS, numRuns: Math.max(RUNS.numRuns, 100) });
   });
 
   it('ends destroyed whatever came before, with nothing left', { timeout: 60_000 }, () => {

@@ -3,15 +3,16 @@ import { Svcm } from '@nats-io/services';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CommandId, LabId } from '../../machines/vocabulary/ids.ts';
+import { CommandId, LabId, NodeId } from '../../machines/vocabulary/ids.ts';
 import type { LabView, Notice } from '../../machines/vocabulary/lab-view.ts';
-import type { OpsClient, Watched } from '../../nats/ops-client.ts';
+import type { OpsClient } from '../../nats/ops-client.ts';
 import { createOpsClient } from '../../nats/ops-client.ts';
 import { OPS } from '../../nats/ops-contract.ts';
 import type { OpsFailure } from '../../nats/ops-contract.ts';
 import type { OpsHandler, OpsServing, ServeOps } from '../../nats/ops-services.ts';
 import { serveOps } from '../../nats/ops-services.ts';
 import { noticeSubject } from '../../nats/subjects.ts';
+import type { Watched } from '../../nats/watch-labs.ts';
 import { eventually } from '../support/eventually.ts';
 import type { TestNats } from '../support/nats-server.ts';
 import { startNats } from '../support/nats-server.ts';
@@ -130,6 +131,31 @@ describe('ops API', () => {
     expect(results[0]?.stdout === text).toBe(true);
   });
 
+  it('who ends answers what it has: the client asks the next one, unless it must not be done twice', async () => {
+    const had: string[] = [];
+    const neverDone = async (): Promise<never> => await new Promise<never>(() => {});
+    for (const verb of ['destroy', 'hosts', 'node-exec'] as const) {
+      handlers[verb] = async () => {
+        had.push(verb);
+        return await neverDone();
+      };
+    }
+    const asked = [
+      operator.request('destroy', { commandId, cleanup: true, keepMgmtNet: false }, { lab }),
+      operator.request('hosts', {}),
+      operator.request('node-exec', { nodes: [NodeId.parse('a')], argv: ['true'], timeoutMs: 1_000 }, { lab }),
+    ];
+    const settled = Promise.allSettled(asked);
+    await eventually(() => new Set(had).size === 3, { what: 'all three to be taken' });
+    handlers.destroy = async () => ({ outcome: 'accepted', n: 8, repeated: false, changes: [] });
+    handlers.hosts = async () => ({ hosts: [] });
+    const leaving = serving;
+    serving = await serve(await nats.connect({ role: 'supervisor' }));
+    await leaving.stop();
+    expect(await settled).toMatchObject([{ value: { n: 8 } }, { value: { hosts: [] } }, { status: 'rejected', reason: { code: 'stopping', retryable: true } }]);
+    expect(had.filter((verb) => verb === 'node-exec')).toHaveLength(1);
+  });
+
   it('says within a moment that nobody is there, and sends a command again until somebody is', async () => {
     await serving.stop();
     await supervisor.flush();
@@ -209,13 +235,67 @@ describe('ops API', () => {
       expect(seen[0]?.view.n).toBe(3);
     });
   });
+
+  describe('watchAll', () => {
+    let labs: Map<string, LabView>;
+    const has = (name: string, over: Partial<LabView> = {}): void => {
+      labs.set(name, { lab: LabId.parse(name), n: 1, state: 'running', labDir: '/x', mgmtNetwork: 'clab', nodes: [], links: [], problems: [], deadlines: [], ...over });
+    };
+    const publish = (name: string, n: number): void => {
+      const notice: Notice = { v: 1, lab: LabId.parse(name), n, at: n, state: 'running', problems: [], deadlines: [], nodes: [], links: [], gone: [], news: [] };
+      supervisor.publish(noticeSubject(notice.lab), JSON.stringify(notice));
+    };
+    const seenOf = (watched: readonly Watched[]) => watched.map(({ view, before, present }) => `${view.lab} ${view.n} ${view.state}${present ? ' present' : ` after ${before?.n ?? 'nothing'}`}`);
+
+    beforeEach(() => {
+      labs = new Map();
+      handlers.list = async () => ({ labs: [...labs.values()].filter((one) => one.state !== 'destroyed').map((one) => ({ lab: one.lab, n: one.n, state: one.state, nodes: 0, nodesRunning: 0, links: 0, linksUp: 0, problems: 0 })) });
+      handlers.inspect = async (name) => labs.get(name ?? '') ?? (await Promise.reject(new Refused({ code: 'lab-not-found', message: 'no', retryable: false, details: {} })));
+    });
+
+    it('finds what happened while the server was away: a change, a new lab, one destroyed, one pruned', async () => {
+      for (const name of ['changes', 'stays', 'ends', 'is-pruned']) has(name);
+      const seen = await watching(viewer, async (watched) => {
+        await eventually(() => watched.length === 4);
+        await nats.kill();
+        has('changes', { n: 4 });
+        has('is-new', { n: 3 });
+        has('ends', { n: 2, state: 'destroyed' });
+        labs.delete('is-pruned');
+        await nats.start();
+        await eventually(() => watched.length === 8, { timeoutMs: 15_000 });
+        publish('changes', 5);
+        await eventually(() => watched.length === 9);
+      }, (client, signal) => client.watchAll(signal));
+      expect(seenOf(seen.slice(0, 4)).toSorted()).toEqual(['changes 1 running present', 'ends 1 running present', 'is-pruned 1 running present', 'stays 1 running present']);
+      expect(seenOf(seen.slice(4, 8)).toSorted()).toEqual(['changes 4 running after 1', 'ends 2 destroyed after 1', 'is-new 3 running after nothing', 'is-pruned 1 destroyed after 1']);
+      expect(seenOf(seen.slice(8))).toEqual(['changes 5 running after 4']);
+    });
+
+    it('waits for a supervisor when a notice is missing and none is there', async () => {
+      has('one');
+      const seen = await watching(viewer, async (watched) => {
+        await eventually(() => watched.length === 1);
+        await serving.stop();
+        publish('one', 7);
+        await supervisor.flush();
+        await viewer.request('status', {}).catch(() => undefined);
+        has('one', { n: 7 });
+        serving = await serve(supervisor);
+        await eventually(() => watched.length === 2, { timeoutMs: 15_000 });
+      }, (client, signal) => client.watchAll(signal, LabId.parse('one')));
+      expect(seenOf(seen)).toEqual(['one 1 running present', 'one 7 running after 1']);
+    });
+  });
 });
 
-async function watching(client: OpsClient, act: (watched: readonly Watched[]) => Promise<void>): Promise<readonly Watched[]> {
+type Watch = (client: OpsClient, signal: AbortSignal) => AsyncIterable<Watched>;
+
+async function watching(client: OpsClient, act: (watched: readonly Watched[]) => Promise<void>, watch: Watch = (of, signal) => of.watch(lab, signal)): Promise<readonly Watched[]> {
   const watched: Watched[] = [];
   const abort = new AbortController();
   const following = (async () => {
-    for await (const one of client.watch(lab, abort.signal)) watched.push(one);
+    for await (const one of watch(client, abort.signal)) watched.push(one);
   })();
   try {
     await Promise.race([act(watched), following]);

@@ -73,6 +73,23 @@ describe('work and report queues', () => {
     expect(seen.map((order) => order.id)).toEqual(['lab/1/0', 'lab/1/1', 'lab/2/0']);
   });
 
+  it('tells when what waited is handled, at once where nothing did', async () => {
+    const { hostId, nc } = await host('caught-up');
+    for (const id of ['1', '2', '3']) await publishOrders(supervisor, hostId, [{ id }], id);
+    const seen: string[] = [];
+    const told: number[] = [];
+    const consume = () => consumeOrders(nc, hostId, { schema: Item, handle: async (orders) => void seen.push(...orders.map(({ id }) => id)), onProblem: noProblem, onCaughtUp: () => told.push(seen.length) });
+    const first = consume();
+    await eventually(() => told.length > 0, { what: 'the word' });
+    await first.stop();
+    expect({ seen, told: told[0] }).toEqual({ seen: ['1', '2', '3'], told: 3 });
+    told.length = 0;
+    const second = consume();
+    await eventually(() => told.length > 0, { what: 'the word again' });
+    await second.stop();
+    expect(seen).toHaveLength(3);
+  });
+
   it('gives orders again when the host did not acknowledge them, also after its connection died', async () => {
     const { hostId, nc } = await host('crashes');
     await publishOrders(supervisor, hostId, [{ id: 'a' }], 'a');

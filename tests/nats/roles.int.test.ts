@@ -10,7 +10,7 @@ import type { EventLog } from '../../nats/event-log.ts';
 import { openEventLog } from '../../nats/event-log.ts';
 import { newUserSeed } from '../../nats/nkey.ts';
 import { consumeReports, publishReports } from '../../nats/report-queue.ts';
-import { inboxPrefixOf, permissionsOf } from '../../nats/roles.ts';
+import { inboxPrefixOf } from '../../nats/roles.ts';
 import { ensureHostConsumer, ensureStreams } from '../../nats/streams.ts';
 import { beatSubject, HOST_JETSTREAM_PREFIX, opsSubject, rpcSubject } from '../../nats/subjects.ts';
 import { consumeOrders, publishOrders } from '../../nats/work-queue.ts';
@@ -159,10 +159,22 @@ describe('roles', () => {
     pulled?.ack();
   });
 
-  it('lets a viewer of one lab see that lab alone', async () => {
-    const { publish, subscribe } = permissionsOf({ role: 'viewer', labs: [lab] });
-    expect(publish.filter((subject) => subject.startsWith('lw.'))).toEqual(['lw.v1.read.*.lab=201']);
-    expect(subscribe.filter((subject) => subject.startsWith('lw.'))).toEqual(['lw.v1.notice.lab=201']);
+  it('A02: lets a viewer of one lab read and follow that lab alone, and no answer that another viewer gets', async () => {
+    const role = { role: 'viewer', labs: [lab] } as const;
+    const [other, all] = [LabId.parse('lab 2'), 'lw.v1.read.list._'];
+    const limited = await nats.connect(role);
+    expect((await limited.request(opsSubject('read', 'inspect', lab), '', { timeout: 2_000 })).string()).toBe('read lw.v1.read.inspect.lab=201');
+    const forbiddenToPublish = [opsSubject('read', 'inspect', other), opsSubject('read', 'history', other), all, 'lw.v1.read.hosts._', opsSubject('do', 'destroy', lab), 'lw.v1.log.lab=201'];
+    const forbiddenToSubscribe = ['>', 'lw.v1.notice.*', 'lw.v1.notice.lab=202', '_INBOX.>', '_INBOX_viewer.>', '_INBOX_operator.>', 'lw.v1.read.>', 'lw.v1.log.>'];
+    expect(await refusals(nats, role, forbiddenToPublish, forbiddenToSubscribe)).toEqual([]);
+    const news: string[] = [];
+    limited.subscribe('lw.v1.notice.lab=201', { callback: (_, message) => void news.push(message.string()) });
+    await limited.flush();
+    supervisor.publish('lw.v1.notice.lab=202', 'of another');
+    supervisor.publish('lw.v1.notice.lab=201', 'of its own');
+    await eventually(() => news.length > 0, { what: 'news of its lab' });
+    expect(news).toEqual(['of its own']);
+    expect((await viewer.request(opsSubject('read', 'inspect', other), '', { timeout: 2_000 })).string()).toContain('lab=202');
   });
 
   it('A01: lets nobody in without credentials, with an empty secret, or with a key it does not know', async () => {

@@ -38,8 +38,8 @@ describe('the tarball', () => {
   it('holds what an installed program needs, and no sources, tests or leavings of labs', () => {
     const paths = packed.files.map((file) => file.path);
     for (const needed of ['bin/labwright.js', 'bin/labwright-setup', 'dist/build-info.json', 'dist/cli/main.js', 'dist/controller/main.js', 'dist/supervisor/main.js', 'dist/host-actor/main.js',
-      'dist/setup/setup.sh', 'dist/setup/register-runtime.js', 'dist/setup/image-names.txt', 'docs/ops-api.md', 'examples/frr6/frr6.clab.yml', 'LICENSE', 'README.md']) expect(paths).toContain(needed);
-    expect(paths.filter((path) => /\.tsx?$|^tests\/|(^|\/)clab-|\.tgz$/.test(path))).toEqual([]);
+      'dist/setup/setup.sh', 'dist/setup/register-runtime.js', 'dist/setup/image-names.txt', 'dist/nats/client.js', 'dist/nats/client.d.ts', 'docs/ops-api.md', 'examples/frr6/frr6.clab.yml', 'LICENSE', 'README.md']) expect(paths).toContain(needed);
+    expect(paths.filter((path) => /(?<!\.d)\.tsx?$|^tests\/|(^|\/)clab-|\.tgz$/.test(path))).toEqual([]);
   });
 
   it('makes its commands executable', () => {
@@ -51,6 +51,37 @@ describe('the tarball', () => {
   it('leaves nothing in the clone', () => {
     expect(existsSync(join(ROOT, 'dist'))).toBe(false);
     expect(existsSync(join(ROOT, packed.filename))).toBe(false);
+  });
+});
+
+describe('the client of the package', () => {
+  it('is imported by its name from plain JavaScript, and says why it cannot connect', async () => {
+    const program = "import { OpsRequestError, LabId, openClient } from 'labwright/client'; console.log(typeof OpsRequestError, LabId.parse('a'));"
+      + " await openClient({ url: 'nats://127.0.0.1:1', credentials: '/nowhere/viewer.nk' }).catch((error) => console.log(error.code));";
+    const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', program], { cwd: join(work, 'app'), env });
+    expect(stdout).toBe('function a\ncredentials-missing');
+  });
+
+  it('has types: a program that uses it well passes, one that does not is told', async () => {
+    await writeFile(join(work, 'app', 'use-client.mts'), `import { LabId, NodeId, openClient } from 'labwright/client';
+import type { Client, LabView, OpsResponse } from 'labwright/client';
+const client: Client = await openClient({ url: '', credentials: '', role: 'viewer' });
+const view: LabView = await client.request('inspect', {}, { lab: LabId.parse('a') });
+const { labs }: OpsResponse<'list'> = await client.request('list', { destroyed: true });
+const names: string[] = [...labs.map((one) => one.lab), ...view.nodes.map((one) => one.containerName)];
+for await (const { view: now, notice } of client.watchAll(new AbortController().signal)) names.push(now.state, ...(notice?.news ?? []));
+// @ts-expect-error a state is no number
+const state: number = view.state;
+// @ts-expect-error there is no such verb
+await client.request('no-such-verb', {});
+// @ts-expect-error nodes are named by their id
+await client.request('node', { node: 7 });
+await client.request('node', { node: NodeId.parse('a') });
+export { names, state };
+`);
+    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--lib', 'es2024,dom', '--skipLibCheck', '--types', ''];
+    const { all, exitCode } = await execa(join(ROOT, 'node_modules', '.bin', 'tsc'), [...flags, 'use-client.mts'], { cwd: join(work, 'app'), env, all: true, reject: false });
+    expect({ all, exitCode }).toEqual({ all: '', exitCode: 0 });
   });
 });
 

@@ -1,4 +1,6 @@
 // kill -9 of the supervisor at every named moment of a deploy, a converge and a destroy: the end equals the undisturbed run.
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import { LogEntry } from '../../machines/vocabulary/event.ts';
@@ -17,6 +19,7 @@ import { startSupervisorProcess } from '../support/supervisor-process.ts';
 import type { SupervisorProcess } from '../support/supervisor-process.ts';
 
 const H1 = host('h1');
+const MAX_PAYLOAD = 1024 * 1024;
 let nats: TestNats;
 let simulated: SimulatedHost;
 let ops: ReturnType<typeof createOpsClient>;
@@ -27,7 +30,7 @@ const first = () => aLab([aNode('a', { exec: ['true'] }), aNode('b'), aNode('c')
 const second = () => aLab([aNode('a', { exec: ['true'], env: { X: '1' } }), aNode('b'), aNode('d')], [aLink('a:eth1', 'b:eth1'), aLink('b:eth2', 'd:eth1')]);
 
 beforeAll(async () => {
-  nats = await startNats({ roles: [{ role: 'host', hostId: H1 }] });
+  nats = await startNats({ roles: [{ role: 'host', hostId: H1 }], settings: { maxPayloadBytes: MAX_PAYLOAD } });
   const setUp = await startSupervisorProcess(nats);
   simulated = startSimulatedHost(await nats.connect({ role: 'host', hostId: H1 }), H1);
   ops = createOpsClient(await nats.connect({ role: 'operator' }));
@@ -39,6 +42,13 @@ afterAll(async () => {
   await nats.stop();
 });
 
+/** Text with which a deploy just fits into a message, and its entry, which holds the plan, too, does not. */
+function largest(): string {
+  const text = randomBytes(MAX_PAYLOAD).toString('hex');
+  const share = gzipSync(text).length / text.length;
+  return text.slice(0, Math.floor((MAX_PAYLOAD - 6 * 1024) / share));
+}
+
 const isSettled = (view: LabView) => view.state === 'running' || view.state === 'degraded' || view.state === 'destroyed';
 
 /** Sends a command until it is answered, with one id for all tries, as a client that lost its supervisor does. */
@@ -47,7 +57,7 @@ async function insist<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 /** One life of a lab under a supervisor that is killed once at `crashAt` and started again. */
-async function liveThrough(crashAt: string | undefined): Promise<{ name: string; crashed: boolean; views: LabView[] }> {
+async function liveThrough(crashAt: string | undefined, source = 'name: t'): Promise<{ name: string; crashed: boolean; views: LabView[] }> {
   runs += 1;
   const name = `run${runs}`;
   let supervisor: SupervisorProcess = await startSupervisorProcess(nats, crashAt === undefined ? {} : { crashAt });
@@ -62,7 +72,7 @@ async function liveThrough(crashAt: string | undefined): Promise<{ name: string;
     return isSettled(view) ? view : null;
   }, { timeoutMs: 30_000, what: `lab ${name} to settle` });
   const deploy = async (spec: LabSpec, id: string) => await insist(async () =>
-    await ops.request('deploy', { commandId: command(`${name}-${id}`), spec: named(spec, name), takeOver: false, reconfigure: false }, { lab: lab(name), timeoutMs: 1_000 }));
+    await ops.request('deploy', { commandId: command(`${name}-${id}`), spec: { ...named(spec, name), source }, takeOver: false, reconfigure: false }, { lab: lab(name), timeoutMs: 1_000 }));
   const views: LabView[] = [];
   await deploy(first(), 'first');
   views.push(await settle());
@@ -94,11 +104,14 @@ describe('a supervisor killed at a named moment', () => {
     expect(undisturbed[2]).toEqual({ state: 'destroyed', nodes: [], links: [], problems: [] });
   });
 
-  const moments = ['supervisor/before-append', 'supervisor/after-append', 'supervisor/before-dispatch', 'supervisor/after-dispatch']
-    .flatMap((moment) => [1, 2, 3, 4, 6, 8].map((nth) => `${moment}:${nth}`));
+  /** The second deploy is the converge. A destroy is ordered in one go. */
+  const moments = ['LabDeployRequested', 'LabDeployRequested:2', 'LabDestroyRequested'].flatMap((phase) =>
+    ['supervisor/before-append', 'supervisor/after-append', 'supervisor/before-dispatch', 'supervisor/after-dispatch'].flatMap((moment) => (phase === 'LabDestroyRequested' && moment.endsWith('dispatch') ? [1] : [1, 2]).map((nth) => `${moment}:${nth}@${phase}`)));
+  const large = ['log/after-blob', 'log/after-blob:2', 'supervisor/after-append@LabDeployRequested'];
 
-  it.each(moments)('S11 S13: %s', async (moment) => {
-    const run = await liveThrough(moment);
+  it.each([...moments.map((moment) => [moment, 'name: t'] as const), ...large.map((moment) => [`${moment} of a deploy larger than a message`, largest()] as const)])('S11 S13: %s', async (title, source) => {
+    const [moment = ''] = title.split(' ');
+    const run = await liveThrough(moment, source);
     expect(run.crashed).toBe(true);
     expect(run.views.map(shape)).toEqual(undisturbed);
     expect([...simulated.objects].filter((object) => object.startsWith(`${run.name}/`))).toEqual([]);

@@ -64,6 +64,20 @@ describe('a host that takes orders and does not answer', () => {
   });
 });
 
+describe('a command that the lab does not allow', () => {
+  it('S05: is refused, changes nothing, and stands in the log of the supervisor', async () => {
+    await deploy('refusing', ['a']);
+    await settles('refusing', 'running');
+    const before = await ops.request('inspect', {}, { lab: lab('refusing') });
+    await expect(ops.request('node-start', { commandId: command('refusing-start'), nodes: [node('nobody')] }, { lab: lab('refusing') })).rejects.toMatchObject({ code: 'node-not-found' });
+    expect(await ops.request('inspect', {}, { lab: lab('refusing') })).toEqual(before);
+    const line = await eventually(() => supervisor.output().split('\n').find((one) => one.includes('command was refused')), { what: 'the line' });
+    expect(JSON.parse(line)).toMatchObject({ level: 30, labId: 'refusing', command: 'node.start', commandId: 'refusing-start', codes: ['node-not-found'] });
+    await ops.request('destroy', { commandId: command('refusing-end'), cleanup: false, keepMgmtNet: false }, { lab: lab('refusing') });
+    await settles('refusing', 'destroyed');
+  });
+});
+
 describe('an owner killed right after it took a command', () => {
   it('S10: the next one orders what was asked for and no more, and the repeat of the command is none', async () => {
     await deploy('ten', TEN);

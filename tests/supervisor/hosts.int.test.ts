@@ -31,7 +31,6 @@ beforeAll(async () => {
   await eventually(async () => (await hosts()).some((one) => one.state === 'joined'), { what: 'the host to join' });
 });
 afterAll(async () => {
-  await simulated?.stop();
   await supervisor?.kill();
   await nats?.stop();
 });
@@ -52,6 +51,17 @@ describe('hosts', () => {
     await ops.request('host-wish', { commandId: command('w2'), host: H1, wish: 'open' });
     expect((await ops.request('host', { host: H1 })).nodes).toEqual([{ lab: 'hosts-a', node: 'a', state: 'running', pinned: false }]);
     await expect(ops.request('host', { host: host('nobody') })).rejects.toMatchObject({ code: 'host-not-found' });
+  });
+
+  it('P05: are asked what they lack of what a lab names, before its nodes are placed', async () => {
+    const asked: unknown[] = [];
+    const answering = (await nats.connect({ role: 'host', hostId: H1 })).subscribe(rpcSubject(H1, 'lacks'), { callback: (_error, message) => {
+      asked.push(message.json());
+      message.respond(JSON.stringify({ images: ['own:1'], devices: [], bridges: [] }));
+    } });
+    await expect(deploy('hosts-d', { image: 'own:1', imagePullPolicy: 'never', devices: ['/dev/fuse'] })).rejects.toThrow(/a cannot be placed: h1: it lacks the image own:1.*bring the image own:1 to h1/);
+    expect(asked).toEqual([{ images: ['own:1'], devices: ['/dev/fuse'], bridges: [] }]);
+    answering.unsubscribe();
   });
 
   it('say why nodes cannot leave while draining', async () => {
@@ -94,6 +104,25 @@ describe('hosts', () => {
     clearInterval(newer);
   });
 
+  it('P07: tell what they can do when their digest changes: what is not well and what changed is shown', async () => {
+    const probe = (id: string, status: string) => ({ id, title: `probe ${id}`, status, found: `${id} is ${status}`, ...(status === 'ok' ? {} : { costs: 'something', remedy: 'mend it' }) });
+    let kvm = 'ok';
+    let questions = 0;
+    h2.subscribe(rpcSubject(H2, 'fingerprint'), { callback: (_error, message) => {
+      questions += 1;
+      message.respond(JSON.stringify({ probes: [probe('kvm', kvm), probe('clock', 'missing')], readAt: 5_000 }));
+    } });
+    const beat = setInterval(() => h2.publish(beatSubject(H2), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'two', startedAt: 1_000, fingerprint: `digest-${kvm}` })), 100);
+    const told = async () => (await ops.request('host', { host: H2 })).fingerprint;
+    await eventually(async () => (await told()) !== undefined, { what: 'the first reading' });
+    expect(await told()).toMatchObject({ readAt: 5_000, notWell: [{ id: 'clock', remedy: 'mend it' }], changed: [] });
+    kvm = 'missing';
+    await eventually(async () => (await told())?.changed.length === 1, { what: 'the second reading' });
+    clearInterval(beat);
+    expect(await told()).toMatchObject({ notWell: [{ id: 'kvm' }, { id: 'clock' }], changed: [{ id: 'kvm', before: 'ok', now: 'missing' }] });
+    expect(questions).toBe(2);
+  });
+
   it('are forgotten only when nothing is on them, or by force, and what still speaks in their name is not heard', async () => {
     await expect(ops.request('host-rm', { commandId: command('r1'), host: H1, force: false })).rejects.toMatchObject({ code: 'host-in-use', message: expect.stringContaining('1 node of hosts-a'), details: { labs: ['hosts-a'] } });
     h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'newer', startedAt: 2_000 }));
@@ -103,8 +132,22 @@ describe('hosts', () => {
     h3.publish(beatSubject(H3), JSON.stringify({ protocol: HOST_PROTOCOL, instance: 'older', startedAt: 1_000 }));
     await h3.flush();
     await eventually(async () => (await detail(H3)) !== undefined, { what: 'another process of h3 to be heard' });
+    await simulated.stop();
     const answer = await ops.request('host-rm', { commandId: command('r3'), host: H1, force: true });
     expect(answer).toMatchObject({ labs: ['hosts-a'], nodes: [{ node: 'a' }] });
-    await eventually(async () => (await ops.request('inspect', {}, { lab: lab('hosts-a') })).nodes[0]?.state === 'unknown', { what: 'the lab to learn that its host is gone' });
+    // Before its labs were told; what is left of the host is the bucket of wishes.
+    await supervisor.kill();
+    supervisor = await startSupervisorProcess(nats);
+    const inspect = async () => await ops.request('inspect', {}, { lab: lab('hosts-a'), patienceMs: 20_000 });
+    await eventually(async () => (await inspect()).nodes[0]?.state === 'unknown', { what: 'the lab to learn that its host is gone', timeoutMs: 20_000 });
+    expect((await inspect()).problems[0]).toContain('host h1 is lost: it was removed by hand');
+  });
+
+  it('S22: that were removed by force let the destroy of their labs end, which say what was given up', async () => {
+    await ops.request('destroy', { commandId: command('d1'), cleanup: false, keepMgmtNet: false }, { lab: lab('hosts-a') });
+    await eventually(async () => (await ops.request('inspect', {}, { lab: lab('hosts-a') })).state === 'destroyed', { what: 'the destroy to end', timeoutMs: 10_000 });
+    const { entries } = await ops.request('history', { after: 0, limit: 100 }, { lab: lab('hosts-a') });
+    expect(entries.flatMap(({ news }) => news)).toContain('given up: what host h1 held of a: it was removed by hand');
+    await ops.request('prune', { commandId: command('p1') }, { lab: lab('hosts-a') });
   });
 });

@@ -51,7 +51,7 @@ const view = async (name: string) => await ops.request('inspect', {}, { lab: lab
 const settles = async (name: string) => await eventually(async () => (await view(name)).state === 'running', { what: `lab ${name} to run` });
 const generation = (name: string) => {
   const order = simulated.orders.find((one) => one.lab === name && one.type === 'node.start');
-  return order && 'plan' in order && 'generation' in order.plan ? order.plan.generation : 0;
+  return order && 'node' in order ? order.plan.generation : 0;
 };
 const queue = async () => {
   const { num_pending: pending, num_ack_pending: unanswered } = await (await jetstreamManager(await nats.connect({ role: 'supervisor' }))).consumers.info('LW_OBS', 'supervisor');

@@ -1,6 +1,7 @@
 // What stands on this host that a lab could leave behind, as text to compare: containers, networks, links, rules, namespaces, processes.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -14,19 +15,27 @@ export type Baseline = Record<string, string[]>;
 
 /** Reads the host; two readings are equal when a lab left nothing. */
 export async function readBaseline(): Promise<Baseline> {
-  const [containers, networks, links, qdiscs, actions, nft, iptables, ip6tables, netns, routes] = await Promise.all([
+  const [containers, networks, volumes, links, qdiscs, actions, nft, iptables, ip6tables, netns, routes] = await Promise.all([
     lines('docker', ['ps', '-a', '--format', '{{.Names}} {{.ID}}']), lines('docker', ['network', 'ls', '--format', '{{.Name}} {{.Driver}}']),
+    lines('docker', ['volume', 'ls', '--format', '{{.Name}}']),
     lines('ip', ['-o', 'link']), lines('tc', ['qdisc', 'show']), lines('tc', ['actions', 'ls', 'action', 'mirred']), lines('nft', ['list', 'ruleset']),
     lines('iptables-save', []), lines('ip6tables-save', []), lines('ip', ['netns', 'list']), lines('ip', ['route', 'show', 'table', 'all']),
   ]);
   return {
-    containers, networks, qdiscs, netns, routes,
+    containers, networks, volumes, qdiscs, netns, routes,
     links: links.map((line) => line.replace(/^(\d+: )([^:@]+).*/, '$2')).toSorted(),
     actions: actions.filter((line) => line.includes('mirred')),
     nft: nft.map(stable), iptables: rules(iptables), ip6tables: rules(ip6tables),
     processes: await ourProcesses(),
-    sandboxes: await readdir('/run/labwright/sandboxes').catch(() => []),
+    hostsFile: await readFile('/etc/hosts', 'utf8').then((text) => text.split('\n')),
+    runFiles: await filesBelow('/run/labwright'),
   };
+}
+
+/** Each with its text, which names whose it is. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return await Promise.all(files.map(async (path) => `${path} ${(await readFile(path, 'utf8').catch(() => '')).trim()}`));
 }
 
 const rules = (save: string[]): string[] => save.filter((line) => !line.startsWith('#')).map(stable);

@@ -34,6 +34,10 @@ export interface TestNats {
   kill(): Promise<void>;
   /** Starts it again on the same port and store. */
   start(): Promise<void>;
+  /** It stands still with all its connections open. */
+  pause(): void;
+  /** Not paused, or not running, is success. */
+  resume(): void;
   /** Closes the connections, ends the server, removes the folder. */
   stop(): Promise<void>;
 }
@@ -91,6 +95,8 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
   const url = `nats://127.0.0.1:${port}`;
   return {
     url, folder, credentialsFolder, pid, kill, start, credentials,
+    pause: () => void process.kill(pid(), 'SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
     async connect(role) {
       const options_ = { url, credentials: await readCredentials(await credentials(role)), inboxPrefix: inboxPrefixOf(role), name: `test ${role.role}` };
       const nc = await eventually(async () => await connectNats(options_), { what: `connection as ${role.role}` });

@@ -1,8 +1,10 @@
 // A lab without a host: commands go through decide and evolve, orders are answered as an ideal or a faulty host would.
+import { deepStrictEqual } from 'node:assert';
 import { ANSWER_WITHIN_MS } from '../../machines/policy/retry-policy.ts';
 import { decide } from '../../machines/decide/decide.ts';
 import { admit } from '../../machines/decide/admit.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
+import type { Heard } from '../../machines/evolve/heard.ts';
 import { isSaving } from '../../machines/evolve/apply-save.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import type { LabState } from '../../machines/evolve/lab-state.ts';
@@ -14,6 +16,7 @@ import type { LabEvent, LogEntry } from '../../machines/vocabulary/event.ts';
 import type { HostId } from '../../machines/vocabulary/ids.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
 import type { Facts } from '../../machines/plan/plan-lab.ts';
+import { aboutLink } from '../../host-actor/link-reports.ts';
 import { facts, host, lab } from './lab-builders.ts';
 
 export type Answer = (order: Order, at: number) => Observation | null;
@@ -49,8 +52,14 @@ export class SimulatedLab {
   }
 
   observeOn(from: HostId, ...seen: Observation[]): boolean {
-    const admission = admit(this.state, seen.map((observation) => ({ host: from, observation })), this.at);
+    return this.hear(...seen.map((observation) => ({ host: from, observation })));
+  }
+
+  /** Reports with their places among all; false = none of them was news. */
+  hear(...heard: Heard[]): boolean {
+    const admission = admit(this.state, heard, this.at);
     if (!admission) return false;
+    deepStrictEqual(admission.evolution.state, evolve(this.state, admission.entry).state);
     this.#take(admission.entry, admission.evolution);
     return true;
   }
@@ -111,7 +120,7 @@ export const idealHost: Answer = (order, at) => {
       return { type: 'network.removed', ...about };
     case 'link.ensure':
       if (order.leg) return joinedLeg(order, order.leg, about);
-      return { type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
+      return { type: 'link.joined', ...about, ...aboutLink(order), adminUp: order.admin === 'up', carrier: { a: order.admin === 'up', b: order.admin === 'up' }, mtu: order.plan.mtu, held: [], cause: 'order' };
     case 'link.remove':
       return { type: 'link.removed', ...about, link: order.link };
     case 'node.prepare':
@@ -131,7 +140,7 @@ function joinedLeg(order: Extract<Order, { type: 'link.ensure' }>, leg: NonNulla
   const up = order.admin === 'up' && leg.farAway === '';
   const [own, far] = leg.side === 'a' ? [tunnel.a, tunnel.b] : [tunnel.b, tunnel.a];
   return {
-    type: 'link.joined', ...about, link: order.link, adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
+    type: 'link.joined', ...about, ...aboutLink(order), adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
     tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' },
   };
 }

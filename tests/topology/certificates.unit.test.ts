@@ -1,9 +1,16 @@
-// Certificates that a lab file asks for: which nodes get one, how the parts are inherited, what is refused.
+// Settings of a whole lab: certificates that it asks for (which nodes get one, how the parts are inherited, what is refused), and repairs.
 import { describe, expect, it } from 'vitest';
 import { accepted, refused } from './read-fixture.ts';
 
 const year = 8_760 * 3_600_000;
 const lab = (head: string, nodes: string, extras: Parameters<typeof accepted>[1] = {}) => accepted(`name: t\n${head}\ntopology:\n  defaults: {kind: linux, image: "alpine:3"}\n  nodes: {${nodes}}\n`, extras);
+
+describe('repairs', () => {
+  it('are switched by class, and what the file does not say is left to the hosts', () => {
+    expect([lab('settings: {repairs: {invasive: false}}', 'a: ').lab.repairs, lab('', 'a: ').lab.repairs]).toEqual([{ invasive: false }, undefined]);
+    expect(refused('name: t\nsettings: {repairs: {invasive: maybe, all: true}}\ntopology: {nodes: {a: {kind: linux, image: x}}}').length).toBeGreaterThan(0);
+  });
+});
 
 describe('certificates', () => {
   it('are made for nodes that ask, with the usual key size and validity', () => {

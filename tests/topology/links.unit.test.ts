@@ -66,11 +66,25 @@ describe('forms of links', () => {
     const vxlan = first('    - {type: vxlan, remote: 192.0.2.1, vni: 100, endpoint: {node: b1, interface: eth1}}');
     expect(vxlan).toMatchObject({ id: 'b1:eth1--vxlan:192.0.2.1/100', b: { at: 'vxlan', udpPort: 14_789, stitch: false } });
     expect(first('    - {type: vxlan-stitch, remote: h2.test, vni: 7, udp-port: 5000, src-port: 6000, endpoint: {node: b1, interface: eth1}}')?.b).toEqual({ at: 'vxlan', remote: 'h2.test', vni: 7, udpPort: 5000, srcPort: 6000, stitch: true });
+    expect(first('    - {type: vxlan, remote: 192.0.2.1, vni: 100, parent-interface: ens4, endpoint: {node: b1, interface: eth1}}')?.b).toMatchObject({ at: 'vxlan', parent: 'ens4' });
+  });
+
+  it('a parent interface that no interface can be called is refused', () => {
+    expect(refused(twoNodes('    - {type: vxlan, remote: 192.0.2.1, vni: 100, parent-interface: "ens 4", endpoint: {node: b1, interface: eth1}}'))).toEqual(['interface-invalid']);
   });
 
   it('mtu, labels, vars and MAC addresses in any notation', () => {
     expect(first('    - {endpoints: ["a1:eth1", "b1:eth1"], mtu: 1400, labels: {colour: 1}, vars: {x: [1, {y: z}]}}')).toMatchObject({ mtu: 1400, labels: { colour: '1' }, vars: { x: [1, { y: 'z' }] } });
     expect(first('    - {type: veth, endpoints: [{node: a1, interface: eth1, mac: 02-AA-00-00-00-01}, {node: b1, interface: eth1, mac: 02aa.0000.0002}]}')).toMatchObject({ a: { mac: '02:aa:00:00:00:01' }, b: { mac: '02:aa:00:00:00:02' } });
+  });
+
+  it('addresses and vars of an end, whichever side of the id it comes to stand on', () => {
+    const link = first('    - {type: veth, ipv4: [10.0.0.2/24, ""], endpoints: [{node: b1, interface: eth1, vars: {as: 2}}, {node: a1, interface: eth1, ipv6: "fd00::1/64"}]}');
+    expect(link).toMatchObject({ a: { node: 'a1', ipv6: 'fd00::1/64' }, b: { node: 'b1', ipv4: '10.0.0.2/24' }, endVars: { a: {}, b: { as: 2 } } });
+    expect([link?.a, link?.b].map((end) => Object.entries(end ?? {}).filter(([key, value]) => key.startsWith('ipv') && value !== undefined))).toEqual([[['ipv6', 'fd00::1/64']], [['ipv4', '10.0.0.2/24']]]);
+    expect(first('    - endpoints: ["a1:eth1", "b1:eth1"]')).not.toHaveProperty('endVars');
+    expect(refused(twoNodes('    - {endpoints: ["a1:eth1", "b1:eth1"], ipv4: [10.0.0.300/24, "fd00::1/64"]}'))).toEqual(['address-invalid', 'address-invalid']);
+    expect(accepted(twoNodes('    - {endpoints: ["a1:eth1", "host:up"], ipv4: [10.0.0.1/24, 10.0.0.2/24]}')).warnings).toMatchObject([{ code: 'key-not-honoured', path: 'topology.links[0].endpoints[1].ipv4' }]);
   });
 
   it('bridges on the host and in the namespace of a node', () => {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { stateDir } from '../../../controller/state-dir.ts';
 import type { HostId } from '../../../machines/vocabulary/ids.ts';
-import { OpsRequestError } from '../../../nats/ops-client.ts';
+import { OpsRequestError } from '../../../nats/errors.ts';
 import type { OpsClient } from '../../../nats/ops-client.ts';
 import type { OpsResponse } from '../../../nats/ops-contract.ts';
 import { command } from '../../command-spec.ts';
@@ -15,7 +15,7 @@ import { parseHostName } from './host-name.ts';
 export const hostRemoveCommand = command({
   usage: 'rm <host>',
   summary: 'forget a host, the orders that wait for it, and its credentials',
-  details: 'Refused while labs have something on it: drain it first. With --force they are told that it is lost; their nodes there stay unknown until they move or their lab is destroyed, and what runs there is not removed. To let the machine in again, invite it anew (`labwright host token`).',
+  details: 'Refused while labs have something on it: drain it first. With --force they are told that it will not come back: what was only to be removed there is given up, so destroying ends; nodes there are unknown until they move by the lab\'s policy, or the next deploy makes them elsewhere. What runs there is not removed, unless it comes back under its name. To let the machine in again, invite it anew (`labwright host token`).',
   examples: ['labwright host rm rack2-4a1f9c', 'labwright host rm rack2-4a1f9c --force'],
   options: [{ flags: '--force', text: 'also while labs have something on it' }],
   schema: z.object({ force: z.boolean().default(false) }),

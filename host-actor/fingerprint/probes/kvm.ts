@@ -1,5 +1,6 @@
 // Does KVM really run a guest, and does QEMU emulate one? Only a boot sector through real firmware tells.
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Finding, ProbeContext, ProbeSpec } from '../probe.ts';
@@ -63,25 +64,33 @@ export const qemuProbe: ProbeSpec = {
 
 /** Boots the sector and says in words how it went; a guest that hangs is killed after 3 s. */
 const bootGuest = async (context: ProbeContext, accelerator: 'kvm' | 'tcg'): Promise<string> => {
-  const folder = await mkdtemp(join(tmpdir(), 'labwright-guest-'));
-  const [disk, output] = [join(folder, 'boot.bin'), join(folder, 'output')];
+  const disk = await openNameless(bootSector());
   const limit = AbortSignal.timeout(GUEST_MS);
   try {
-    await writeFile(disk, bootSector());
-    const result = await runCommand({ ...context, signal: AbortSignal.any([context.signal, limit]) }, QEMU, qemuArguments(accelerator, disk, output));
-    const wrote = await readFile(output, 'utf8').catch(() => '');
-    if (result.exitCode === GUEST_DONE && wrote.endsWith('OK')) return 'ran';
+    const result = await runCommand({ ...context, signal: AbortSignal.any([context.signal, limit]) }, QEMU, qemuArguments(accelerator, `/proc/${process.pid}/fd/${disk.fd}`));
+    if (result.exitCode === GUEST_DONE && result.stdout.endsWith('OK')) return 'ran';
     return `did not start: ${reasonOf(result)}`;
   } catch (error) {
     if (limit.aborted) return `hung and was ended after ${GUEST_MS / 1_000} s`;
     throw error;
   } finally {
+    await disk.close();
+  }
+};
+
+/** A file that has no name any more, so that it goes with the process that holds it, however that ends. */
+const openNameless = async (bytes: Buffer): Promise<FileHandle> => {
+  const folder = await mkdtemp(join(tmpdir(), 'labwright-guest-'));
+  try {
+    await writeFile(join(folder, 'disk'), bytes);
+    return await open(join(folder, 'disk'), 'r');
+  } finally {
     await rm(folder, { recursive: true, force: true });
   }
 };
 
-const qemuArguments = (accelerator: string, disk: string, output: string): string[] => [
+const qemuArguments = (accelerator: string, disk: string): string[] => [
   ...['-M', 'pc', '-accel', accelerator, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-m', '4'],
-  ...['-chardev', `file,id=c,path=${output}`, '-serial', 'chardev:c', '-device', 'isa-debug-exit,iobase=0xf4,iosize=1'],
+  ...['-serial', 'stdio', '-device', 'isa-debug-exit,iobase=0xf4,iosize=1'],
   ...['-drive', `file=${disk},format=raw,if=floppy,readonly=on`],
 ];

@@ -1,6 +1,6 @@
 // Lets a bounded number of calls run at once; the rest wait in order and leave the line when they are cancelled.
 
-/** Most engine calls at once; more gains nothing on two cores and costs memory in the engine. */
+/** Most engine calls at once; more gains nothing on two cores and costs memory in the engine. A loaded host makes fewer (engine-pace.ts). */
 export const engineCallsAtOnce = 8;
 
 interface Waiter {
@@ -8,11 +8,12 @@ interface Waiter {
 }
 
 export class CallLimiter {
-  readonly #most: number;
+  readonly #most: () => number;
   #running = 0;
   readonly #waiting: Waiter[] = [];
 
-  constructor(most: number) {
+  /** @param most - asked anew whenever a place may be free; at least one */
+  constructor(most: () => number) {
     this.#most = most;
   }
 
@@ -28,7 +29,7 @@ export class CallLimiter {
 
   #enter(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#running < this.#most) {
+    if (this.#running < this.#most()) {
       this.#running += 1;
       return Promise.resolve();
     }
@@ -49,9 +50,12 @@ export class CallLimiter {
   }
 
   #leave(): void {
-    const next = this.#waiting.shift();
-    // The place goes over to the next one, so the count stays.
-    if (next === undefined) this.#running -= 1;
-    else next.admit();
+    this.#running -= 1;
+    while (this.#running < this.#most()) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#running += 1;
+      next.admit();
+    }
   }
 }

@@ -1,5 +1,6 @@
 // Nodes as containers of a Docker engine on this host: one client, made once, behind the provider interface.
 import { existsSync } from 'node:fs';
+import type { HostPace } from '../../../machines/vocabulary/host-facts.ts';
 import type { HostId } from '../../../machines/vocabulary/ids.ts';
 import type { EngineInfo, ImageProgress, ImageReady, NodeProvider, VerbOptions } from '../provider.ts';
 import { ensureStarted, ensureStopped, kill, readProcesses } from './container-life.ts';
@@ -37,6 +38,8 @@ export interface DockerProvider extends NodeProvider {
   loadImage(archive: string, image: string, options?: VerbOptions): Promise<ImageReady>;
   /** Removes image probes that a killed process left; call it once at start. */
   removeStrayProbes(options?: VerbOptions): Promise<void>;
+  /** How many containers it makes or starts at once at this moment. */
+  pace(): HostPace;
 }
 
 /** The provider; nothing is asked of the engine before the first verb. */
@@ -73,6 +76,7 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     watchEvents: (watch) => watchEngineEvents(engine, watch),
     readEventsSince: (cursor, hostId, options) => readEngineEventsSince(engine, cursor, hostId, options),
     joinsNamespaces: async (options) => (await traits.read(options)).joinsNamespaces,
+    pace: () => engine.pace.now,
     engineInfo: async (options) => traits.keep(await readEngineInfo(engine, options)),
   };
 }

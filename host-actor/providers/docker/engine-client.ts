@@ -4,6 +4,7 @@ import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorDetails } from '../provider-error.ts';
 import type { VerbOptions } from '../provider.ts';
 import { CallLimiter, engineCallsAtOnce } from './call-limiter.ts';
+import { EnginePace } from './engine-pace.ts';
 
 export const defaultDeadlineMs = 60_000;
 
@@ -17,6 +18,8 @@ export interface EngineCall extends VerbOptions {
 }
 
 export class EngineClient {
+  /** Of the lane `change`: the others look, wait or repair. */
+  readonly pace = new EnginePace();
   readonly #docker: Docker;
   readonly #lanes: Readonly<Record<CallLane, CallLimiter>>;
   readonly #deadlineMs: number;
@@ -24,8 +27,8 @@ export class EngineClient {
   constructor(options: { socketPath?: string | undefined; deadlineMs?: number | undefined } = {}) {
     // An explicit empty host keeps a DOCKER_HOST of the environment from overruling the socket.
     this.#docker = new Docker({ socketPath: options.socketPath ?? '/var/run/docker.sock', host: undefined });
-    const lane = () => new CallLimiter(engineCallsAtOnce);
-    this.#lanes = { change: lane(), read: lane(), long: lane(), exec: new CallLimiter(16) };
+    const lane = (most: number) => new CallLimiter(() => most);
+    this.#lanes = { change: new CallLimiter(() => this.pace.now.atOnce), read: lane(engineCallsAtOnce), long: lane(engineCallsAtOnce), exec: lane(16) };
     this.#deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
   }
 

@@ -41,6 +41,7 @@ function simulatedNetwork(labs: Set<LabId>): MgmtHands {
       labs.delete(lab);
       return { inUseBy: [] };
     },
+    check: async () => [],
     repair: async () => [],
     watch: nothing,
     writeNodeFiles: async (lab, node) => ({ hosts: `/simulated/${lab}/${node}/hosts`, resolvConf: `/simulated/${lab}/${node}/resolv.conf` }),

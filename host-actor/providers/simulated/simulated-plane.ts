@@ -50,7 +50,7 @@ export class SimulatedPlane implements LinkPlane {
     }
   };
 
-  readonly readWires: LinkPlane['readWires'] = async () => new Map([...this.wires.values()].map((wire) => [wire.id, this.#state(wire)]));
+  readonly readWires: LinkPlane['readWires'] = async (given) => new Map((given ?? [...this.wires.values()]).map((wire) => [wire.id, this.#state(wire)]));
   readonly readOrphans: LinkPlane['readOrphans'] = async () => [];
   readonly snapshotInner: LinkPlane['snapshotInner'] = async () => undefined;
   readonly removeOrphans: LinkPlane['removeOrphans'] = async () => {};
@@ -87,6 +87,7 @@ export class SimulatedPlane implements LinkPlane {
   #state(wire: Wire): WireState {
     const first = this.#ifindexes.get(wire.id) ?? 0;
     const ends = hostPortsOf(wire).map((port, n) => ({ side: port.side, device: port.device, present: true, ifindex: first + n, adminUp: port.carrier === 'up', carrier: port.carrier === 'up' }));
+    if (!this.wires.has(wire.id)) return { id: wire.id, joined: false, up: false, ends, faults: [{ side: 'a', kind: 'end-missing' }] };
     return { id: wire.id, joined: true, up: ends.every((end) => end.carrier), ends, faults: [] };
   }
 }

@@ -50,3 +50,14 @@ it('a short silence costs nothing, and a host that just started asks before it s
   pass(2, false);
   expect([lease.mustStop(moving), lease.mayStart(moving)]).toEqual([false, true]);
 });
+
+it('P08: silence that began before this process counts on; an older contact than its own start is not made younger', () => {
+  lease.goOn(now - 59_000);
+  expect(lease.mustStop(moving)).toBe(false);
+  pass(1, false);
+  expect(lease.mustStop(moving)).toBe(true);
+  lease = new NodeLease(() => now);
+  lease.goOn(now + 10_000);
+  pass(59, false);
+  expect(lease.mustStop(moving)).toBe(false);
+});

@@ -59,6 +59,8 @@ describe('wire of a link', () => {
     });
     expect(second).toMatchObject({ actionIndex: 1501, inner: { netns: { name: 'clab-l-b' } }, tunnel: { device: 'lwx.2', local: '192.0.2.2', remote: '192.0.2.1', echo: { role: 'second' } } });
     expect([...wireIssues(first), ...wireIssues(second)]).toEqual([]);
+    const marks = [first, second].map((wire) => (wire.kind === 'vxlan' ? wire.tunnel.mark : ''));
+    expect([first.formerTunnels, second.formerTunnels, wireOfLink(order as LinkOrder, around()).formerTunnels]).toEqual([[marks[1]], [marks[0]], marks]);
     expect(leg('a', 'node b does not run')).toMatchObject({ host: { carrier: 'down' } });
     expect(() => wireOfLink({ ...order, leg: { side: 'a', farHost: HostId.parse('g'), farAway: '' } } as LinkOrder, around())).toThrow(/no tunnel/);
   });

@@ -63,6 +63,7 @@ const traces = async (): Promise<string[]> => {
 
 describe('readFingerprint', () => {
   it('gives each probe one of four states, with cost and remedy for all but ok, and leaves no trace', async () => {
+    const before = await traces();
     const probes = await readFingerprint({ stateDir: folder });
     expect(probes.map((one) => one.id).toSorted()).toEqual(PROBES.map((one) => one.id).toSorted());
     for (const one of probes) {
@@ -71,7 +72,7 @@ describe('readFingerprint', () => {
     }
     const lacking = probes.flatMap((one) => (one.status === 'ok' ? [] : [one]));
     expect(lacking.filter((one) => one.costs.length < 10 || one.remedy.length < 10)).toEqual([]);
-    expect(await traces()).toEqual([]);
+    expect(await traces()).toEqual(before);
   });
 
   it('finds what this machine really has', async () => {
@@ -99,7 +100,7 @@ describe('readFingerprint', () => {
     const found = await probe('kvm');
     expect(['ok', 'missing', 'not-effective']).toContain(found.status);
     const processes = await execa('ps', ['-eo', 'args']);
-    expect(processes.stdout.split('\n').filter((line) => line.startsWith('qemu-system') && line.includes('labwright-guest-'))).toEqual([]);
+    expect(processes.stdout.split('\n').filter((line) => line.startsWith('qemu-system') && line.includes(`/proc/${process.pid}/fd/`))).toEqual([]);
   });
 });
 
@@ -117,6 +118,23 @@ describe('a host without tools', () => {
 
   it('without LVM nothing is to be filtered', async () => {
     expect(await probe('lvm-filter', { env: { PATH: folder } })).toMatchObject({ status: 'ok' });
+  });
+});
+
+describe('a bridge that is shared', () => {
+  const withSwitch = async (env: Record<string, string>) => {
+    for (const name of ['ovs-vsctl', 'ovs-appctl']) await writeFile(join(folder, name), '#!/bin/sh\necho "ovs (Open vSwitch) 3.1.0"\n', { mode: 0o755 });
+    return await probe('open-vswitch', { env: { PATH: `${folder}:/bin`, ...env } });
+  };
+
+  it('is shown with the VLANs that links may take', async () => {
+    expect(await withSwitch({})).toMatchObject({ status: 'ok', found: '3.1.0, ovs-vswitchd answers' });
+    expect(await withSwitch({ LABWRIGHT_OVS_SHARED_BRIDGE: 'br0', LABWRIGHT_OVS_VLANS: '100-399' })).toMatchObject({ status: 'ok', found: expect.stringContaining('share bridge br0 and take VLANs of 100-399') });
+  });
+
+  it('a setting that means nothing is said', async () => {
+    expect(await withSwitch({ LABWRIGHT_OVS_SHARED_BRIDGE: 'br0', LABWRIGHT_OVS_VLANS: 'many' })).toMatchObject({ status: 'not-effective', found: expect.stringContaining('"many" names no VLANs') });
+    expect(await withSwitch({ LABWRIGHT_OVS_VLANS: '5' })).toMatchObject({ status: 'not-effective', found: expect.stringContaining('names no bridge') });
   });
 });
 

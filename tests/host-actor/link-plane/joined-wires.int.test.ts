@@ -32,6 +32,19 @@ describe('joined wires', () => {
     expect(await world.inNode('r1', 'ip -j link show lo')).toContain('LOWER_UP');
   });
 
+  it('reads wires that it was not told of, and changes nothing', async () => {
+    await world.withNodes('r1', 'r2');
+    const wire = joinedWire(world, 1, 'r1', 'r2');
+    await world.plane.ensureWires([wire]);
+    const fresh = world.restartedPlane();
+    expect((await fresh.readWires([wire])).get(wire.id)).toMatchObject({ joined: true, faults: [] });
+    await world.host('ip link set dev lw1.a down');
+    expect((await fresh.readWires([wire])).get(wire.id)).toMatchObject({ faults: [{ side: 'a', kind: 'end-down' }] });
+    await world.host('ip link del lw1.a');
+    expect((await fresh.readWires([wire])).get(wire.id)?.faults.map(({ side, kind }) => `${side} ${kind}`)).toContain('a end-missing');
+    expect((await fresh.readWires()).size).toBe(0);
+  });
+
   it('runs no line at all when everything is there, also after a restart of ours', async () => {
     await world.withNodes('r1', 'r2');
     const wires = [joinedWire(world, 1, 'r1', 'r2'), joinedWire(world, 2, 'r1:eth2', 'r2:eth2')];

@@ -179,6 +179,13 @@ describe('MTU over an underlay', () => {
     expect((await host(1).plane.readUnderlays([world.address(0), '192.0.2.1'])).get(world.address(0))?.mtu).toBe(1500);
   });
 
+  it('the way to an address by one device is that device, or none', async () => {
+    await host(0).host('ip link add other type veth peer name other-far && ip link set other up && ip link set other-far up && ip address add 192.0.2.1/24 dev other');
+    const way = async (by?: string) => (await host(0).plane.readUnderlays([world.address(1)], by)).get(world.address(1))?.device;
+    expect([await way(), await way('under'), await way('other'), await way('nosuch')]).toEqual(['under', 'under', 'other', undefined]);
+    await host(0).host('ip link del other');
+  });
+
   it('over IPv6 a frame that does not fit is lost, and the probe says so', async () => {
     await world.close();
     await open({ ipv6: true });

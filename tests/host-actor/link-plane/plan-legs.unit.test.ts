@@ -55,6 +55,13 @@ describe('plan of a leg', () => {
     expect(texts([...lost.make, ...lost.tunnels, ...lost.raise])).toEqual([]);
   });
 
+  it('X15: removes a tunnel that it had while its ends were elsewhere, and touches nothing else', () => {
+    const left = device('x9', 'lw.x9', { ifindex: 9, kind: 'vxlan', tunnel: { vni: 9, udpPort: 4789, remote: '10.200.0.3', local: '10.200.0.1' } });
+    const plan = planWire({ ...leg, formerTunnels: ['lw.x8', 'lw.x9'] }, stateOf([port, tunnel, left]));
+    expect(plan).toEqual({ ...planWire(leg, stateOf([port, tunnel])), remove: ['x9'] });
+    expect(planWire(leg, stateOf([port, tunnel, left])).remove).toEqual([]);
+  });
+
   it('makes a tunnel of another VNI or port anew, with the port down until it is joined again', () => {
     for (const read of [{ vni: 1, udpPort: 4789 }, { vni: 1001, udpPort: 8472 }]) {
       const plan = planWire(leg, stateOf([port, { ...tunnel, tunnel: { remote: '10.200.0.2', local: '10.200.0.1', ...read } }]));
@@ -90,6 +97,14 @@ it('addresses of IPv6 underlays are compared as addresses', () => {
   expect(tunnelFault(wanted, { vni: 1001, udpPort: 4789, local: 'fd00::1', remote: 'fd00::2' })).toBeUndefined();
   expect(tunnelFault(wanted, { vni: 1001, udpPort: 4789, local: 'fd00::1', remote: 'fd00::3' })?.kind).toBe('wrong-remote');
   expect(tunnelFault(wanted, { vni: 1001, udpPort: 4789, local: '10.200.0.1', remote: '10.200.0.2' })?.kind).toBe('end-stale');
+});
+
+it('a tunnel that leaves by another device than it should is made anew; one that does not say is left', () => {
+  const wanted = { ...leg.tunnel, parent: 'ens4' };
+  const read = { vni: wanted.vni, udpPort: wanted.udpPort, local: wanted.local ?? '', remote: wanted.remote };
+  expect(tunnelFault(wanted, { ...read, parent: 'ens5' })?.kind).toBe('end-stale');
+  expect(tunnelFault(wanted, { ...read, parent: 'ens4' })).toBeUndefined();
+  expect(tunnelFault(wanted, read)).toBeUndefined();
 });
 
 it('a probe is a VXLAN packet with a frame as large as the link allows', () => {

@@ -67,6 +67,20 @@ describe('drift of a wire', () => {
     expect(await redirects()).not.toContain('"*"');
   });
 
+  it("leaves somebody else's filter on a host end of ours where it is, and mends the redirect beside it", async () => {
+    await watchAndRepair();
+    await world.host('tc filter add dev lw1.a ingress protocol 0x88b7 pref 77 u32 match u32 0xaa55 0xffff at 0 flowid 1:1');
+    const foreign = async (): Promise<string> => world.host('tc filter show dev lw1.a ingress pref 77');
+    const before = await foreign();
+    expect(before).toContain('0000aa55/0000ffff');
+    await world.host('tc filter del dev lw1.a ingress pref 10');
+    await mended();
+    expect(drifts.map((drift) => drift.what)).toContain('redirect-lost');
+    expect(await foreign()).toBe(before);
+    await world.plane.ensureWires([wire]);
+    expect(await foreign()).toBe(before);
+  });
+
   it('puts MTU, MAC, addresses and routes back that the node had given its interface', async () => {
     await watchAndRepair();
     await world.inNode('r1', 'ip address add 2001:db8::7/64 dev eth1 && ip address add 10.0.5.1/24 dev eth1');

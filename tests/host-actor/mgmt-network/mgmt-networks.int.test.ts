@@ -67,6 +67,24 @@ describe('bridges of other people', () => {
   });
 });
 
+describe('the MTU of a network', () => {
+  const mtuOf = async (device: string) => /mtu (\d+)/.exec(await host.run(host.host, 'ip', 'link', 'show', 'dev', device))?.[1];
+  const tunnel = { vni: 7, udpPort: 4789, local: HOST_IPV4, remotes: [WORLD_IPV4] };
+
+  it('follows its labs in place, also with nodes plugged in: the smallest of them counts', async () => {
+    await networks.ensure(order('a', { nodes: [node1] }));
+    const node = await host.addNode('tm1', 'tmgmt0', wired(2));
+    await networks.ensure(order('b', { mgmt: { mtu: 1450 }, tunnel }));
+    expect([await mtuOf('tmgmt0'), await mtuOf('lwm7')]).toEqual(['1450', '1450']);
+    await networks.ensure(order('a', { nodes: [node1] }));
+    expect(await mtuOf('tmgmt0')).toBe('1450');
+    expect(await reaches(node, '172.31.240.1')).toBe(true);
+    await networks.ensure(order('b', { mgmt: { mtu: 1500 } }));
+    expect(await mtuOf('tmgmt0')).toBe('1500');
+    expect(await networks.check()).toEqual([]);
+  });
+});
+
 describe('many labs', () => {
   it('share a network that all make at once', async () => {
     const before = await host.snapshot();

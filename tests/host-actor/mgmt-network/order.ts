@@ -7,6 +7,7 @@ export function order(lab: string, changes: Partial<Omit<MgmtOrder, 'mgmt'>> & {
     lab,
     nodes: changes.nodes ?? [],
     bridges: changes.bridges ?? [],
+    ...(changes.tunnel === undefined ? {} : { tunnel: changes.tunnel }),
     mgmt: {
       network: 'tmgmt-net', bridge: 'tmgmt0', ipv4Subnet: '172.31.240.0/24', ipv6Subnet: 'fd00:31:240::/64', mtu: 1500,
       externalAccess: true, isolated: false, ...changes.mgmt,

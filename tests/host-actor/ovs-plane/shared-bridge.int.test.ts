@@ -2,8 +2,12 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JoinedWire } from '../../../host-actor/link-plane/wire.ts';
+import type { HostSwitch } from '../../../machines/vocabulary/host-facts.ts';
+import { createOvsSwitch } from '../../../host-actor/ovs-plane/ovs-switch.ts';
+import { readPlanes } from '../../../host-actor/ovs-plane/read-planes.ts';
 import { vlansHeldBy } from '../../../machines/plan/plan-planes.ts';
 import { aLab, aLink, aNode, host } from '../../support/lab-builders.ts';
 import { SimulatedLab } from '../../support/simulated-lab.ts';
@@ -25,8 +29,8 @@ afterEach(() => world.close());
 const wireWith = (number: number, vlan: number | undefined, a: string, b: string): JoinedWire => ({ ...joinedWire(world, number, a, b), ...(vlan === undefined ? {} : { vlan }) });
 
 /** VLANs as plans of labs that come one after another lease them, each knowing what those before hold. */
-function leasedVlans(labs: number, links: number): number[] {
-  const shared = { id: host('h1'), state: 'joined' as const, planes: ['ovs'], ovs: { datapath: 'netdev' as const, sharedBridge: 'br-shared', usedVlans: [[77, 77]] as [number, number][] } };
+function leasedVlans(labs: number, links: number, ovs: HostSwitch = { datapath: 'netdev', sharedBridge: 'br-shared', usedVlans: [[77, 77]] }): number[] {
+  const shared = { id: host('h1'), state: 'joined' as const, planes: ['ovs'], ovs };
   const held = new Set<number>();
   for (let n = 0; n < labs; n += 1) {
     const sim = new SimulatedLab();
@@ -63,6 +67,27 @@ describe('links on a shared bridge', () => {
     expect([...(await fresh.ensureWires([kept])).outcomes.values()]).toMatchObject([{ ok: true, changed: false }]);
     await fresh.removeOrphans((await fresh.readOrphans('lw:')).map(({ mark }) => mark));
     expect((await world.ovs.vsctl('list-ports', 'br-shared')).trim().split('\n').toSorted()).toEqual(['lw1.a', 'lw1.b', 'theirs']);
+  });
+
+  it('R02: 50 more ports after a kill have tags of their own, though nobody remembers those of the 50 there; these stay', async () => {
+    const links = 25;
+    const ends = (from: number, vlans: readonly number[]): JoinedWire[] => vlans.map((vlan, index) => wireWith(from + index, vlan, `r1:e${from + index}`, `r2:e${from + index}`));
+    const before = ends(1, leasedVlans(1, links));
+    await world.plane.ensureWires(before);
+    const tagsOf = async () => new Map((await world.ovs.vsctl('--format=csv', '--no-headings', '--columns=name,tag', 'find', 'port', 'tag!=[]')).trim().split('\n').map((line) => line.split(',') as [string, string]));
+    const old = await tagsOf();
+    expect(old.size).toBe(2 * links + 1);
+    // All that a new process, and a supervisor whose claims are gone, know of the bridge: what it shows.
+    const fresh = world.restartedPlane();
+    const reader = createOvsSwitch({ runDir: world.ovs.runDir, mode: 'vlan', bridge: 'br-shared', log: pino({ level: 'silent' }) });
+    const { ovs } = await readPlanes(reader, 'ovs', { name: 'br-shared', vlans: undefined });
+    reader.close();
+    const more = ends(1 + links, leasedVlans(1, links, ovs));
+    expect([...(await fresh.ensureWires([...before, ...more])).outcomes.values()].filter((outcome) => !outcome.ok)).toEqual([]);
+    const now = await tagsOf();
+    expect([...old].filter(([port, tag]) => now.get(port) !== tag)).toEqual([]);
+    const uses = Map.groupBy(now.values(), (tag) => tag);
+    expect([now.size, uses.size, uses.get('77')?.length, [...uses.values()].filter((ports) => ports.length > 2)]).toEqual([4 * links + 1, 2 * links + 1, 1, []]);
   });
 
   it('N06: 200 links of several labs made at once have a VLAN each, and each node pings its own far end alone', async () => {

@@ -1,12 +1,14 @@
 // The host-actor's event loop while a lab is made for real: engine, links and reports hold up nothing.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { beatSubject } from '../../../nats/subjects.ts';
+import { beatSubject, rpcSubject } from '../../../nats/subjects.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { HostProcess } from './host-process.ts';
 import { startHostProcess } from './host-process.ts';
 import { TestLab } from './test-lab.ts';
 
 const BOUND_MS = 200;
+/** One stall may be the machine's, where others use it, too; a longer one is ours. */
+const LONGEST_MS = 1_000;
 const NODES = Array.from({ length: 12 }, (_, index) => `n${index}`);
 
 describe('the event loop of the host-actor', () => {
@@ -16,7 +18,7 @@ describe('the event loop of the host-actor', () => {
   });
   afterAll(async () => await host.stop());
 
-  it('S16: stays free while twelve nodes and their links are made, started and removed, and says so with each sign of life', async () => {
+  it('S16 T03: stays free while twelve nodes and their links are made, started, asked about a hundred times at once and removed, and says so with each sign of life', async () => {
     const beats: { eventLoop: { maxMs: number; p99Ms: number } }[] = [];
     host.supervisor.subscribe(beatSubject(), { callback: (_error, message) => void beats.push(message.json()) });
     await host.supervisor.flush();
@@ -32,6 +34,10 @@ describe('the event loop of the host-actor', () => {
     const started = NODES.map((node) => lab.node('node.start', node));
     await host.order(...started);
     for (const { id } of started) expect(await host.answer(id, 60_000)).toMatchObject({ type: 'node.started' });
+    // Each reads the engine's socket, or the kernel's and the engine's word on all nodes.
+    const ask = async (verb: string, question: unknown) => (await host.supervisor.request(rpcSubject(host.host, verb), JSON.stringify(question), { timeout: 60_000 })).json<Record<string, unknown>>();
+    const answers = await Promise.all(Array.from({ length: 100 }, async (_, index) => (index % 2 === 0 ? await ask('logs', { lab: lab.lab, node: NODES[index % NODES.length] }) : await ask('inspect', { lab: lab.lab }))));
+    for (const answer of answers) expect(answer).not.toHaveProperty('error');
     lab.nextEntry();
     const removed = [...NODES.map((node) => lab.node('node.remove', node)), ...NODES.map((node, index) => lab.link('link.remove', index, [`${node}:eth1`, `${NODES[(index + 1) % NODES.length]}:eth2`]))];
     await host.order(...removed);
@@ -42,5 +48,6 @@ describe('the event loop of the host-actor', () => {
     const last = beats.length;
     await eventually(() => beats.length > last, { what: 'a sign of life after all that' });
     expect(Math.max(...beats.slice(began).map(({ eventLoop }) => eventLoop.p99Ms))).toBeLessThan(BOUND_MS);
+    expect(Math.max(...beats.slice(began).map(({ eventLoop }) => eventLoop.maxMs))).toBeLessThan(LONGEST_MS);
   });
 });

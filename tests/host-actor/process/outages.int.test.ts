@@ -78,6 +78,30 @@ describe('host-actor through outages', () => {
     expect(await docker('exec', n1, 'ping', '-c1', '-W2', '10.213.33.1')).toContain('1 received');
   });
 
+  it('R05: a link whose removal was ordered while we were dead does not come back, though its device is gone and its order was written down', async () => {
+    const ends = ['n1:eth2', 'n2:eth2'] as const;
+    const made = lab.nextEntry().link('link.ensure', 1, ends);
+    await host.order(made);
+    expect(await host.answer(made.id)).toMatchObject({ type: 'link.joined' });
+    const isThere = async (device: string) => (await execa('ip', ['link', 'show', device], { reject: false })).exitCode === 0;
+    expect(await isThere('tha33p2')).toBe(true);
+    await host.kill();
+    const from = host.seen.length;
+    const removed = lab.nextEntry().link('link.remove', 1, ends);
+    await host.order(removed);
+    await execa('ip', ['link', 'del', 'tha33p2']);
+    host.start();
+    expect(await host.answer(removed.id)).toMatchObject({ type: 'link.removed' });
+    // Another order, and with it a whole reading of the host, is done afterwards.
+    const other = lab.nextEntry().link('link.ensure', 0, ['n1:eth1', 'n2:eth1']);
+    await host.order(other);
+    await host.answer(other.id);
+    const told = host.seen.slice(from).filter((seen) => (seen.type === 'link.joined' || seen.type === 'link.repaired') && seen.link === 'n1:eth2--n2:eth2');
+    expect(told).toEqual([]);
+    expect(await Promise.all(['tha33p2', 'tha33p3'].map(isThere))).toEqual([false, false]);
+    await expect(docker('exec', n1, 'ip', 'link', 'show', 'eth2')).rejects.toThrow('eth2');
+  });
+
   it('R04 D05: a stranger that took the name of a node is left alone, and the node is not taken for running', async () => {
     await host.kill();
     await docker('rm', '-f', n2);

@@ -7,7 +7,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('call limiter', () => {
   it('runs so many at once, the rest in order', async () => {
-    const limiter = new CallLimiter(2);
+    const limiter = new CallLimiter(() => 2);
     const opened: number[] = [];
     const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
     const all = gates.map((gate, index) => limiter.run(undefined, async () => {
@@ -24,14 +24,37 @@ describe('call limiter', () => {
     expect(opened).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it('follows a limit that changes: none ends early, and the line moves up when it rises', async () => {
+    let most = 3;
+    const limiter = new CallLimiter(() => most);
+    const gates = Array.from({ length: 6 }, () => Promise.withResolvers<void>());
+    let opened = 0;
+    const all = gates.map((gate) => limiter.run(undefined, async () => {
+      opened += 1;
+      await gate.promise;
+    }));
+    await turn();
+    most = 1;
+    gates[0]?.resolve();
+    gates[1]?.resolve();
+    await turn();
+    expect(opened).toBe(3);
+    most = 3;
+    gates[2]?.resolve();
+    await turn();
+    expect(opened).toBe(6);
+    for (const gate of gates) gate.resolve();
+    await Promise.all(all);
+  });
+
   it('gives its place on after an error', async () => {
-    const limiter = new CallLimiter(1);
+    const limiter = new CallLimiter(() => 1);
     await expect(limiter.run(undefined, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await limiter.run(undefined, () => Promise.resolve(1))).toBe(1);
   });
 
   it('lets a cancelled one leave the line without its turn', async () => {
-    const limiter = new CallLimiter(1);
+    const limiter = new CallLimiter(() => 1);
     const first = Promise.withResolvers<void>();
     const running = limiter.run(undefined, () => first.promise);
     const leave = new AbortController();

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostActor } from '../../../host-actor/host-actor.ts';
@@ -24,11 +25,15 @@ describe('host-actor on a simulated host', () => {
   let folder: string;
   const seen: Observation[] = [];
 
-  const open = async (): Promise<void> => {
-    actor = new HostActor({ hands, ledgerDir: folder, log: pino({ level: 'silent' }) });
-    await actor.open();
-    actor.connect(async (reports) => { for (const report of reports) seen.push(...report.observations); });
-    await actor.start();
+  const opened = async (): Promise<HostActor> => {
+    const made = new HostActor({ hands, ledgerDir: folder, log: pino({ level: 'silent' }) });
+    await made.open();
+    made.connect(async (reports) => { for (const report of reports) seen.push(...report.observations); });
+    return made;
+  };
+  const open = async (news?: (its: HostActor) => Promise<void>): Promise<void> => {
+    actor = await opened();
+    await actor.start(news?.(actor));
   };
   const answers = async (orders: readonly Order[]): Promise<Observation[]> => {
     const ids = new Map(orders.map(({ id }, index) => [String(id), index]));
@@ -59,6 +64,26 @@ describe('host-actor on a simulated host', () => {
     expect(hands.plane.wires.size).toBe(2 * NODES.length);
   });
 
+  it('R05: takes the orders that wait for it before it makes anything again, and carries each out once', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    await actor.stop();
+    const gone = lab.nextEntry().link('link.remove', 0, ['n0:eth1', 'n1:eth2']);
+    for (const id of hands.plane.wires.keys()) if (id.includes('n0:eth1--n1:eth2')) hands.plane.wires.delete(id);
+    const [wires, told] = [hands.plane.wires.size, seen.length];
+    await open(async (its) => {
+      // The server is asked meanwhile.
+      for (let turn = 0; turn < 200; turn += 1) await setImmediate();
+      await its.accept([gone]);
+    });
+    expect((await answers([gone]))[0]).toMatchObject({ type: 'link.removed' });
+    const after = seen.slice(told);
+    expect(after.filter((one) => 'link' in one && one.link === 'n0:eth1--n1:eth2').map(({ type }) => type)).toEqual(['link.removed']);
+    expect(hands.plane.wires.size).toBe(wires);
+  });
+
   it('keeps a hundred labs over a restart of ours, touching none of them', async () => {
     const labs = Array.from({ length: 100 }, (_unused, n) => newLab(`l${n}`));
     const orders = labs.flatMap(deploy);
@@ -71,6 +96,19 @@ describe('host-actor on a simulated host', () => {
     expect(actor.status()).toMatchObject({ orders: { last: 100 * (1 + 2 * NODES.length), open: 0 }, nodes: { running: 500 } });
     expect(hands.provider.calls).toEqual(calls);
     expect(seen.slice(told).filter(({ type }) => type === 'node.started' || type === 'link.repaired')).toEqual([]);
+  });
+
+  it('R08: a hundred first deploys at once need not one repair; each that a node needs later is told', async () => {
+    const labs = Array.from({ length: 100 }, (_unused, n) => newLab(`l${n}`));
+    const orders = labs.map(deploy);
+    await Promise.all(orders.map(async (ofLab) => await actor.accept(ofLab)));
+    for (const answer of await answers(orders.flat())) expect(answer.type).not.toBe('effect.failed');
+    const repairs = () => seen.filter((one) => one.type.endsWith('.repaired') || one.type === 'node.died' || ('cause' in one && one.cause === 'repair'));
+    expect(repairs()).toEqual([]);
+    expect([...actor.context.ledger.state.repairs.values()].flat()).toEqual([]);
+    hands.provider.end(newLab('l7').lab, NodeId.parse('n1'), { exitCode: 1, by: 'itself' });
+    await eventually(() => repairs().length === 2, { what: 'death and repair' });
+    expect(repairs().map(({ type }) => type)).toEqual(['node.died', 'node.started']);
   });
 
   it('knows from when on to hear the engine before it takes an order, also after a kill at once', async () => {
@@ -109,6 +147,24 @@ describe('host-actor on a simulated host', () => {
     await actor.accept([start]);
     await answers([start]);
     await eventually(() => [...hands.plane.wires.values()].every((wire) => wire.kind !== 'joined' || (wire.a.host.carrier === 'up' && wire.b.host.carrier === 'up')), { what: 'carrier everywhere' });
+  });
+
+  it('X08: gives carrier back to the neighbours of a node that is started by an order before its death was read', async () => {
+    const lab = newLab('l');
+    const orders = deploy(lab);
+    await actor.accept(orders);
+    await answers(orders);
+    await actor.stop();
+    hands.provider.end(lab.lab, NodeId.parse('n1'), { exitCode: 137, by: 'itself' });
+    hands.provider.knobs.delayMs = 100;
+    actor = await opened();
+    const start = lab.nextEntry().node('node.start', 'n1');
+    await actor.accept([start]);
+    await setImmediate();
+    await actor.start();
+    await answers([start]);
+    await eventually(() => [...hands.plane.wires.values()].every((wire) => wire.kind !== 'joined' || (wire.a.host.carrier === 'up' && wire.b.host.carrier === 'up')), { what: 'carrier everywhere' });
+    expect(seen.flatMap((one) => ('held' in one ? [[one.link, one.held]] : [])).slice(-2)).toEqual([['n0:eth1--n1:eth2', []], ['n1:eth1--n2:eth2', []]]);
   });
 
   it('answers what was refused with code and cause, and goes on with the rest', async () => {

@@ -77,6 +77,14 @@ describe('plane of a link', () => {
     expect(Object.values(sim.state.nodes).map(({ plan }) => plan.generation)).toEqual(generations);
   });
 
+  it('of a link that moves to a host is that host\'s own choice, and the other end knows it', () => {
+    const sim = deployed(two('h1', 'h1'), { hosts: [TC, OVS] });
+    expect(sim.command(deploy(two('h1', 'h2')), { hosts: [TC, OVS] })).toEqual([]);
+    expect(planes(sim.run())).toEqual([[{ kind: 'tc', computeChecksums: true }, { kind: 'ovs' }]]);
+    expect(sim.command(deploy(two('h2', 'h2')), { hosts: [TC, OVS] })).toEqual([]);
+    expect(planes(sim.run())).toEqual([[{ kind: 'ovs' }, undefined]]);
+  });
+
   it('of a link in an older log is its host\'s own, and stays so', () => {
     const old = { ...TC, planes: undefined, ovs: undefined };
     const sim = new SimulatedLab();
@@ -123,6 +131,16 @@ describe('N06: VLANs of a shared bridge', () => {
     sim.command(deploy(two('h3', 'h3')), { hosts: [SHARED] });
     sim.run();
     expect([vlans(sim), Object.values(sim.state.links)[0]?.machine.value]).toEqual([[4092], 'up']);
+  });
+
+  it('are of the range that the host was given; a link that has another one keeps it', () => {
+    const ranged = { ...SHARED, ovs: { ...SHARED.ovs, vlans: [[4000, 4003], [4090, 4090], [5, 6]] as [number, number][] } };
+    expect(vlans(deployed(two('h3', 'h3', 5), { hosts: [ranged] }))).toEqual([4090, 4003, 4002, 4001, 6]);
+    const sim = deployed(two('h3', 'h3', 1), { hosts: [SHARED] });
+    sim.command(deploy(two('h3', 'h3', 2)), { hosts: [ranged] });
+    expect(vlans(sim)).toEqual([4093, 4090]);
+    const [rejection] = new SimulatedLab().command(deploy(two('h3', 'h3', 8)), { hosts: [ranged] });
+    expect(rejection).toMatchObject({ code: 'no-numbers', message: expect.stringContaining('LABWRIGHT_OVS_VLANS') });
   });
 
   it('that run out refuse the lab', () => {

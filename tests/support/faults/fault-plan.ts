@@ -3,11 +3,11 @@ import { pick, randomFrom } from '../seeded-random.ts';
 
 /** How often each kind is drawn, relative to the others. */
 const WEIGHTS = {
-  'actor-kill': 4, 'actor-pause': 3, 'supervisor-kill': 3, 'supervisor-pause': 2, 'nats-kill': 2,
+  'actor-kill': 4, 'actor-pause': 3, 'supervisor-kill': 3, 'supervisor-pause': 2, 'nats-kill': 2, 'nats-pause': 2,
   'cut-all': 2, 'cut-one-way': 3, 'cut-pair': 3, 'cut-control': 2,
   'device-deleted': 5, 'device-down': 2, 'inner-end-deleted': 3, 'redirects-removed': 3, 'port-unplugged': 2, 'bridge-deleted': 1, 'rules-removed': 1,
   'container-killed': 3, 'container-removed': 3, 'container-restarted': 2, 'container-stopped': 1,
-  'engine-killed': 1, 'host-lost': 2, 'switch-killed': 2, 'switch-database-killed': 1,
+  'engine-killed': 1, 'host-lost': 2, 'host-left': 2, 'host-fenced': 2, 'host-frozen': 2, 'host-drained': 4, 'switch-killed': 2, 'switch-database-killed': 1,
 } as const;
 
 export type FaultKind = keyof typeof WEIGHTS;

@@ -1,4 +1,4 @@
-// One run of the fault script: rounds of faults over two labs on several hosts, each followed by a quiet time in which all must come right.
+// One run of the fault script: rounds of faults over labs on several hosts, each followed by a quiet time in which all must come right.
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,14 +10,18 @@ import { openTestHosts } from '../test-hosts.ts';
 import type { Round } from './fault-plan.ts';
 import { drawRounds } from './fault-plan.ts';
 import type { FaultWorld } from './fault-world.ts';
-import { faultLabs, shapesOf } from './fault-world.ts';
+import { faultLabs, LOST_SECONDS } from './fault-world.ts';
 import { heal } from './heal.ts';
-import { readFaultsLeft } from './quiet-checks.ts';
+import { shapesOf } from './host-shape.ts';
+import { readBeside, readFaultsLeft, surplus, viewsOf } from './quiet-checks.ts';
 import { strike } from './strike.ts';
 
 export type FaultRun = { readonly seed: number; readonly faults: number; readonly prefix: string; readonly supervisors: number; readonly ovs: boolean; readonly only: readonly string[] };
-/** `left`: what did not come right in time; `retries`: what had to be tried again by hand because its budget of repairs was spent. */
-export type RoundOutcome = { readonly round: number; readonly struck: readonly string[]; readonly quietMs: number; readonly left: readonly string[]; readonly retries: readonly string[] };
+/** `left`: what did not come right in time; `retries`: what had to be tried again by hand because its budget of repairs was spent; `moved`: nodes that live elsewhere since. */
+export type RoundOutcome = {
+  readonly round: number; readonly struck: readonly string[]; readonly quietMs: number;
+  readonly left: readonly string[]; readonly retries: readonly string[]; readonly moved: readonly string[];
+};
 
 /** A host that was lost for longer is noticed within so long; the rest takes less. */
 const QUIET_MS = 60_000;
@@ -32,28 +36,31 @@ const BAD_ROUNDS = 3;
 /** Each round's outcome goes to `told` as it is known. */
 export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutcome) => void): Promise<RoundOutcome[]> {
   const env = { LABWRIGHT_ECHO_EVERY_MS: '1000', LABWRIGHT_SWEEP_SECONDS: '5', ...(run.ovs ? { LABWRIGHT_PLANE: 'ovs' } : {}) };
-  const bed = await openTestHosts({ hosts: 3, images: ['alpine:3'], supervisors: run.supervisors, ovs: run.ovs, env: () => env });
+  const bed = await openTestHosts({ hosts: 4, images: ['alpine:3'], supervisors: run.supervisors, ovs: run.ovs, env: () => env, supervisorEnv: { LABWRIGHT_HOST_LOST_SECONDS: String(LOST_SECONDS) } });
   try {
     const labs = faultLabs(run.prefix);
     await Promise.all(labs.map(async (lab) => await bed.deploy(lab.spec)));
     for (const lab of labs) await bed.settled(lab.name, ['running']);
     const log = await openEventLog(await bed.nats.connect({ role: 'supervisor' }), RecordedEntry);
-    let world: FaultWorld = { bed, labs, log, shape: await shapesOf(bed.hosts) };
+    let world: FaultWorld = { bed, labs, log, beside: await readBeside({ bed, labs, log }) };
     const first = await quiet(world);
     if (first.left.length > 0) throw new Error(`the labs are not right before any fault: ${first.left.join('; ')}`);
     const outcomes: RoundOutcome[] = [];
     for (const [index, round] of drawRounds(run).entries()) {
-      const outcome = { round: index + 1, struck: await strikeAll(world, round), ...(await healedAndQuiet(world, run.supervisors)) };
+      const before = await placesOf(world);
+      const struck = await strikeAll(world, round);
+      await heal(world, run.supervisors);
+      const outcome = { round: index + 1, struck, ...(await quiet(world)), moved: surplus(await placesOf(world), before) };
       outcomes.push(outcome);
       told(outcome);
       if (outcomes.filter(({ left }) => left.length > 0).length >= BAD_ROUNDS) return outcomes;
       if (outcome.left.length === 0) continue;
       await keepLogs(world, `round-${outcome.round}`);
       // What is left is told once.
-      world = { ...world, shape: await shapesOf(bed.hosts) };
+      world = { ...world, beside: await readBeside(world) };
     }
     for (const { name } of labs) await bed.destroy(name);
-    outcomes.push({ round: 0, struck: ['destroyed'], quietMs: 0, retries: [], left: await leftAfterDestroy(world) });
+    outcomes.push({ round: 0, struck: ['destroyed'], quietMs: 0, retries: [], moved: [], left: await leftAfterDestroy(world) });
     return outcomes;
   } finally {
     await bed.close();
@@ -83,9 +90,9 @@ async function strikeAll(world: FaultWorld, round: Round): Promise<string[]> {
   return await Promise.all(struck);
 }
 
-async function healedAndQuiet(world: FaultWorld, supervisors: number): Promise<Pick<RoundOutcome, 'quietMs' | 'left' | 'retries'>> {
-  await heal(world, supervisors);
-  return await quiet(world);
+/** Where each node lives, in words. */
+async function placesOf(world: FaultWorld): Promise<string[]> {
+  return [...(await viewsOf(world)).values()].flatMap(({ lab, nodes }) => nodes.map(({ node, host }) => `${lab}: ${node} on ${host}`));
 }
 
 async function quiet(world: FaultWorld): Promise<Pick<RoundOutcome, 'quietMs' | 'left' | 'retries'>> {
@@ -119,9 +126,6 @@ async function retryFailed({ bed, labs }: FaultWorld): Promise<string[]> {
   return failed.flat();
 }
 
-async function leftAfterDestroy({ bed }: FaultWorld): Promise<string[]> {
-  const shown = await shapesOf(bed.hosts);
-  return [...shown].flatMap(([host, shape]) => [
-    ...(shape['container'] ?? []), ...(shape['namespace'] ?? []), ...(shape['device'] ?? []).filter((line) => /^(lw|br-)/.test(line)), ...(shape['rules'] ?? []).filter((line) => line.includes('labwright')),
-  ].map((one) => `${host}: ${one}`));
+async function leftAfterDestroy({ bed, beside }: FaultWorld): Promise<string[]> {
+  return [...(await shapesOf(bed.hosts))].flatMap(([host, shape]) => surplus(shape, beside.get(host) ?? []).map((one) => `${host}: ${one}`));
 }

@@ -1,9 +1,11 @@
 // Strikes one fault: each kind with what it does, and to whom the chances point.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { HostWish } from '../../../machines/vocabulary/host-view.ts';
 import { pick } from '../seeded-random.ts';
 import type { TestHost } from '../test-hosts.ts';
 import type { Fault, FaultKind } from './fault-plan.ts';
 import type { FaultWorld } from './fault-world.ts';
+import { LEFT_AFTER_MS } from './fault-world.ts';
 
 /** Whom it hits, in words, for the report; a victim that is not there at the moment makes it strike nothing. */
 type Strike = (world: FaultWorld, chances: Fault['chances']) => Promise<string>;
@@ -53,6 +55,14 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     await delay(length * LONGEST_PAUSE_MS);
     await bed.nats.start();
     return `away for ${Math.round(length * LONGEST_PAUSE_MS)} ms`;
+  },
+  'nats-pause': async ({ bed }, [, , length]) => {
+    // Half of them last so long that every host is out of contact and ends what may live elsewhere by then.
+    const ms = Math.round(length < 0.5 ? length * LONGEST_PAUSE_MS : length * LEFT_AFTER_MS);
+    bed.nats.pause();
+    await delay(ms);
+    bed.nats.resume();
+    return `for ${ms} ms`;
   },
   'cut-all': async ({ bed }, [who]) => {
     const host = upHost(bed.hosts, who);
@@ -112,6 +122,17 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     await host.lose();
     return host.id;
   },
+  'host-left': untilItIsLeft(async (host) => await host.lose()),
+  'host-fenced': untilItIsLeft(async (host) => await host.cut()),
+  'host-frozen': untilItIsLeft(async (host) => host.actor.pause()),
+  'host-drained': async ({ bed }, [who, , length]) => {
+    const host = upHost(bed.hosts, who);
+    const wish = async (wanted: HostWish) => await bed.ops.request('host-wish', { commandId: bed.nextId(), host: host.id, wish: wanted }, { timeoutMs: 5_000 });
+    await wish('draining');
+    await delay(length * LEFT_AFTER_MS);
+    if (length < 0.3) await wish('open');
+    return `${host.id}, for ${length < 0.3 ? `${Math.round(length * LEFT_AFTER_MS)} ms` : 'the round'}`;
+  },
   'switch-killed': async ({ bed }, [who]) => await restartDaemon(upHost(bed.hosts, who), 'switch'),
   'switch-database-killed': async ({ bed }, [who]) => await restartDaemon(upHost(bed.hosts, who), 'database'),
 };
@@ -119,6 +140,16 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
 export const isAlive = ({ child }: { child: { exitCode: number | null; signalCode: string | null } }): boolean => child.exitCode === null && child.signalCode === null;
 
 const upHost = (hosts: readonly TestHost[], chance: number): TestHost => pick(hosts.filter((host) => host.isUp()), chance);
+
+/** Past the time after which nodes go elsewhere; the host is there again when all is healed. */
+function untilItIsLeft(take: (host: TestHost) => Promise<void>): Strike {
+  return async ({ bed }, [who]) => {
+    const host = upHost(bed.hosts, who);
+    await take(host);
+    await delay(LEFT_AFTER_MS);
+    return host.id;
+  };
+}
 
 function onDevice(named: RegExp, command: (device: string, chance: number) => string[]): Strike {
   return async ({ bed }, [who, which, how]) => {
@@ -133,8 +164,9 @@ function onDevice(named: RegExp, command: (device: string, chance: number) => st
 function onContainer(...verb: string[]): Strike {
   return async ({ bed, labs }, [who, which]) => {
     const host = upHost(bed.hosts, who);
-    const names = labs.flatMap((lab) => lab.nodes.filter((node) => node.host === host.id).map(({ node }) => `clab-${lab.name}-${node}`));
-    const name = pick(names, which);
+    const names = (await host.exec('docker', 'ps', '-a', '--format', '{{.Names}}')).split('\n').filter((name) => labs.some((lab) => name.startsWith(`clab-${lab.name}-`)));
+    if (names.length === 0) return NOBODY;
+    const name = pick(names.toSorted(), which);
     await host.exec('docker', ...verb, name);
     return `${name} on ${host.id}`;
   };
