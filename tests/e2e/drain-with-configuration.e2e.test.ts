@@ -54,7 +54,7 @@ const routes = async (host: number, node: string, wanted: string[]): Promise<voi
   await eventually(async () => (await read()).join() === wanted.toSorted().join(), { timeoutMs: 30_000, what: `FRR in ${node} to have routes ${wanted.join(', ')}`, everyMs: 200 });
 };
 const places = async (): Promise<Record<string, string>> => Object.fromEntries((await bed.view(NAME)).nodes.map(({ node, host }) => [node, host]));
-const copies = async (): Promise<string> => (await bed.host(2).exec('sh', '-c', `ls ${bed.host(2).home}/host/lab-files/${NAME} 2>/dev/null || true`)).trim();
+const copies = async (host: number): Promise<string> => (await bed.host(host).exec('sh', '-c', `ls ${bed.host(host).home}/host/lab-files/${NAME} 2>/dev/null || true`)).trim();
 
 describe('a drained host', () => {
   it('gives its routers away as they were configured by hand, with links, and says what it could not save', async () => {
@@ -91,17 +91,32 @@ describe('a drained host', () => {
     well(await cli('deploy', '-t', pinned));
     expect((await places())['r1']).toBe('h1');
     await routes(1, 'r1', ['192.0.2.1', '192.0.2.3']);
+    expect([await copies(1), await copies(2)]).not.toContain('');
     await routes(2, 'r2', ['192.0.2.2', '198.51.100.0']);
   });
 
+  it('R01: still does so when supervisor and host-actor die while a node is being saved', async () => {
+    bed.host(2).actor.pause();
+    await bed.ops.request('host-wish', { commandId: bed.nextId(), host: bed.host(2).id, wish: 'draining' });
+    await eventually(async () => (await bed.view(NAME)).nodes.some(({ waitingFor }) => waitingFor.startsWith('host h2 to save')), { timeoutMs: 10_000, what: 'a node to be saved', everyMs: 50 });
+    await bed.supervisors.at(-1)?.kill();
+    await bed.host(2).actor.kill();
+    await Promise.all([bed.startSupervisor(), bed.host(2).actor.start()]);
+    await eventually(async () => Object.values(await places().catch(() => ({ none: '' }))).every((host) => host === 'h1'), { timeoutMs: 60_000, what: 'all nodes to leave h2', everyMs: 200 });
+    await bed.settled(NAME, ['running']);
+    await routes(1, 'r2', ['192.0.2.2', '198.51.100.0']);
+    await routes(1, 'r1', ['192.0.2.1', '192.0.2.3']);
+    expect(await readFile(join(world.folder, 'r2.conf'), 'utf8')).toBe(OWN);
+    well(await cli('host', 'uncordon', 'h2'));
+  });
+
   it('forgets it when all is to be made anew, and leaves nothing on the hosts when the lab is destroyed', async () => {
-    expect(await copies()).not.toBe('');
     const spec = (await bed.ops.request('spec', {}, { lab: labId(NAME) })).spec;
     await bed.deploy(spec, { reconfigure: true });
     await bed.settled(NAME, ['running']);
-    await routes(2, 'r2', ['198.51.100.0']);
+    await routes(1, 'r2', ['198.51.100.0']);
     await routes(1, 'r1', []);
     await bed.destroy(NAME);
-    expect(await copies()).toBe('');
+    expect([await copies(1), await copies(2)]).toEqual(['', '']);
   });
 });
