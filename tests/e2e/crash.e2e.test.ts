@@ -42,16 +42,16 @@ const pointsOf = (moments: readonly string[]) => new Set(moments.flatMap((one) =
 const SUPERVISOR_MOMENTS = [
   'supervisor/after-claim:1',
   ...within('LabDeployRequested', {
-    'supervisor/before-append': [1, 5], 'supervisor/after-append': [1, 8], 'supervisor/before-dispatch': [3], 'supervisor/after-dispatch': [2],
-    'supervisor/before-report-ack': [1, 6],
+    'supervisor/before-append': [1], 'supervisor/after-append': [5], 'supervisor/before-dispatch': [3], 'supervisor/after-dispatch': [2],
+    'supervisor/before-report-ack': [4],
   }),
   'supervisor/after-claim:2',
   ...within('LabDeployRequested:2', {
-    'supervisor/before-append': [1, 4], 'supervisor/after-append': [1, 6], 'supervisor/before-dispatch': [2], 'supervisor/after-dispatch': [1],
-    'supervisor/before-report-ack': [5],
+    'supervisor/before-append': [4], 'supervisor/after-append': [1], 'supervisor/before-dispatch': [2], 'supervisor/after-dispatch': [1],
+    'supervisor/before-report-ack': [3],
   }),
   ...within('LabDestroyRequested', {
-    'supervisor/before-append': [1, 3], 'supervisor/after-append': [2], 'supervisor/before-dispatch': [2], 'supervisor/after-dispatch': [1],
+    'supervisor/before-append': [2], 'supervisor/after-append': [1], 'supervisor/before-dispatch': [1], 'supervisor/after-dispatch': [1],
     'supervisor/before-report-ack': [2],
   }),
 ];

@@ -60,19 +60,20 @@ describe('the first deploy of a lab over two hosts', () => {
   it.each([
     ['a host that is not there', 'a: {host: h9}', 'h9'],
     ['more memory than any host has', 'a: {memory: 900GB}', 'memory'],
+    ['an image that is nowhere and may not be pulled', 'a: {image: "te2e-fd/absent:1", image-pull-policy: never}', 'te2e-fd/absent:1'],
   ])('P06: that wants %s is refused with the reason, and nothing is made', async (_what, node, named) => {
     await expect(bed.deploy(labFrom(`  nodes:\n    ok: {host: h2}\n    ${node}`))).rejects.toThrow(named);
     for (const host of bed.hosts) expect((await host.exec('docker', 'ps', '-aq')).trim() + (await host.exec('ip', 'netns')).trim()).toBe('');
     expect((await bed.ops.request('list', { destroyed: false })).labs).toEqual([]);
   });
 
-  it('P06: with a container name that somebody else has, or an image that is nowhere, fails those nodes with the reason and runs the rest', async () => {
+  it('P06: with a container name that somebody else has, or a command that is not in its image, fails those nodes with the reason and runs the rest', async () => {
     await bed.host(2).exec('docker', 'create', '--name', nameOf('taken'), 'alpine:3');
     try {
-      await bed.deploy(labFrom('  nodes:\n    ok: {host: h1}\n    taken: {host: h2}\n    noimage: {host: h2, image: "te2e-fd/absent:1", image-pull-policy: never}'));
+      await bed.deploy(labFrom('  nodes:\n    ok: {host: h1}\n    taken: {host: h2}\n    nocommand: {host: h2, cmd: /no/such}'));
       const view = await bed.settled(NAME, ['degraded']);
-      expect(view.nodes.map(({ node, state }) => [node, state])).toEqual([['noimage', 'failed'], ['ok', 'running'], ['taken', 'failed']]);
-      expect(view.problems.join()).toMatch(/te2e-fd\/absent:1[^]*is taken by a container that is not ours/);
+      expect(view.nodes.map(({ node, state }) => [node, state])).toEqual([['nocommand', 'failed'], ['ok', 'running'], ['taken', 'failed']]);
+      expect(view.problems.join()).toMatch(/no\/such[^]*is taken by a container that is not ours/);
     } finally {
       await bed.destroy(NAME);
       await bed.host(2).exec('docker', 'rm', nameOf('taken'));
