@@ -215,6 +215,8 @@ export interface NodeProvider {
   exec(runtimeId: string, command: string | readonly string[], options?: VerbOptions & { timeoutMs?: number; once?: ExecOnce; foreign?: boolean }): Promise<ExecResult>;
   /** Of a container that runs or not; undefined where there is no plain file of that path. */
   readFile(runtimeId: string, path: string, options?: VerbOptions): Promise<ContainerFile | undefined>;
+  /** Command lines of the processes that run in a container. */
+  processes(runtimeId: string, options?: VerbOptions): Promise<readonly string[]>;
   /** Over what is there; folders that are missing are made. */
   putFiles(runtimeId: string, files: readonly ContainerFile[], options?: VerbOptions): Promise<void>;
   watchEvents(watch: { hostId: HostId; since?: string; signal: AbortSignal; onItem: (item: WatchItem) => void }): Promise<void>;

@@ -20,11 +20,12 @@ export function saveFirst(state: LabState, kept: readonly NodeId[], now: number)
   return nodes.length === 0 ? [] : [{ type: 'NodesSaveRequested', nodes }];
 }
 
-/** What the node begins with: what was saved of it last, else what it came with. */
+/** What the node begins with: what was saved of it last, and of what could not be saved what it came with. */
 export function savedFor(record: NodeRecord): readonly CarriedSource[] {
   const { plan } = record.next ?? record;
   const save = record.save?.generation === plan.generation ? record.save : undefined;
-  return save && save.files.length > 0 ? save.files : (plan.saved ?? []);
+  const files = save?.files ?? [];
+  return [...files, ...(plan.saved ?? []).filter(({ source }) => !files.some((file) => file.source === source))];
 }
 
 /** What becomes of the node's configuration, to stand behind the reason. */

@@ -58,17 +58,19 @@ export const hostDrainCommand = command({
 async function followDrain({ terminal, globals }: Context, { ops }: Session, host: HostId): Promise<ExitCode> {
   const endAt = performance.now() + (globals.timeout ?? DRAIN_WAIT_MS);
   let [said, complained] = ['', ''];
-  const left = new Set<string>();
+  const unsaved = new Map<string, OpsResponse<'host'>['unsaved'][number]>();
+  const seen = new Set<string>();
   for (;;) {
     const answer = await ops.request('host', { host });
     const { going, staying } = split(answer);
-    for (const node of going) left.add(nameOf(node));
-    const unsaved = answer.unsaved.filter((node) => left.has(nameOf(node)) && !going.some((one) => nameOf(one) === nameOf(node)));
+    for (const node of going) seen.add(nameOf(node));
+    // What became of a node here is known only until it is saved elsewhere.
+    for (const node of answer.unsaved) if (seen.has(nameOf(node))) unsaved.set(nameOf(node), node);
     const why = answer.stuck.map(({ lab, message }) => `lab ${lab}: ${message}`).join('\n');
     if (going.length === 0 || performance.now() > endAt) {
-      if (globals.json) terminal.out(JSON.stringify({ host: answer.host, left: going, pinned: staying, stuck: answer.stuck, unsaved }, undefined, 2));
+      if (globals.json) terminal.out(JSON.stringify({ host: answer.host, left: going, pinned: staying, stuck: answer.stuck, unsaved: [...unsaved.values()] }, undefined, 2));
       if (staying.length > 0) terminal.log('WARN', 'Nodes that their lab files pin to the host stay there', { nodes: staying.map(nameOf).join(', ') });
-      for (const [reason, nodes] of Map.groupBy(unsaved, (node) => node.reason)) terminal.log('WARN', 'Nodes moved without their configuration, or not with all of it', { nodes: nodes.map(nameOf).join(', '), why: reason });
+      for (const [reason, nodes] of Map.groupBy(unsaved.values(), (node) => node.reason)) terminal.log('WARN', 'Nodes lost their configuration, or a part of it', { nodes: nodes.map(nameOf).join(', '), why: reason });
       if (going.length === 0) terminal.log('INFO', 'The host is drained', { host });
       else terminal.log('ERRO', 'The time is over, the drain goes on', { host, left: going.map(nameOf).join(', '), ...(why === '' ? {} : { why }) });
       return going.length === 0 ? EXIT.ok : EXIT.timeout;

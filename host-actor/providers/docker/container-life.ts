@@ -54,6 +54,16 @@ export async function kill(engine: EngineClient, runtimeId: string, signal: stri
   return inspectById(engine, runtimeId, options);
 }
 
+/** Command lines of its processes, as the host's ps shows them. @throws {ProviderError} `not-running`, and those of the client. */
+export async function readProcesses(engine: EngineClient, runtimeId: string, options: VerbOptions = {}): Promise<readonly string[]> {
+  // The engine finds the container's by their ids.
+  const { Processes } = await engine.call({ what: `listing processes of ${runtimeId}`, ...options, lane: 'read' }, (docker, abortSignal) => docker.getContainer(runtimeId).top({ ps_args: '-eo pid,args', abortSignal })).catch((cause: unknown) => {
+    if (engineStatus(cause) !== 409) throw cause;
+    throw new ProviderError('not-running', `cannot list processes of ${runtimeId}: ${engineText(cause)}`, { cause });
+  });
+  return (Processes as readonly (readonly string[])[]).map((columns) => columns.slice(1).join(' '));
+}
+
 /** The container, which must be there and ours.
  *  @throws {ProviderError} `container-absent`. */
 export async function requireOurs(engine: EngineClient, runtimeId: string, options: VerbOptions): Promise<ObservedNode> {

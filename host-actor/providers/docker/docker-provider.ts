@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { HostPace } from '../../../machines/vocabulary/host-facts.ts';
 import type { HostId } from '../../../machines/vocabulary/ids.ts';
 import type { EngineInfo, ImageProgress, ImageReady, NodeProvider, VerbOptions } from '../provider.ts';
-import { ensureStarted, ensureStopped, kill } from './container-life.ts';
+import { ensureStarted, ensureStopped, kill, readProcesses } from './container-life.ts';
 import type { EngineTraits } from './container-config.ts';
 import { EngineClient } from './engine-client.ts';
 import { watchEngineEvents, readEngineEventsSince } from './engine-events.ts';
@@ -71,6 +71,7 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     logTail: (runtimeId, options) => readLogTail(engine, runtimeId, options),
     exec: (runtimeId, command, options) => execInNode(engine, runtimeId, command, options),
     readFile: (runtimeId, path, options) => readContainerFile(engine, runtimeId, path, options),
+    processes: (runtimeId, options) => readProcesses(engine, runtimeId, options),
     putFiles: (runtimeId, files, options) => putContainerFiles(engine, runtimeId, files, options),
     watchEvents: (watch) => watchEngineEvents(engine, watch),
     readEventsSince: (cursor, hostId, options) => readEngineEventsSince(engine, cursor, hostId, options),

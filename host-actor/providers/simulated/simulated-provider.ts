@@ -142,6 +142,10 @@ export class SimulatedProvider implements NodeProvider {
     return this.#files.get(this.#require(runtimeId).runtimeId)?.get(path);
   }
 
+  async processes(): Promise<readonly string[]> {
+    return [];
+  }
+
   async putFiles(runtimeId: string, files: readonly ContainerFile[]): Promise<void> {
     const before = this.#files.get(this.#require(runtimeId).runtimeId) ?? [];
     this.#files.set(runtimeId, new Map([...before, ...files.map((file) => [file.path, file] as const)]));

@@ -56,7 +56,7 @@ const orderFor = (placement: NodePlacement, spec: Partial<NodeSpec>, saved: Carr
   context: { labDir: dir, mgmt: { network: 'x', bridge: 'x', mtu: 1500, externalAccess: false, isolated: false } },
 });
 const save = async (placement: NodePlacement, spec: Partial<NodeSpec>) => {
-  const seen = await saveNode({ hands }, orderFor(placement, spec));
+  const seen = await saveNode({ hands, now: Date.now }, orderFor(placement, spec));
   if (seen.type !== 'node.saved') throw new Error(seen.type);
   return seen;
 };
@@ -132,12 +132,26 @@ describe('a node in which FRR runs', () => {
   });
 });
 
+describe('a node in which FRR has only just started', () => {
+  it('is not taken for one without a configuration: what is shown before it was taken in does not count', async () => {
+    const own = join(dir, 'r1.conf');
+    await writeFile(own, `hostname mine\n!\n${Array.from({ length: 200 }, (_unused, index) => `ip route 192.0.2.${index}/32 blackhole\n`).join('')}!\n`);
+    for (let round = 0; round < 3; round += 1) {
+      const bound = { ...FRR, binds: [`${own}:${CONF}`] };
+      const { node, placement } = await lab.run(provider, `r${round}`, bound);
+      const { files, problem } = await save(placement, bound);
+      expect([problem, textOf(files, CONF).match(/blackhole/g)?.length]).toEqual([undefined, 200]);
+      await provider.ensureRemoved({ ...placement, containerName: node.name });
+    }
+  });
+});
+
 describe('a node in which nothing can be saved', () => {
   it('says so; one without a container fails', async () => {
     const { placement } = await lab.run(provider, 'n1');
     expect(await save(placement, {})).toMatchObject({ files: [], problem: 'nothing in it (kind linux) has a configuration that can be saved' });
     await provider.ensureRemoved(placement);
-    await expect(saveNode({ hands }, orderFor(placement, {}))).rejects.toMatchObject({ code: 'container-missing' });
+    await expect(saveNode({ hands, now: Date.now }, orderFor(placement, {}))).rejects.toMatchObject({ code: 'container-missing' });
   });
 });
 
