@@ -11,7 +11,7 @@ import type { OutcomeLedger } from './outcome-ledger.ts';
 export type PublishReports = (reports: readonly Report[], messageId: string) => Promise<void>;
 
 const RETRY_MS = 500;
-const HISTORY_PAUSE_MS = 80;
+const HISTORY_PAUSE_MS = 200;
 /** Answers on which nothing of the same lab hangs that could begin before the others are done: each message costs three processes
  *  more than what is in it, so while this many orders are under way they travel together. */
 const LAST_ANSWERS: ReadonlySet<Observation['type']> = new Set(['node.prepared', 'node.started', 'node.removed', 'link.removed']);
