@@ -69,7 +69,9 @@ async function readProcesses(context: SweepContext): Promise<readonly ObservedNo
 /** The link plane knows nothing after a start; it is told all that is wanted, in one go. */
 async function makeSureOfWires(context: SweepContext): Promise<void> {
   const nodes = context.wanted.nodes().filter((order) => isKept(order) && order.netns !== undefined && !context.hasOrder(nodeKey(order.lab, order.node.id)));
-  const sandboxes = nodes.map(async (order) => {
+  const sandboxes = nodes.map((order) => context.queue.run(nodeKey(order.lab, order.node.id), async () => {
+    // What came meanwhile takes its turn before or after this, never beside it: a removal would not see what is being made.
+    if (context.wanted.node(order.lab, order.node.id)?.id !== order.id) return;
     try {
       if (await leftUnplugged(context, order)) return;
       const wired = await context.wires.ensureSandbox(order);
@@ -77,7 +79,7 @@ async function makeSureOfWires(context: SweepContext): Promise<void> {
     } catch (err) {
       context.log.warn({ err, labId: order.lab, nodeId: order.node.id }, 'namespace of node could not be made sure of');
     }
-  });
+  }));
   await Promise.all([...sandboxes, ...context.wanted.links().map((order) => context.links.makeSure(order))]);
 }
 
