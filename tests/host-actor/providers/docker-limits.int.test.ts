@@ -1,11 +1,13 @@
 // Limits, capabilities and settings of a node as the engine and the kernel carry them out.
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeDockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
 import type { DockerProvider } from '../../../host-actor/providers/docker/docker-provider.ts';
 import { readMissingCapabilities } from '../../../host-actor/providers/docker/engine-info.ts';
 import { eventually } from '../../support/eventually.ts';
+import { endingShell, PrivateEngine } from './private-engine.ts';
 import { TestLab, buildSpec } from './test-nodes.ts';
 
 let lab: TestLab;
@@ -81,6 +83,27 @@ describe('limits of a node', () => {
     const blind = makeDockerProvider({ hostId: lab.hostId, missingCapabilities: [] });
     const { node } = await blind.ensureCreated(buildSpec({ privileged: true }), placement);
     await expect(blind.ensureStarted(node.runtimeId, placement.sandbox)).rejects.toMatchObject({ code: 'privileged-not-possible' });
+  });
+
+  it('a privileged node has all that the host has, also for what is run in it later; its neighbour has not', async () => {
+    const engine = await PrivateEngine.start({ without: await readMissingCapabilities() });
+    const there = makeDockerProvider({ hostId: lab.hostId, socketPath: engine.socketPath, missingCapabilities: [] });
+    try {
+      await engine.importShell('lwpriv:1');
+      const spec = { image: 'lwpriv:1', cmd: endingShell };
+      const [{ node: privileged }, { node: plain }] = [await lab.run(there, 'all', { ...spec, privileged: true }), await lab.run(there, 'some', spec)];
+      const may = async (id: string) => {
+        const { stdout } = await there.exec(id, ['/bin/cat', '/proc/1/status', '/proc/self/status']);
+        return { masks: [...new Set([...stdout.matchAll(/^CapEff:\s*(\w+)$/gm)].map(([, mask]) => mask))], seccomp: [...stdout.matchAll(/^Seccomp:\s*(\d)$/gm)].map(([, mode]) => mode) };
+      };
+      const all = /^CapBnd:\s*(\w+)$/m.exec(await readFile('/proc/self/status', 'utf8'))?.[1];
+      expect(await may(privileged.runtimeId)).toEqual({ masks: [all], seccomp: ['0', '0'] });
+      expect((await may(plain.runtimeId)).masks).not.toContain(all);
+      expect(await engine.docker('inspect', '-f', '{{.HostConfig.Privileged}}', privileged.runtimeId, plain.runtimeId)).toBe('true\nfalse');
+      await lab.clear(there);
+    } finally {
+      await engine.remove();
+    }
   });
 
   it('attaches to an engine network with the addresses of the file', async () => {

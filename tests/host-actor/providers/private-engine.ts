@@ -1,5 +1,5 @@
 // A Docker engine of the test's own, which it may freeze, kill and start again without harm to anybody.
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -15,6 +15,22 @@ const startDaemon = (args: readonly string[], log: string) =>
   // In a network namespace of its own: an engine without a bridge removes docker0 where it starts, and that is another engine's.
   execa('unshare', ['--net', '--', 'dockerd', ...args], { reject: false, forceKillAfterDelay: false, stdin: 'ignore', stdout: { file: log }, stderr: { file: `${log}.err` } });
 
+/**
+ * Our runtime over a runc that takes these capabilities out of what the engine asks for, at create and at exec: so a machine
+ * that lacks some itself runs privileged containers all the same, with all that it has.
+ */
+async function runtimeWithout(capabilities: readonly string[], { dir, ours }: { dir: string; ours: string }): Promise<string> {
+  const { stdout: runc } = await execa('sh', ['-c', 'command -v runc']);
+  const edits = capabilities.flatMap((name) => [`s/,"CAP_${name}"//g`, `s/"CAP_${name}",//g`, `s/"CAP_${name}"//g`]).join(';');
+  const lines = ['#!/bin/sh', 'previous=""', 'for word in "$@"; do', '  case $previous in', `    --bundle) sed -i '${edits}' "$word/config.json" ;;`, `    --process) sed -i '${edits}' "$word" ;;`,
+    '  esac', '  previous=$word', 'done', `exec ${runc} "$@"`];
+  await mkdir(join(dir, 'bin'));
+  await writeFile(join(dir, 'bin', 'runc'), `${lines.join('\n')}\n`, { mode: 0o755 });
+  const runtime = join(dir, 'bin', 'labwright-runtime');
+  await writeFile(runtime, `#!/bin/sh\nPATH=${join(dir, 'bin')}:$PATH exec ${ours} "$@"\n`, { mode: 0o755 });
+  return runtime;
+}
+
 export class PrivateEngine {
   readonly socketPath: string;
   readonly #dir: string;
@@ -28,9 +44,11 @@ export class PrivateEngine {
   }
 
   /** Starts an engine with its own directories; it knows our runtime where the host's engine does, unless it is to be a bare one. */
-  static async start(kind: 'like-the-host' | 'bare' = 'like-the-host'): Promise<PrivateEngine> {
+  static async start(kind: 'like-the-host' | 'bare' | { without: readonly string[] } = 'like-the-host'): Promise<PrivateEngine> {
     const { stdout } = await execa('docker', ['info', '-f', '{{.Runtimes.labwright.path}}'], { reject: false });
-    const engine = new PrivateEngine(await mkdtemp(join(tmpdir(), 'tprov-engine-')), kind === 'like-the-host' && stdout.startsWith('/') ? stdout : '');
+    const dir = await mkdtemp(join(tmpdir(), 'tprov-engine-'));
+    const ours = kind !== 'bare' && stdout.startsWith('/') ? stdout : '';
+    const engine = new PrivateEngine(dir, typeof kind === 'string' || ours === '' ? ours : await runtimeWithout(kind.without, { dir, ours }));
     await engine.boot();
     return engine;
   }
