@@ -15,6 +15,12 @@ const startDaemon = (args: readonly string[], log: string) =>
   // In a network namespace of its own: an engine without a bridge removes docker0 where it starts, and that is another engine's.
   execa('unshare', ['--net', '--', 'dockerd', ...args], { reject: false, forceKillAfterDelay: false, stdin: 'ignore', stdout: { file: log }, stderr: { file: `${log}.err` } });
 
+/** Path of our runtime as the host's engine knows it; empty where it knows none. */
+async function ourRuntime(): Promise<string> {
+  const { stdout } = await execa('docker', ['info', '-f', '{{json .Runtimes}}']);
+  return /"labwright":\{"path":"([^"]+)"/.exec(stdout)?.[1] ?? '';
+}
+
 /**
  * Our runtime over a runc that takes these capabilities out of what the engine asks for, at create and at exec: so a machine
  * that lacks some itself runs privileged containers all the same, with all that it has.
@@ -45,9 +51,8 @@ export class PrivateEngine {
 
   /** Starts an engine with its own directories; it knows our runtime where the host's engine does, unless it is to be a bare one. */
   static async start(kind: 'like-the-host' | 'bare' | { without: readonly string[] } = 'like-the-host'): Promise<PrivateEngine> {
-    const { stdout } = await execa('docker', ['info', '-f', '{{.Runtimes.labwright.path}}'], { reject: false });
     const dir = await mkdtemp(join(tmpdir(), 'tprov-engine-'));
-    const ours = kind !== 'bare' && stdout.startsWith('/') ? stdout : '';
+    const ours = kind === 'bare' ? '' : await ourRuntime();
     const engine = new PrivateEngine(dir, typeof kind === 'string' || ours === '' ? ours : await runtimeWithout(kind.without, { dir, ours }));
     await engine.boot();
     return engine;
