@@ -52,7 +52,8 @@ topology:
 \`pack\` (the default) uses as few hosts as can be, \`spread\` gives each host an equal share; both keep linked nodes together.
 \`host\` pins a node, a group, a kind or (in \`defaults\`) all nodes. Nodes that share a namespace (\`network-mode: container:NODE\`,
 a bridge inside a node) are always on one host. The label \`labwright-near: WORD\` keeps nodes with the same word near each other,
-\`labwright-apart: WORD\` on different hosts where that is possible.
+\`labwright-apart: WORD\` on different hosts where that is possible. Each of them may come and go while the lab runs: a node moves only where
+its host is not the one that \`host\` names.
 
 What counts is \`cpu\` and \`memory\` of the nodes, as ceilings: never what is in use at the moment. A container without limits counts
 for ${UNLIMITED_CONTAINER.cpuMillis / 1000} cores and ${UNLIMITED_CONTAINER.memoryMiB} MiB. CPU may be given away ${DEFAULT_CPU_OVERCOMMIT} times

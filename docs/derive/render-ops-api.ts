@@ -33,7 +33,7 @@ const MEANING: Record<OpsVerb, string> = {
   prune: 'Removes the log of a destroyed lab for good. Its `commandId` is not remembered, since nothing is left that could: a repeat answers `lab-not-found`.',
   plan: 'What `deploy` would do to which object, and why. Touches nothing.',
   inspect: 'The lab as it is: nodes, links, problems, waits with their deadlines.',
-  spec: 'What the lab was last deployed from: the resolved description, with the text of its file in `source`. A deploy that changes nothing leaves it. A viewer gets it without the text, the values of environment variables, and what bears the name of a secret.',
+  spec: 'What the lab was last deployed from: the resolved description, with the text of its file in `source`. A deploy that changes nothing and wants no node elsewhere leaves it. A viewer gets it without the text, the values of environment variables, and what bears the name of a secret.',
   node: 'One node of the lab.',
   history: 'The entries of the log after number `after`, the last `limit` of them, with a sentence for each thing that happened. A viewer gets them without values of environment variables, output of commands, and what bears the name of a secret.',
   list: 'All labs; destroyed ones whose log is still there with `destroyed: true`.',

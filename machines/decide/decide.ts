@@ -6,6 +6,7 @@ import type { Change } from '../vocabulary/lab-plan.ts';
 import type { PlacementView } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
 import { planLab } from '../plan/plan-lab.ts';
+import { hasNewPlaceWishes } from '../plan/plan-changes.ts';
 import type { Facts } from '../plan/plan-lab.ts';
 import { saveFirst } from '../plan/saved-configuration.ts';
 
@@ -51,8 +52,8 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   }
   const planned = planLab({ state, spec: command.spec, facts, reconfigure: command.reconfigure });
   if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
-  // Another file that says the same is still another file: from now on the lab runs from that one.
-  if (exists && planned.changes.length === 0 && command.spec.topologyPath === standing) return { kind: 'nothing', placement: planned.placement };
+  // Another file that says the same is still another file: from now on the lab runs from that one. And what it says of places holds from now on.
+  if (exists && planned.changes.length === 0 && command.spec.topologyPath === standing && !hasNewPlaceWishes(state.spec, command.spec)) return { kind: 'nothing', placement: planned.placement };
   const saving = saveFirst(state, planned.kept, facts.now);
   if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
   return {

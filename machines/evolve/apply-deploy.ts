@@ -30,7 +30,18 @@ export function applyDeploy(draft: Draft, event: Deploy): void {
   for (const change of event.changes) {
     if (change.object === 'link') changeLink(draft, { id: change.id as LinkId, action: change.action, spec: links.get(change.id as LinkId), plan: event.plan });
   }
+  for (const node of event.spec.nodes) notePin(draft, node);
   draft.news.push(`deploy requested: ${event.changes.length} changes`);
+}
+
+/** Where the file wants a node that goes on as it is, which is no change of it. Labels that say so stay as its container bears them. */
+function notePin(draft: Draft, { id, host }: NodeSpec): void {
+  const record = draft.state.nodes[id];
+  if (!record) return;
+  const { host: before, ...rest } = (record.next ?? record).spec;
+  if (before === host) return;
+  const spec = { ...rest, ...(host === undefined ? {} : { host }) };
+  draft.state.nodes[id] = record.next ? { ...record, next: { ...record.next, spec } } : { ...record, spec };
 }
 
 /** Orders a host's part of the management network, whether it has one already or not. */

@@ -41,6 +41,17 @@ export function placementOfSpec(spec: LabSpec, standing: Standing): Wishes {
   };
 }
 
+/** What of a node says only where it is to be: a node that stands there already is none the different for it. */
+export function placeWishes({ host, labels }: NodeSpec): { host: string | undefined; near: string | undefined; apart: string | undefined } {
+  return { host, near: labels[NEAR], apart: labels[APART] };
+}
+
+/** The node but for what says where it is to be. */
+export function withoutPlaceWishes({ host: _host, labels, ...node }: NodeSpec): Omit<NodeSpec, 'host'> {
+  const { [NEAR]: _near, [APART]: _apart, ...others } = labels;
+  return { ...node, labels: others };
+}
+
 /** What nodes need that only a host can say whether it is there, sorted. KVM it tells by itself. */
 export function thingsOf(nodes: readonly NodeSpec[]): HostThings {
   const wants = nodes.flatMap(wantsOfNode);

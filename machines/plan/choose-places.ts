@@ -3,9 +3,9 @@ import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import type { HostCapacity } from '../vocabulary/host-facts.ts';
 import type { HostThings } from '../vocabulary/host-things.ts';
-import type { LabSpec } from '../vocabulary/lab-spec.ts';
+import type { LabSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { Ceilings, HostShare, PlacedNode, PlacementView, UnplacedNodes } from '../vocabulary/placement.ts';
-import type { LabState } from '../evolve/lab-state.ts';
+import type { LabState, NodeRecord } from '../evolve/lab-state.ts';
 import { boundTo } from '../evolve/untold.ts';
 import { placeNodes } from '../place/place-nodes.ts';
 import { freeBeforeLab } from '../place/host-room.ts';
@@ -13,7 +13,7 @@ import { capacityOfHost, OVS_USERSPACE_MAX_PORTS } from '../place/placement-defa
 import type { PlacementHost, PlacementInput, PlacementNode } from '../place/placement-input.ts';
 import { DEFAULT_CPU_OVERCOMMIT, PlaneKind } from '../vocabulary/placement.ts';
 import { switchPortsOf } from './plan-planes.ts';
-import { placementOfSpec, thingsOf } from '../place/placement-of-spec.ts';
+import { placementOfSpec, thingsOf, withoutPlaceWishes } from '../place/placement-of-spec.ts';
 import { deepEqual } from './deep-equal.ts';
 import type { PlanHost } from './plan-lab.ts';
 
@@ -114,9 +114,13 @@ function placementHost(host: PlanHost, allocated: Ceilings, { isLeft, things }: 
 function thingsOn({ id, lacks }: PlanHost, spec: LabSpec, { nodes }: LabState): HostThings | undefined {
   if (lacks === undefined) return undefined;
   const asked = thingsOf(spec.nodes);
-  const used = thingsOf(spec.nodes.filter((node) => nodes[node.id]?.plan.host === id && deepEqual({ ...nodes[node.id]?.spec, files: undefined }, { ...node, files: undefined })));
+  const used = thingsOf(spec.nodes.filter((node) => isMadeOf(nodes[node.id], id, node)));
   const there = (kind: keyof HostThings): string[] => asked[kind].filter((name) => used[kind].includes(name) || !lacks[kind].includes(name));
   return { images: there('images'), devices: there('devices'), bridges: there('bridges') };
+}
+
+function isMadeOf(record: NodeRecord | undefined, host: HostId, node: NodeSpec): boolean {
+  return record?.plan.host === host && deepEqual({ ...withoutPlaceWishes(record.spec), files: undefined }, { ...withoutPlaceWishes(node), files: undefined });
 }
 
 /** What a host does not tell is taken for the smallest: that of a userspace datapath. */

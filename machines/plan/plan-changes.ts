@@ -5,6 +5,7 @@ import type { PlacementSettings } from '../vocabulary/placement.ts';
 import type { Change, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import type { LabState, NodeRecord } from '../evolve/lab-state.ts';
 import { linkHosts } from '../link/crossing.ts';
+import { placeWishes, withoutPlaceWishes } from '../place/placement-of-spec.ts';
 import { changedFiles, usesCopies } from './changed-files.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
@@ -23,6 +24,12 @@ export function planChanges(state: LabState, spec: LabSpec, options: Options): C
   ];
   const network = Object.values(state.networks).filter((one) => one.state === 'failed').slice(0, 1).map((one) => change('mgmt', options.mgmt.network, 'update', `it has failed: ${one.failure?.message ?? 'unknown'}`));
   return [...gone, ...network, ...inPlaceChanges(state, spec, options.mgmt), ...nodeChanges(state, spec, options), ...spec.links.flatMap((link) => linkChange(state, link, options) ?? [])];
+}
+
+/** Whether the file wants a node elsewhere, or no more anywhere in particular: to be kept also where nothing moves for it. */
+export function hasNewPlaceWishes(before: LabSpec | null, after: LabSpec): boolean {
+  const known = new Map(before?.nodes.map((node) => [node.id, placeWishes(node)]));
+  return after.nodes.some((node) => !deepEqual(known.get(node.id), placeWishes(node)));
 }
 
 const change = (object: Change['object'], id: string, action: Change['action'], reason: string): Change => ({ object, id, action, reason });
@@ -80,11 +87,11 @@ export function keepsConfiguration(state: LabState, node: NodeSpec, wanted: Want
   return wanted.placeOf(node.id) !== plan.host || plan.saved !== undefined || deepEqual(state.spec?.mgmt, wanted.spec.mgmt);
 }
 
-/** What the file says of the node that it did not say before, but for its place; null = nothing. */
+/** What the file says of the node that it did not say before, but for where it is to be; null = nothing. */
 function newInFile(state: LabState, present: NodeRecord, node: NodeSpec, options: Wanted): string | null {
   if (options.reconfigure) return 'reconfigure was asked for';
   const { spec, plan } = standing(present);
-  const differing = differingKeys({ ...spec, files: undefined }, { ...node, files: undefined }).filter((key) => key !== 'host' || options.placeOf(node.id) === plan.host);
+  const differing = differingKeys({ ...withoutPlaceWishes(spec), files: undefined }, { ...withoutPlaceWishes(node), files: undefined });
   if (differing.length > 0) return `changed: ${differing.join(', ')}`;
   const { copiedNow, copiedThen } = copying(state, present, node, options);
   // A file in place is the person's own to change; one over which a saved copy lies is read no more.

@@ -5,8 +5,9 @@ import { initialLab } from '../../machines/evolve/lab-state.ts';
 import { labView } from '../../machines/evolve/lab-view.ts';
 import { decide } from '../../machines/decide/decide.ts';
 import type { Facts } from '../../machines/plan/plan-lab.ts';
-import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
+import type { LabSpec, NodeSpec } from '../../machines/vocabulary/lab-spec.ts';
 import type { PlacementSettings } from '../../machines/vocabulary/placement.ts';
+import { isToLeave } from '../../supervisor/host-notes.ts';
 import { aLab, aNode, facts, host, node } from '../support/lab-builders.ts';
 import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
@@ -155,5 +156,67 @@ describe('a change of the section placement', () => {
     sim.command(deploy(placed({ moveAfterSeconds: 5 })), { hosts: whenLost });
     move();
     expect(placeOfB()).toBe('h2');
+  });
+});
+
+describe('where the file wants a node that stands', () => {
+  const apart = { 'labwright-apart': 'x' };
+  const free = aLab([aNode('a', { labels: { color: 'red' } }), aNode('b')]);
+  const placed = (over: Partial<NodeSpec>) => aLab([aNode('a', { labels: { color: 'red' }, ...over }), aNode('b')]);
+  const pinOfA = () => sim.state.nodes[node('a')]?.spec.host;
+  const placeOfA = () => sim.state.nodes[node('a')]?.plan.host;
+
+  beforeEach(() => {
+    sim.command(deploy(free), { hosts: [aHost('h1', 1)] });
+    sim.run();
+  });
+
+  it.each([
+    ['a pin to its host', placed({ host: 'h1' })],
+    ['a word it is to be near', placed({ labels: { color: 'red', 'labwright-near': 'y' } })],
+    ['a word it is to be apart from', placed({ labels: { color: 'red', ...apart } })],
+  ])('is recorded as %s, and later as none: no step of a plan, no node made anew', (_what, spec) => {
+    const lives = () => Object.values(sim.state.nodes).map(({ spec: { host: _pin, ...rest }, plan, machine }) => ({ ...rest, plan, machine }));
+    const before = lives();
+    for (const wanted of [spec, free]) {
+      expect(changesOf(wanted)).toEqual([]);
+      sim.command(deploy(wanted), { hosts: HOSTS });
+      sim.run();
+      expect(sim.state.spec).toEqual(wanted);
+      expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
+      expect(lives()).toEqual(before);
+      expect(changesOf(wanted)).toMatchObject({ kind: 'nothing' });
+    }
+    expect(sim.orders.filter((order) => order.type === 'node.remove' || order.type === 'node.save')).toEqual([]);
+    expect(starts()).toHaveLength(2);
+    foldsAnew();
+  });
+
+  it('holds from then on: a drain leaves the node where it was pinned, and takes it along when it is no more', () => {
+    const drain = () => {
+      sim.command({ type: 'lab.leave', host: host('h1') }, { hosts: [{ ...aHost('h1', 1), state: 'draining' }, aHost('h2', 2)] });
+      sim.run();
+    };
+    sim.command(deploy(placed({ host: 'h1' })), { hosts: HOSTS });
+    sim.run();
+    drain();
+    drain();
+    expect(isToLeave(sim.state, { id: host('h1'), state: 'draining' })).toBe(false);
+    expect([pinOfA(), placeOfA(), sim.state.nodes[node('b')]?.plan.host]).toEqual(['h1', 'h1', 'h2']);
+    sim.command(deploy(free), { hosts: HOSTS });
+    sim.run();
+    expect([pinOfA(), placeOfA()]).toEqual([undefined, 'h1']);
+    expect(isToLeave(sim.state, { id: host('h1'), state: 'draining' })).toBe(true);
+    drain();
+    expect(placeOfA()).toBe('h2');
+  });
+
+  it('moves it when that is another host', () => {
+    expect(changesOf(placed({ host: 'h2' }))).toEqual(expect.arrayContaining([expect.stringContaining('node a recreate: moves from host h1 to h2') as string]));
+  });
+
+  it('hides no other change: another label, or another image beside the pin, makes it anew where it stands', () => {
+    expect(changesOf(placed({ host: 'h1', labels: { color: 'blue', ...apart } }))).toEqual(['node a recreate: changed: labels']);
+    expect(changesOf(placed({ host: 'h1', image: 'alpine:4' }))).toEqual(['node a recreate: changed: image']);
   });
 });
