@@ -38,6 +38,7 @@ function namesText(names: readonly string[]): string {
   return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }
 
+/** The cause, then what it does not say yet of single hosts. Each reason stands there once. */
 function causeText(room: HostRoom, unit: Unit, verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return 'no host has joined';
   if (unit.requirement.pins.length > 1) return `they must be on one host, and the file pins them to ${unit.requirement.pins.join(' and ')}`;
@@ -45,11 +46,16 @@ function causeText(room: HostRoom, unit: Unit, verdicts: readonly Verdict[]): st
   const pinned = verdicts.find(({ id }) => id === pin);
   if (pin !== undefined) return pinned === undefined ? `the file pins it to ${pin}, which is no host here` : `the file pins it to ${pin}: ${pinned.text}`;
   const open = verdicts.filter(({ state, lack }) => state === undefined && lack === undefined);
-  if (open.length === 0) return [...new Set(verdicts.map(({ id, text }) => (verdicts.length > 3 ? text : `${id}: ${text}`)))].join('; ');
+  if (open.length === 0) return reasonsText(verdicts);
   const resources = [...new Set(open.flatMap(({ short }) => short?.resource ?? []))];
   const each = unit.nodes.length > 1 ? 'together they need' : 'it needs';
-  return resources.length === 0 ? 'the hosts are full' : resources.map((resource) => `${each} ${amountText(resource, neededOf(open, resource))}, ${largestFree(room, open, resource)}`).join('; ');
+  const cause = resources.length === 0 ? 'the hosts are full' : resources.map((resource) => `${each} ${amountText(resource, neededOf(open, resource))}, ${largestFree(room, open, resource)}`).join('; ');
+  const others = verdicts.filter((verdict) => !open.includes(verdict) || verdict.short === undefined);
+  return others.length === 0 ? cause : `${cause} (${reasonsText(others)})`;
 }
+
+const reasonsText = (verdicts: readonly Verdict[]): string =>
+  [...Map.groupBy(verdicts, ({ text }) => text)].map(([text, alike]) => `${namesText(alike.map(({ id }) => id))}: ${text}`).join('; ');
 
 const neededOf = (verdicts: readonly Verdict[], resource: Resource): number => Math.max(...verdicts.map(({ short }) => (short?.resource === resource ? short.needed : 0)));
 
@@ -67,7 +73,7 @@ function remediesOf(room: HostRoom, unit: Unit, verdicts: readonly Verdict[]): s
 
 function waitRemedies(verdicts: readonly Verdict[]): string[] {
   return verdicts.filter(({ lack, short, state }) => state !== undefined && lack === undefined && short === undefined)
-    .slice(0, 3).map(({ id, state }) => (state === 'it is cordoned' ? `uncordon ${id}` : `have ${id} back in service (${state ?? ''})`));
+    .slice(0, 3).map(({ id, state }) => (state === 'it is cordoned' ? `uncordon ${id}` : `have ${id} back in service`));
 }
 
 /** Where something could be brought to a host that has room otherwise. */

@@ -130,8 +130,7 @@ function maxPortsOf({ planePorts }: PlanHost, kind: PlaneKind): { maxPorts?: num
 }
 
 function rejectUnplaced({ nodes, message, hosts, remedies }: UnplacedNodes): Rejection {
-  const why = hosts.map(({ host, reason }) => `${host}: ${reason}`).join('; ');
-  return { code: 'no-capacity', message: `${message} (${why})${remedies.length > 0 ? `. It would fit with: ${remedies.join(', or ')}` : ''}`, details: { nodes, hosts, remedies } };
+  return { code: 'no-capacity', message: `${message}${remedies.length > 0 ? `. It would fit with: ${remedies.join(', or ')}` : ''}`, details: { nodes, hosts, remedies } };
 }
 
 /** The first of the nodes goes with all that must be where it is; the others wait for their turn. */

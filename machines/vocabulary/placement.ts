@@ -47,6 +47,7 @@ export const UnplacedNodes = z.object({
   together: z.boolean(),
   /** Of one node, or of all that must be together. */
   needs: Ceilings,
+  /** Why not, each reason once. */
   message: z.string(),
   /** Why not, for each host. */
   hosts: z.array(z.object({ host: HostId, reason: z.string() })),
