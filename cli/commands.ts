@@ -25,11 +25,12 @@ import { saveCommand } from './commands/save.ts';
 import { supervisorCommand } from './commands/supervisor.ts';
 import { toolsCommand } from './commands/tools.ts';
 import { schemaCommand, validateCommand } from './commands/validate.ts';
+import { viewerCommand } from './commands/viewer.ts';
 import { versionCommand } from './commands/version.ts';
 
 export const commands: readonly CommandSpec[] = [
   deployCommand, planCommand, redeployCommand, destroyCommand, listCommand, inspectCommand, execCommand,
   nodeCommand, linkCommand, startCommand, stopCommand, restartCommand, retryCommand, historyCommand, eventsCommand, saveCommand,
-  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, orphansCommand, pruneCommand, upCommand, downCommand, statusCommand, supervisorCommand, doctorCommand, versionCommand,
+  validateCommand, schemaCommand, explainCommand, graphCommand, generateCommand, toolsCommand, hostCommand, viewerCommand, orphansCommand, pruneCommand, upCommand, downCommand, statusCommand, supervisorCommand, doctorCommand, versionCommand,
   completionCommand(() => commands),
 ];

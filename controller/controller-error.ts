@@ -33,7 +33,8 @@ export type ControllerErrorCode =
   | 'ssh-failed'
   | 'not-ready'
   | 'stop-failed'
-  | 'systemd-failed';
+  | 'systemd-failed'
+  | 'too-many-labs';
 
 export type ControllerErrorOptions = {
   readonly retryable?: boolean;

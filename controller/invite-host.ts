@@ -9,7 +9,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { HostBundle } from './host-bundle.ts';
 import { newHostId } from './host-identity.ts';
 import { addressOfUrl, isLoopbackAddress, reachableUrl, readListen } from './listen.ts';
-import { hasKey, letHostIn, shutHostOut } from './nats-users.ts';
+import { hasKey, letIn, shutOut } from './nats-users.ts';
 import { readVersion } from './read-version.ts';
 import type { StateDir } from './state-dir.ts';
 
@@ -35,10 +35,10 @@ export const inviteHost = async (options: InviteOptions): Promise<HostBundle> =>
   const url = await urlForHosts(endpoint, options);
   const about = { v: 1 as const, hostId, url, protocol: HOST_PROTOCOL, version: await readVersion() };
   if (endpoint.kind === 'external') return { ...about, credentials: await givenCredentials(options.credentialsFile) };
-  if (options.existing === 'refuse' && (await hasKey(dir, hostId))) {
+  if (options.existing === 'refuse' && (await hasKey(dir, { role: 'host', hostId }))) {
     throw new ControllerError('name-in-use', `Host ${hostId} was invited before. A new invitation voids the old one, and shuts out whoever uses it: add --replace if that is what you want.`);
   }
-  return { ...about, credentials: await letHostIn(dir, endpoint, hostId) };
+  return { ...about, credentials: await letIn(dir, endpoint, { role: 'host', hostId }) };
 };
 
 /** Where hosts would find NATS; asked before anything is done for a host. @throws as `inviteHost`. */
@@ -78,7 +78,7 @@ const givenCredentials = async (path: string | undefined): Promise<string> => {
 export const forgetInvitation = async (dir: StateDir, env: NodeJS.ProcessEnv, hostId: HostId): Promise<'removed' | 'none' | 'external'> => {
   const endpoint = (await readExternalNats(env)) === undefined ? await readEndpoint(dir) : undefined;
   if (endpoint?.kind !== 'embedded') return 'external';
-  return (await shutHostOut(dir, endpoint, hostId)) ? 'removed' : 'none';
+  return (await shutOut(dir, endpoint, { role: 'host', hostId })) ? 'removed' : 'none';
 };
 
 /** A controller with an embedded NATS server keeps its own host. @throws {ControllerError} `own-host`. */

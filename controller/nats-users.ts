@@ -1,9 +1,8 @@
-// Users of the embedded NATS server that runs: a host is let in or shut out without disturbing the others.
+// Users of the embedded NATS server that runs: one is let in or shut out without disturbing the others.
 import { readFile, rm } from 'node:fs/promises';
-import type { HostId } from '../machines/vocabulary/ids.ts';
 import { newUserSeed, userKeyOf } from '../nats/nkey.ts';
-import { credentialsName } from '../nats/roles.ts';
-import { addHostKey, credentialsPath, writeServerConfig } from '../nats/server-users.ts';
+import type { Role } from '../nats/roles.ts';
+import { addPublicKey, credentialsPath, publicKeyPath, writeServerConfig } from '../nats/server-users.ts';
 import { ControllerError } from './controller-error.ts';
 import type { Endpoint } from './endpoint.ts';
 import { addressOfUrl, readListen } from './listen.ts';
@@ -11,7 +10,6 @@ import { isAlive } from './process-identity.ts';
 import { readProcessRecord } from './process-record.ts';
 import { processRecordPath } from './state-dir.ts';
 import type { StateDir } from './state-dir.ts';
-import { join } from 'node:path';
 
 /** What the embedded server does with acknowledged entries; shown by status. */
 export const SYNC_INTERVAL = 'always';
@@ -27,35 +25,34 @@ export const writeNatsConfig = async (dir: StateDir, at: { hostId: string; addre
   });
 };
 
-/** Path of the public key of a host whose secret lies elsewhere. */
-export const hostKeyPath = (dir: StateDir, hostId: HostId): string => join(dir.credentialsDir, `${credentialsName({ role: 'host', hostId })}.pub`);
-
-/** Makes a secret for a host and lets it in; only its public half stays here. A key that it had before is void from then on.
+/** Makes a secret for a user and lets it in; only its public half stays here. A key that it had before is void from then on.
  *  @throws {ControllerError} `own-host`, `nats-not-running` (retryable). */
-export const letHostIn = async (dir: StateDir, endpoint: Endpoint, hostId: HostId): Promise<string> => {
-  if (hostId === endpoint.hostId) throw new ControllerError('own-host', `${hostId} is the host of this controller itself: it has joined already`);
+export const letIn = async (dir: StateDir, endpoint: Endpoint, role: Role): Promise<string> => {
+  if (isOwn(endpoint, role)) throw new ControllerError('own-host', `${endpoint.hostId} is the host of this controller itself: it has joined already`);
   const seed = newUserSeed();
   const publicKey = userKeyOf(seed)?.publicKey ?? '';
-  await rm(credentialsPath(dir.credentialsDir, { role: 'host', hostId }), { force: true });
-  await addHostKey(dir.credentialsDir, hostId, publicKey);
+  await rm(credentialsPath(dir.credentialsDir, role), { force: true });
+  await addPublicKey(dir.credentialsDir, role, publicKey);
   await reloadNats(dir, endpoint);
   return seed;
 };
 
-/** Shuts a host out; its connection ends. False when it had no credentials here. */
-export const shutHostOut = async (dir: StateDir, endpoint: Endpoint, hostId: HostId): Promise<boolean> => {
-  if (hostId === endpoint.hostId || !(await hasKey(dir, hostId))) return false;
-  await rm(hostKeyPath(dir, hostId), { force: true });
-  await rm(credentialsPath(dir.credentialsDir, { role: 'host', hostId }), { force: true });
+/** Shuts a user out; its connections end. False when it had no credentials here. @throws {ControllerError} `nats-not-running` (retryable). */
+export const shutOut = async (dir: StateDir, endpoint: Endpoint, role: Role): Promise<boolean> => {
+  if (isOwn(endpoint, role) || !(await hasKey(dir, role))) return false;
+  await rm(publicKeyPath(dir.credentialsDir, role), { force: true });
+  await rm(credentialsPath(dir.credentialsDir, role), { force: true });
   await reloadNats(dir, endpoint);
   return true;
 };
 
-/** Whether a host may log in already. */
-export const hasKey = async (dir: StateDir, hostId: HostId): Promise<boolean> => {
-  const paths = [hostKeyPath(dir, hostId), credentialsPath(dir.credentialsDir, { role: 'host', hostId })];
+/** Whether a user may log in already. */
+export const hasKey = async (dir: StateDir, role: Role): Promise<boolean> => {
+  const paths = [publicKeyPath(dir.credentialsDir, role), credentialsPath(dir.credentialsDir, role)];
   return (await Promise.all(paths.map(async (path) => await readFile(path).then(() => true, () => false)))).includes(true);
 };
+
+const isOwn = (endpoint: Endpoint, role: Role): boolean => role.role === 'host' && role.hostId === endpoint.hostId;
 
 const reloadNats = async (dir: StateDir, endpoint: Endpoint): Promise<void> => {
   const at = addressOfUrl(endpoint.url);

@@ -1,4 +1,5 @@
 // What other programs import as `labwright/client`: one call that connects, and the names of all that they meet there.
+import type { LabId } from '../machines/vocabulary/ids.ts';
 import { connectNats } from './connect.ts';
 import { readCredentials } from './credentials.ts';
 import { createOpsClient } from './ops-client.ts';
@@ -20,6 +21,8 @@ export type ClientOptions = {
   readonly credentials: string;
   /** A viewer may ask and follow, an operator also command; operator by default. */
   readonly role?: 'operator' | 'viewer';
+  /** Of a viewer of some labs only (`labwright viewer token`): these labs. Its answers come to inboxes that bear their names. */
+  readonly labs?: readonly LabId[];
   /** Shown in the server's list of connections. */
   readonly name?: string;
 };
@@ -27,7 +30,8 @@ export type ClientOptions = {
 export type Client = OpsClient & { close(): Promise<void> };
 
 /** Connects, and stays connected until `close`. @throws {ConnectError} `nats-unreachable` (retryable), `nats-unauthorized`, `nats-too-old`, `credentials-missing`, `credentials-invalid`. */
-export async function openClient({ url, credentials, role = 'operator', name = 'labwright client' }: ClientOptions): Promise<Client> {
-  const nc = await connectNats({ url, credentials: await readCredentials(credentials), inboxPrefix: inboxPrefixOf({ role }), name });
+export async function openClient({ url, credentials, role = 'operator', labs, name = 'labwright client' }: ClientOptions): Promise<Client> {
+  const inboxPrefix = inboxPrefixOf(role === 'viewer' && labs !== undefined ? { role, labs } : { role });
+  const nc = await connectNats({ url, credentials: await readCredentials(credentials), inboxPrefix, name });
   return { ...createOpsClient(nc), close: async () => await nc.close() };
 }

@@ -2,7 +2,6 @@
 import { chmod, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HostId } from '../machines/vocabulary/ids.ts';
 import { ConnectError } from './errors.ts';
 import { isUserPublicKey, newUserSeed, userKeyOf } from './nkey.ts';
 import type { Role } from './roles.ts';
@@ -34,24 +33,38 @@ export async function ensureCredentials(folder: string, role: Role): Promise<str
   return path;
 }
 
-/** Lets a host in whose secret was made on the host itself: only its public key is kept here. */
-export async function addHostKey(folder: string, hostId: HostId, publicKey: string): Promise<void> {
+/** Path of the public key of a user whose secret lies elsewhere. */
+export function publicKeyPath(folder: string, role: Role): string {
+  return join(folder, `${credentialsName(role)}.pub`);
+}
+
+/** Lets a user in whose secret lies elsewhere: only its public key is kept here. @throws {ConnectError} `credentials-invalid`. */
+export async function addPublicKey(folder: string, role: Role, publicKey: string): Promise<void> {
   if (!isUserPublicKey(publicKey)) {
-    throw new ConnectError('credentials-invalid', { message: `public key of host ${hostId} is no nkey of a user`, retryable: false });
+    throw new ConnectError('credentials-invalid', { message: `public key of ${credentialsName(role)} is no nkey of a user`, retryable: false });
   }
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeDurably(join(folder, `${credentialsName({ role: 'host', hostId })}.pub`), `${publicKey}\n`);
+  await writeDurably(publicKeyPath(folder, role), `${publicKey}\n`);
+}
+
+/** The roles that have credentials in the folder, sorted by file name. */
+export async function readRoles(folder: string): Promise<Role[]> {
+  return (await readdir(folder)).toSorted().flatMap((file) => roleOfFile(file) ?? []);
+}
+
+function roleOfFile(file: string): Role | undefined {
+  const name = /^(.+)\.(nk|pub)$/.exec(file)?.[1];
+  return name === undefined ? undefined : roleOfName(name);
 }
 
 /** All users of the folder, sorted by file name; damaged files are refused, never skipped. @throws {ConnectError} `credentials-invalid`. */
 export async function readUsers(folder: string): Promise<readonly ServerUser[]> {
   const users: ServerUser[] = [];
-  for (const file of (await readdir(folder)).sort()) {
-    const match = /^(.+)\.(nk|pub)$/.exec(file);
-    const role = match?.[1] === undefined ? undefined : roleOfName(match[1]);
+  for (const file of (await readdir(folder)).toSorted()) {
+    const role = roleOfFile(file);
     if (role === undefined) continue;
     const text = (await readFile(join(folder, file), 'utf8')).trim();
-    const publicKey = match?.[2] === 'pub' ? text : userKeyOf(text)?.publicKey;
+    const publicKey = file.endsWith('.pub') ? text : userKeyOf(text)?.publicKey;
     if (publicKey === undefined || !isUserPublicKey(publicKey)) {
       throw new ConnectError('credentials-invalid', { message: `${join(folder, file)} is empty or damaged; remove it to have a new one made`, retryable: false });
     }

@@ -104,6 +104,8 @@ the stock \`nats\` command discovers and calls it.
 - \`credentials/operator.nk\`, \`credentials/viewer.nk\`: one secret a role (an nkey seed), readable by their owner only
 
 A viewer may call the verbs under \`lw.v1.read\` and hear the notices; an operator also what is under \`lw.v1.do\`.
+\`labwright viewer token --lab LAB\` makes credentials of a viewer that reads and follows that lab only; its answers come to inboxes of
+its own, so the stock command takes \`--inbox-prefix\` (the \`inbox\` that was told with them), the client below \`role: 'viewer', labs: [LAB]\`.
 [subjects.md](subjects.md) has each role's permissions.
 
 ## With the stock \`nats\` command

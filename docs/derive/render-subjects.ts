@@ -71,7 +71,8 @@ exported and imported crosses. One credentials file a role (mode 0600) in \`cred
 `,
     markdownTable(['role', 'account', 'file', 'inbox'], ROLES.map((role) => [role.role, code(accountOf(role)), code(`${credentialsName(role)}.nk`), code(`${inboxPrefixOf(role)}.>`)])),
     ...ROLES.map(renderRole),
-    `A viewer may also be let in to some labs only: its permissions then name the labs, and none of the verbs without a lab.
+    `A viewer may also be let in to some labs only (\`labwright viewer token --lab LAB\`): its account, inboxes and permissions then name the
+labs, and none of the verbs without a lab. Only the public half of its key lies in \`credentials/\` (\`viewer-LAB.pub\`).
 
 ## An external NATS server
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { stateDir } from '../../../controller/state-dir.ts';
 import { command } from '../../command-spec.ts';
 import { EXIT } from '../../exit-code.ts';
+import { intoNewFile } from '../../new-secret-file.ts';
 import { homeDir } from '../../open-client.ts';
 import { parseHostName } from './host-name.ts';
 
@@ -22,18 +23,14 @@ export const hostTokenCommand = command({
   run: async ({ terminal, globals }, { hostId, out, url, replace, credentials }) => {
     const { inviteHost } = await import('../../../controller/invite-host.ts');
     const { encodeToken } = await import('../../../controller/host-bundle.ts');
-    const bundle = await inviteHost({
+    const make = async () => await inviteHost({
       dir: stateDir(homeDir()), env: process.env, existing: replace ? 'replace' : 'refuse',
       ...(hostId === undefined ? {} : { hostId: parseHostName(hostId) }), ...(url === undefined ? {} : { url }), ...(credentials === undefined ? {} : { credentialsFile: credentials }),
     });
-    const token = encodeToken(bundle);
-    if (out !== undefined) {
-      const { writeFile } = await import('node:fs/promises');
-      await writeFile(out, `${token}\n`, { mode: 0o600, flag: 'wx' });
-    }
+    const bundle = out === undefined ? await make() : await intoNewFile(out, { make, textOf: encodeToken });
     const { credentials: _secret, ...shown } = bundle;
-    if (globals.json) terminal.out(JSON.stringify({ ...shown, ...(out === undefined ? { token } : { file: out }) }, undefined, 2));
-    else if (out === undefined) terminal.out(token);
+    if (globals.json) terminal.out(JSON.stringify({ ...shown, ...(out === undefined ? { token: encodeToken(bundle) } : { file: out }) }, undefined, 2));
+    else if (out === undefined) terminal.out(encodeToken(bundle));
     terminal.log('INFO', 'Invitation made; whoever has it can join as this host', { host: bundle.hostId, nats: bundle.url, ...(out === undefined ? {} : { file: out }) });
     return EXIT.ok;
   },
