@@ -2,49 +2,39 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { initialLab } from '../machines/evolve/lab-state.ts';
-import { thingsOf } from '../machines/place/placement-of-spec.ts';
-import type { Facts } from '../machines/plan/plan-lab.ts';
-import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
-import type { LogEntry } from '../machines/vocabulary/event.ts';
 import { RecordedEntry } from '../machines/evolve/upcast.ts';
-import { LabId } from '../machines/vocabulary/ids.ts';
+import { NO_CLAIMS } from '../machines/plan/claims.ts';
+import { deepEqual } from '../machines/plan/deep-equal.ts';
+import type { Facts } from '../machines/plan/plan-lab.ts';
+import type { LogEntry } from '../machines/vocabulary/event.ts';
+import type { LabId } from '../machines/vocabulary/ids.ts';
+import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { watchConnection } from '../nats/connection-watch.ts';
 import { openEventLog } from '../nats/event-log.ts';
 import type { EventLog } from '../nats/event-log.ts';
-import { makePacedSlots } from '../nats/slots.ts';
 import { openMemberBus } from '../nats/member-bus.ts';
-import type { MemberAnswer, MemberBeat, MemberQuestion } from '../nats/member-bus.ts';
+import type { MemberBeat } from '../nats/member-bus.ts';
 import type { OpsVerb } from '../nats/ops-contract.ts';
 import type { Asker } from '../nats/roles.ts';
+import { makePacedSlots } from '../nats/slots.ts';
 import { ensureStreams } from '../nats/streams.ts';
-import { NO_CLAIMS } from '../machines/plan/claims.ts';
-import { deepEqual } from '../machines/plan/deep-equal.ts';
+import { answerMember } from './answer-members.ts';
+import type { OpsCarrier } from './answer-members.ts';
 import { openClaimsBook } from './claims-book.ts';
-import { crashPoint } from './crash-point.ts';
-import { createDeadlines } from './deadlines.ts';
-import { createDispatcher } from './dispatch.ts';
-import { collectFacts, firstLabNumber } from './facts.ts';
-import { followLog } from './follow-log.ts';
-import { createForeignAddresses } from './foreign-addresses.ts';
-import { createHostLacks } from './host-lacks.ts';
+import { createFollowThrough } from './follow-through.ts';
+import { hostsOfLab, noteHosts } from './host-notes.ts';
 import { watchHosts } from './host-registry.ts';
 import type { HostRegistry, Patience } from './host-registry.ts';
-import { hostsOfLab, noteHosts } from './host-notes.ts';
+import { createKnownLabs } from './known-labs.ts';
 import { APPEND_PACE, LabActor } from './lab-actor.ts';
 import type { LabActorParts } from './lab-actor.ts';
 import { createMembers } from './members.ts';
-import { publishNotice, renderNotice } from './notices.ts';
 import { createOwnership, isLive } from './ownership.ts';
-import { createReportIntake, HostReports } from './report-intake.ts';
-import type { TakenIn } from './report-intake.ts';
-import type { z } from 'zod';
-import { foldLab, foldLabs } from './resume-lab.ts';
-import { NOT_OWNER, OpsQuestion, route } from './route.ts';
+import { createPlanningFacts } from './planning-facts.ts';
+import { createReportIntake } from './report-intake.ts';
+import { foldLab } from './resume-lab.ts';
+import { route } from './route.ts';
 import { createSnapshots } from './snapshots.ts';
-
-/** Carries out a verb for another supervisor; what it answers or throws goes back as it is. */
-export type OpsCarrier = (verb: OpsVerb, lab: LabId, request: unknown, asker: Asker) => Promise<MemberAnswer>;
 
 export type Supervisor = {
   readonly id: string;
@@ -80,95 +70,69 @@ export type Supervisor = {
 
 export type SupervisorParts = { readonly logger: Logger; readonly now: () => number; readonly patience: Patience; readonly leaseMs: number; readonly answerWithinMs?: number | undefined; readonly version: string };
 
-const AGAIN_MS = 1_000;
-
 /** Reads all labs, joins the other supervisors and serves its share until stopped. @throws {TransportError} when the streams cannot be made. */
 export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts): Promise<Supervisor> {
   const { logger, now } = parts;
   const id = `supervisor-${process.pid}-${randomUUID().slice(0, 8)}`;
   const { incarnation } = await ensureStreams(nc);
-  const firstNumber = firstLabNumber(incarnation);
   const log = await openEventLog(nc, RecordedEntry);
-  const actors = new Map<LabId, LabActor>();
-  const hosts = await watchHosts(nc, { ...parts, nodesOn: (host) => [...actors.values()].reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
-  const foreign = createForeignAddresses(nc, { logger, hosts: () => hosts.facts() });
-  const lacks = createHostLacks(nc, { logger, hosts: () => hosts.facts() });
+  const labs = createKnownLabs({ log, logger, now, make: (labId, folded) => new LabActor(labId, folded, actorParts) });
+  const hosts = await watchHosts(nc, { ...parts, nodesOn: (host) => labs.all().reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
   const snapshots = await createSnapshots(nc, parts);
-  const dispatcher = createDispatcher({ nc, logger, mayOrder: (host) => hosts.mayOrder(host) });
   const claims = await openClaimsBook(nc, {
     logger,
-    owned: (labId) => (actors.get(labId)?.isOwner ? actors.get(labId)?.state : undefined),
-    states: () => [...actors.values()].map((actor) => actor.latest),
+    owned: (labId) => (labs.get(labId)?.isOwner ? labs.get(labId)?.state : undefined),
+    states: () => labs.all().map((actor) => actor.latest),
   });
-  const deadlines = createDeadlines({
-    now,
-    passed: (labId, name) => {
-      const actor = actors.get(labId);
-      if (!actor?.isOwner) return;
-      actor.record({ type: 'DeadlinePassed', name }).catch((error: unknown) => {
-        if (!actor.isOwner) return;
-        logger.error({ err: error, labId, name }, 'deadline could not be recorded, it is tried again');
-        setTimeout(() => watchDeadlines(actor), AGAIN_MS).unref();
-      });
-    },
-  });
-  const watchDeadlines = (actor: LabActor): void => deadlines.watch(actor.id, actor.isOwner ? actor.state.deadlines : {});
-  const factsOf = (labId: LabId): Facts => collectFacts(labId, { now: now(), claims: claims.all(), hosts: hosts.facts().map((host) => ({ ...host, lacks: lacks.of(host.id) })), firstNumber, foreignAddresses: (network) => foreign.of(network) });
+  const facts = createPlanningFacts(nc, { logger, now, hosts, claims, incarnation });
+  const through = createFollowThrough(nc, { logger, now, snapshots, mayOrder: (host) => hosts.mayOrder(host), find: (labId) => labs.get(labId) });
   const actorParts: LabActorParts = {
     supervisor: id, log, claims, logger, now, answerWithinMs: parts.answerWithinMs, turns: makePacedSlots(APPEND_PACE),
-    facts: factsOf,
-    committed: (actor, entry, evolution) => {
-      dispatcher.send(actor.state, evolution.effects, 'first');
-      watchDeadlines(actor);
-      publishNotice(nc, renderNotice(entry, evolution));
-      snapshots.note(actor);
-    },
+    facts: facts.of,
+    committed: through.committed,
     // A log that does not go on where it was left is another one of the same name.
     reload: async (base) => await foldLab(log, base.state.id, base).catch(async () => await foldLab(log, base.state.id)),
     steppedDown: (actor) => {
       logger.warn({ labId: actor.id, term: actor.state.term }, 'another supervisor owns the lab now');
-      watchDeadlines(actor);
+      through.watch(actor);
     },
   };
-  const actorOf = (labId: LabId): LabActor => {
-    const actor = actors.get(labId) ?? new LabActor(labId, { state: initialLab(labId), seq: 0 }, actorParts);
-    actors.set(labId, actor);
-    return actor;
-  };
+  await labs.resume(await snapshots.load(), async (live) => {
+    await Promise.all([...new Set(live.flatMap((actor) => hostsOfLab(actor.state)))].map(async (host) => await hosts.expect(host)));
+    await claims.sync();
+  });
 
-  const following = await resume();
   const bus = openMemberBus(nc, id);
   const watch = watchConnection(nc);
   const members = createMembers({
     id, bus, logger, now, version: parts.version, leaseMs: parts.leaseMs,
-    labs: () => [...actors.values()].filter((actor) => actor.isOwner && isLive(actor.state)).length,
+    labs: () => labs.all().filter((actor) => actor.isOwner && isLive(actor.state)).length,
     isConnected: () => watch.isConnected,
     changed: () => review(),
     paused: () => ownership.releaseAll(),
   });
   const ownership = createOwnership({
-    self: id, members, logger, labs: () => actors.values(),
+    self: id, members, logger, labs: () => labs.all(),
     taken: (actor, owed) => {
-      dispatcher.send(actor.state, owed, `resume-${actor.state.term}`);
-      watchDeadlines(actor);
+      through.taken(actor, owed);
       claims.settle(actor.id);
       for (const host of hostsOfLab(actor.state)) void hosts.expect(host);
     },
-    released: watchDeadlines,
+    released: through.watch,
   });
   const owned = async (labId: LabId): Promise<LabActor> => {
-    const actor = actorOf(labId);
+    const actor = labs.obtain(labId);
     await ownership.ensure(actor);
     return actor;
   };
   const intake = createReportIntake({
     nc, logger, now, self: id, members, bus,
-    owned: async (labId) => (actors.has(labId) ? await owned(labId) : null),
+    owned: async (labId) => (labs.get(labId) ? await owned(labId) : null),
     hasLog: async (labId) => (await log.lastSeq(labId)) > 0,
   });
   let carrier: OpsCarrier | null = null;
-  bus.serve(async (question) => await answer(question).catch((error: unknown): MemberAnswer => ({ ok: false, failure: { code: NOT_OWNER, message: String(error), retryable: true, details: {} } })));
-  const notes = noteHosts({ hosts, learn, now, logger, labs: () => [...actors.values()].filter((actor) => isLive(actor.state) && actor.isOwner) });
+  bus.serve(async (question) => await answerMember({ intake, own: owned, forget: labs.drop, carrier: () => carrier }, question));
+  const notes = noteHosts({ hosts, learn, now, logger, labs: () => labs.all().filter((actor) => isLive(actor.state) && actor.isOwner) });
 
   members.start();
 
@@ -183,7 +147,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   async function syncClaims(): Promise<void> {
     await claims.sync();
     const ended = [...claims.all()].flatMap(([labId, held]) => {
-      const actor = actors.get(labId);
+      const actor = labs.get(labId);
       return actor && !isLive(actor.state) && members.ownerOf(labId) === id && !deepEqual(held, NO_CLAIMS) ? [actor] : [];
     });
     if (ended.length === 0) return;
@@ -191,52 +155,12 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
     await claims.giveBack(ended.map((actor) => actor.id));
   }
 
-  /** What another supervisor asks of us; only what we own is answered. */
-  async function answer({ what: [kind, first = '', second = ''], body }: MemberQuestion): Promise<MemberAnswer> {
-    if (kind === 'ping') return { ok: true, value: {} };
-    if (kind === 'forget') {
-      actors.delete(LabId.parse(first));
-      return { ok: true, value: {} };
-    }
-    if (kind === 'obs') return { ok: true, value: { taken: await intake.takeIn(LabId.parse(first), HostReports.parse(body)) } satisfies z.infer<typeof TakenIn> };
-    const labId = LabId.parse(second);
-    const { request, asker } = OpsQuestion.parse(body);
-    await owned(labId);
-    if (kind !== 'ops' || !carrier) throw new Error(`nobody answers to ${kind}`);
-    // The verb comes from a supervisor, which took it from the contract.
-    return await carrier(first as OpsVerb, labId, request, asker);
-  }
-
-  async function resume() {
-    const began = now();
-    const from = await log.endSeq();
-    const unreadable = (labId: LabId, err: unknown) => logger.error({ err, labId }, 'log of lab cannot be read, the lab is left alone');
-    for (const [labId, folded] of await foldLabs(log, await snapshots.load(), { unreadable })) {
-      actors.set(labId, new LabActor(labId, folded, actorParts));
-      crashPoint('supervisor/after-fold');
-    }
-    const live = [...actors.values()].filter((actor) => isLive(actor.state));
-    await Promise.all([...new Set(live.flatMap((actor) => hostsOfLab(actor.state)))].map(async (host) => await hosts.expect(host)));
-    await claims.sync();
-    logger.info({ labs: actors.size, live: live.length, durationMs: now() - began }, 'labs resumed');
-    return followLog({ log, from, logger, find: (labId) => actors.get(labId), make: actorOf });
-  }
-
   async function learn(spec: LabSpec): Promise<void> {
-    await Promise.all([foreign.learn(spec.mgmt.network), lacks.learn(thingsOf(spec.nodes)), syncClaims()]);
+    await Promise.all([facts.learn(spec), syncClaims()]);
   }
-
-  /** A lab whose owner is another supervisor may be behind by what is on its way to us. */
-  const fresh = async (labId: LabId): Promise<LabActor | undefined> => {
-    const actor = actors.get(labId);
-    if (actor?.isOwner) return actor;
-    const seq = await log.lastSeq(labId).catch(() => 0);
-    if (seq > (actor?.seq ?? 0)) await following.until(seq);
-    return actors.get(labId);
-  };
 
   return {
-    id, log, hosts, startedAt: now(), facts: factsOf, owned, lab: fresh,
+    id, log, hosts, startedAt: now(), facts: facts.of, owned, lab: labs.fresh,
     members: () => members.all(),
     gones: () => members.gones(),
     learn,
@@ -247,12 +171,12 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
       carrier = next;
     },
     async labs() {
-      if (members.all().length > 1) await log.endSeq().then(async (seq) => await following.until(seq), () => undefined);
-      return [...actors.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+      if (members.all().length > 1) await labs.caughtUp();
+      return labs.all().toSorted((a, b) => (a.id < b.id ? -1 : 1));
     },
     async forget(labId) {
-      actors.get(labId)?.release();
-      actors.delete(labId);
+      labs.get(labId)?.release();
+      labs.drop(labId);
       await log.prune(labId);
       await snapshots.forget(labId);
       await Promise.allSettled(members.all().filter((member) => member.id !== id).map(async (member) => await bus.ask(member.id, { what: ['forget', labId], body: {} }, parts.leaseMs)));
@@ -263,15 +187,15 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
       await intake.stop();
       notes.stop();
       ownership.releaseAll();
-      await Promise.all([...actors.values()].map(async (actor) => await actor.isQuiet()));
+      await Promise.all(labs.all().map(async (actor) => await actor.isQuiet()));
       await claims.settled();
       members.leave();
       bus.stop();
-      following.stop();
+      labs.stop();
       hosts.stop();
-      deadlines.stop();
+      through.stop();
       await snapshots.stop();
-      await dispatcher.flushed();
+      await through.flushed();
     },
   };
 }
