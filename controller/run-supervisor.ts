@@ -2,10 +2,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
+import { connectNats } from '../nats/connect.ts';
+import { readCredentials } from '../nats/credentials.ts';
+import { inboxPrefixOf } from '../nats/roles.ts';
+import type { Role } from '../nats/roles.ts';
 import { ControllerError } from './controller-error.ts';
 import { findCredentials, readEndpoint, readExternalNats } from './endpoint.ts';
-import type { ExternalNatsEnv } from './endpoint.ts';
+import type { Endpoint, ExternalNatsEnv } from './endpoint.ts';
 import { stateDir } from './state-dir.ts';
+import type { StateDir } from './state-dir.ts';
 
 export type RunSupervisorOptions = {
   readonly home: string;
@@ -14,24 +19,39 @@ export type RunSupervisorOptions = {
   readonly leaseSeconds?: number | undefined;
 };
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+const ROLE: Role = { role: 'supervisor' };
+/** What the supervisor is told for each signal to us. It knows no hang-up of a terminal. */
+const SIGNALS = { SIGTERM: 'SIGTERM', SIGINT: 'SIGINT', SIGHUP: 'SIGTERM' } as const;
 
-/** Runs it until it ends, and returns its exit code; a signal to us is one to it. @throws {ControllerError} `not-ready`, `external-nats-incomplete`, `empty-secret`. */
-export const runSupervisor = async (options: RunSupervisorOptions): Promise<number> => {
-  const endpoint = (await readExternalNats(options.env)) ?? (await readEndpoint(stateDir(options.home)));
-  if (endpoint === undefined) throw new ControllerError('not-ready', 'No NATS server is known here: name one with --nats and --creds, or run `labwright up` first.');
+/** Runs it until it ends, and returns its exit code; a signal to us is one to it, and a second one ends it at once.
+ *  @throws {ControllerError} `not-ready`, `is-host`, `external-nats-incomplete`, `empty-secret`. @throws {ConnectError} before anything is started. */
+export const runSupervisor = async ({ home, env, leaseSeconds }: RunSupervisorOptions): Promise<number> => {
+  const dir = stateDir(home);
+  const endpoint = (await readExternalNats(env)) ?? (await ownEndpoint(dir));
+  const credentials = await findCredentials(endpoint, ROLE);
+  await (await connectNats({ url: endpoint.url, credentials: await readCredentials(credentials), inboxPrefix: inboxPrefixOf(ROLE), name: 'labwright supervisor' })).close();
   const main = join(import.meta.dirname, '..', 'supervisor', `main${extname(import.meta.filename)}`);
   // Not execa: it lives as long as we do, and its output is ours.
   const child = spawn(process.execPath, [main], {
     stdio: 'inherit',
+    // A terminal sends Ctrl-C to all of its group: it would come twice, and the second one cuts the end short.
+    detached: true,
     env: {
       ...process.env,
       LABWRIGHT_NATS_URL: endpoint.url,
-      LABWRIGHT_NATS_CREDS: await findCredentials(endpoint, { role: 'supervisor' }),
-      ...(options.leaseSeconds === undefined ? {} : { LABWRIGHT_LEASE_SECONDS: String(options.leaseSeconds) }),
+      LABWRIGHT_NATS_CREDS: credentials,
+      ...('kind' in endpoint && endpoint.kind === 'embedded' ? { LABWRIGHT_NATS_CONFIG: dir.natsConfig } : {}),
+      ...(leaseSeconds === undefined ? {} : { LABWRIGHT_LEASE_SECONDS: String(leaseSeconds) }),
     },
   });
-  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+  for (const [ours, its] of Object.entries(SIGNALS)) process.on(ours, () => child.kill(its));
   const [code]: (number | null)[] = await once(child, 'exit');
   return code ?? 1;
+};
+
+const ownEndpoint = async (dir: StateDir): Promise<Endpoint> => {
+  const endpoint = await readEndpoint(dir);
+  if (endpoint === undefined) throw new ControllerError('not-ready', 'No NATS server is known here: name one with --nats and --creds, or run `labwright up` first.');
+  if (endpoint.kind === 'host') throw new ControllerError('is-host', `This machine is host ${endpoint.hostId} of the controller at ${endpoint.url}, whose credentials let no supervisor in: name those of a supervisor with --nats and --creds.`);
+  return endpoint;
 };

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { connectNats, serverFeatures } from '../nats/connect.ts';
+import { watchConnection } from '../nats/connection-watch.ts';
 import { readCredentials } from '../nats/credentials.ts';
 import { readDurability } from '../nats/durability.ts';
 import { LOG_REDACTION } from '../nats/log-redaction.ts';
@@ -57,10 +58,18 @@ setTimeout(flushCompileCache, KEEP_CODE_AFTER_MS).unref();
 
 async function end(signal: string): Promise<void> {
   logger.info({ signal }, 'supervisor ends');
+  const connection = watchConnection(nc);
+  // Without a connection nobody can be told, and nothing can be finished: what was acknowledged is in the log.
+  if (connection.isConnected) {
+    await connection.orDisconnect(endInOrder()).catch((error: unknown) => logger.warn({ err: error }, 'supervisor could not end in order'));
+    await nc.close();
+  }
+  process.exit(0);
+}
+
+async function endInOrder(): Promise<void> {
   await (await starting).stop();
   files.stop();
   pruning.stop();
   await supervisor.stop();
-  await nc.close();
-  process.exit(0);
 }

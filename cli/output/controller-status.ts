@@ -17,7 +17,7 @@ export function renderStatus(status: ControllerStatus, options: StatusOptions): 
     `supervisor       ${status.supervisorAnswers ? 'answers' : 'does not answer: start it with `labwright up`'}`,
     ...(said.success ? [`labs             ${said.data.labs}`, ...said.data.supervisors.map((one) => `supervisor       ${one.id} owns ${one.labs} ${one.labs === 1 ? 'lab' : 'labs'}, for ${renderDuration(options.now - one.startedAt)}`), ...said.data.hosts.map((host) => `host             ${host.host} ${host.state}`)] : []),
     `starts at boot   ${status.startsAtBoot === 'systemd' ? 'yes, by systemd' : 'no'}`,
-    ...failures(status),
+    ...failures(status, options),
   ].join('\n');
 }
 
@@ -30,6 +30,8 @@ function row(process: ProcessStatus, { now, paintState }: StatusOptions): string
   ];
 }
 
-function failures(status: ControllerStatus): string[] {
-  return [status.parent, ...status.processes].flatMap((process) => (process.failure === undefined ? [] : [`last failure of ${process.name}: ${JSON.stringify(process.failure)}`]));
+/** The last failure of each process, with what it printed last. */
+function failures(status: ControllerStatus, { now }: StatusOptions): string[] {
+  return [status.parent, ...status.processes].flatMap(({ name, failure }) =>
+    (failure === undefined ? [] : [`last failure of ${name}, ${renderDuration(Math.max(0, now - failure.atMs))} ago: ${failure.reason}`, ...failure.lastLines.map((line) => `  │ ${line}`)]));
 }

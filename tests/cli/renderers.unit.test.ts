@@ -4,6 +4,7 @@ import { commands } from '../../cli/commands.ts';
 import { renderAnsibleInventory } from '../../cli/lab-folder/ansible-inventory.ts';
 import { renderNornirInventory } from '../../cli/lab-folder/nornir-inventory.ts';
 import { renderTopologyData } from '../../cli/lab-folder/topology-data.ts';
+import { renderStatus } from '../../cli/output/controller-status.ts';
 import { renderCompletion } from '../../cli/output/completion.ts';
 import { historyLines } from '../../cli/output/history.ts';
 import { renderHost } from '../../cli/output/host-table.ts';
@@ -92,6 +93,15 @@ describe('history', () => {
       ['1970-01-01T00:00:00.000Z', 3, 'repair', 'node a started, pid 7'],
       ['1970-01-01T00:00:00.000Z', 3, 'order', 'node.prepare a failed: no image'],
     ]);
+  });
+});
+
+describe('status', () => {
+  it('tells the last failure of a process in lines, when and why, with what it printed last', () => {
+    const parent = { name: 'parent', state: 'running', restarts: 0 } as const;
+    const supervisor = { name: 'supervisor', state: 'running', restarts: 1, failure: { atMs: 1_000, reason: 'it was ended by SIGKILL', lastLines: ['one', 'two'] } } as const;
+    const text = renderStatus({ home: '/h', parent, processes: [supervisor], nats: { kind: 'embedded', durability: 'all' }, supervisorAnswers: true, startsAtBoot: 'no' }, { now: 9_000, paintState: (state) => state });
+    expect(text.split('\n').slice(-3)).toEqual(['last failure of supervisor, 8s ago: it was ended by SIGKILL', '  │ one', '  │ two']);
   });
 });
 
