@@ -53,7 +53,7 @@ export const nodeFileSchema = z.strictObject({
   'image-pull-policy': z.enum(['IfNotPresent', 'Always', 'Never']).meta({ description: 'when to pull the image' }).optional(),
   'restart-policy': text('no, on-failure, always or unless-stopped; of kind linux the default is always').optional(),
   'auto-remove': z.boolean().meta({ description: 'remove the container when its process ends' }).optional(),
-  'startup-delay': z.number().nonnegative().meta({ description: 'seconds to wait before the node is created' }).optional(),
+  'startup-delay': z.number().nonnegative().meta({ description: 'seconds to wait before the process of the node is started' }).optional(),
   entrypoint: text('entry point of the container, split as a shell does').optional(),
   cmd: text('command of the container, split as a shell does').optional(),
   user: text('user (and group) inside the container').optional(),

@@ -136,8 +136,8 @@ An error has the headers \`Nats-Service-Error-Code\` (400: do not repeat it; 503
 ${fence('{ error: { code: string; message: string; retryable: boolean; details: { [name: string]: unknown } } }')}
 ## Repeating a command
 
-Every verb under \`lw.v1.do\` but \`node-exec\` takes a \`commandId\` that the caller makes (any text up to 100 characters, unique: a
-UUID). It stands in the log entry that holds the wish. When no answer came, send the same request with the same id again, as
+Every verb under \`lw.v1.do\` but \`node-exec\` and \`orphans-remove\` takes a \`commandId\` that the caller makes (any text up to 100 characters,
+unique: a UUID). That of a wish for a lab stands in the log entry that holds the wish. When no answer came, send the same request with the same id again, as
 often as needed: one that was taken has no second effect and answers with \`repeated: true\` and the \`n\` of the first time.
 The last 200 ids of a lab are remembered, over restarts of everything. A command that was refused or had nothing to do
 is not remembered; a repeat is decided anew. \`node-exec\` may bear one, which hosts remember for some minutes, and the log does not.
