@@ -1,5 +1,5 @@
 // After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
-import { crossingFault, farAway, linkHosts, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, hostOfSide, linkHosts, otherSide, SIDES } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { CROSSING_MS } from '../policy/retry-policy.ts';
@@ -86,7 +86,19 @@ function settleLink(draft: Draft, id: LinkId): boolean {
   if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
   if (record.machine.value === 'waiting') return linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
   if (record.machine.value === 'joining' && awaitsLost(draft.state, record)) return sendLink(draft, id, { type: 'failed', failure: lostFailure(draft.state, linkHosts(record.plan)) });
-  return record.crossing !== undefined && tellLegs(draft, id);
+  return record.crossing !== undefined && (undoHalf(draft, record) || tellLegs(draft, id));
+}
+
+/** One end could not be made, and nothing tries it any more: the tunnel of the other one is taken back. */
+function undoHalf(draft: Draft, { spec: { id }, plan, machine, crossing }: LinkRecord): boolean {
+  const { lost, pending, deadlines } = draft.state;
+  if (machine.value !== 'failed' || machine.context.desired !== 'present' || !crossing || crossing.undone !== undefined) return false;
+  const side = SIDES.find((one) => crossing.legs[one] && !crossing.legs[otherSide(one)]);
+  if (side === undefined || linkHosts(plan).some((host) => lost[host] !== undefined) || deadlines[retryName({ type: 'link.ensure', target: id })] !== undefined) return false;
+  const far = hostOfSide(plan, otherSide(side));
+  if (Object.values(pending).some((effect) => effect.type === 'link.ensure' && effect.target === id && effect.host === far)) return false;
+  orderLeg(draft, id, side, true);
+  return true;
 }
 
 /** The host that is there has answered, and the other one is lost. */

@@ -141,7 +141,7 @@ function joinedLeg(order: Extract<Order, { type: 'link.ensure' }>, leg: NonNulla
   const [own, far] = leg.side === 'a' ? [tunnel.a, tunnel.b] : [tunnel.b, tunnel.a];
   return {
     type: 'link.joined', ...about, ...aboutLink(order), adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
-    tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' },
+    ...(leg.undone ? {} : { tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' as const } }),
   };
 }
 
