@@ -7,6 +7,7 @@ import type { Observation } from '../vocabulary/observation.ts';
 import { REPAIR_OFF } from '../vocabulary/repair-switches.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { OWED_AGAIN_MS, retryDelayMs } from '../policy/retry-policy.ts';
+import { applyNetwork } from './apply-network.ts';
 import { applySaved, noteUnsaved } from './apply-save.ts';
 import { retryName } from './deadline-names.ts';
 import { armDeadline, dropEffect, sendLink, sendNode, setNetwork } from './draft.ts';
@@ -14,7 +15,7 @@ import type { Draft } from './draft.ts';
 import { isOutdated, noteHeard } from './heard.ts';
 import type { Heard } from './heard.ts';
 import { noteRemoved, rejoinLinksOf } from './lab-parts.ts';
-import { NO_NETWORK, owedKeyOf } from './lab-state.ts';
+import { owedKeyOf } from './lab-state.ts';
 import type { LinkRecord } from './lab-state.ts';
 import { noteTold } from './untold.ts';
 import { hasSandbox } from './waits.ts';
@@ -63,7 +64,6 @@ function settleOwed(draft: Draft, effect: PendingEffect): boolean {
 
 type NodeSeen = Exclude<Extract<Observation, { node: NodeId }>, { type: 'node.engine' }>;
 type LinkSeen = Extract<Observation, { link: LinkId }>;
-type NetworkSeen = Extract<Observation, { type: 'network.foreseen' | 'network.ready' | 'network.removed' | 'network.repaired' | 'network.drifted' }>;
 
 function applyNode(draft: Draft, seen: NodeSeen): boolean {
   const id = seen.node;
@@ -225,31 +225,6 @@ function isSettled(draft: Draft, id: LinkId): boolean {
   const hosts = linkHosts(record.plan);
   const pending = Object.values(draft.state.pending).some((effect) => effect.type === 'link.ensure' && effect.target === id && hosts.includes(effect.host));
   return !pending && SIDES.every((side) => record.crossing?.told[side] === (farAway(record, side, draft.state.lost) === ''));
-}
-
-function applyNetwork(draft: Draft, host: HostId, seen: NetworkSeen): boolean {
-  const network = draft.state.networks[host] ?? NO_NETWORK;
-  switch (seen.type) {
-    case 'network.foreseen':
-      if (network.state !== 'ensuring' || network.foreseen === true) return false;
-      setNetwork(draft, host, { foreseen: true, foreign: seen.foreign });
-      return true;
-    case 'network.ready':
-      if (network.state !== 'ensuring') return false;
-      setNetwork(draft, host, { state: 'ready', mgmt: network.mgmt && { ...network.mgmt, bridge: seen.bridge }, foreign: seen.foreign, failure: null, attempts: 0 });
-      return true;
-    case 'network.removed':
-      setNetwork(draft, host, { state: 'absent', mgmt: null, failure: null, attempts: 0 });
-      return true;
-    case 'network.drifted':
-      if (network.state !== 'ready') return false;
-      draft.news.push(`management network drifted: ${seen.what}; ${seen.why}`);
-      setNetwork(draft, host, { state: 'failed', failure: { code: REPAIR_OFF, message: `${seen.what}; ${seen.why}`, log: [] } });
-      return true;
-    case 'network.repaired':
-      draft.news.push(`management network repaired: ${seen.what}`);
-      return true;
-  }
 }
 
 type Failed = Extract<Observation, { type: 'effect.failed' }> & { effect: PendingEffect | undefined };

@@ -11,6 +11,7 @@ import type { Draft } from './draft.ts';
 import { giveUpForgotten, leaveForgotten } from './forgotten-hosts.ts';
 import { lostFailure } from './apply-host.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
+import { unreached } from './mgmt-reach.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
 import { tellNode } from './untold.ts';
@@ -190,6 +191,10 @@ export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
     else busy = true;
   };
   for (const [host, network] of networks) if (network.state === 'failed') fail(retryName({ type: 'network.ensure', target: host }));
+  for (const { seen } of unreached(state)) {
+    if (seen.echo === 'lost') bad = true;
+    else busy = true;
+  }
   for (const node of Object.values(state.nodes)) {
     if (node.machine.value === 'failed') fail(retryName({ type: 'node.start', target: node.spec.id }));
     else if (BUSY_NODE.has(node.machine.value)) {

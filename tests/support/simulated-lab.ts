@@ -115,7 +115,7 @@ export const idealHost: Answer = (order, at) => {
   const about = { effectId: order.id, at };
   switch (order.type) {
     case 'network.ensure':
-      return { type: 'network.ready', ...about, bridge: order.mgmt.bridge || 'br-0123456789ab', foreign: false };
+      return { type: 'network.ready', ...about, bridge: order.mgmt.bridge || 'br-0123456789ab', foreign: false, ...(order.tunnel ? { far: order.tunnel.remotes.map((remote) => ({ remote, echo: 'ok' })) } : {}) };
     case 'network.remove':
       return { type: 'network.removed', ...about };
     case 'link.ensure':
