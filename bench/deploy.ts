@@ -1,12 +1,16 @@
-// Deploy and destroy of FRR labs against the floor of the same machine in the same run. Run: node bench/deploy.ts [30] [100]
-import type { LinkSpec, NodeSpec } from '../machines/vocabulary/lab-spec.ts';
+// Deploy and destroy of FRR labs against floors of the same machine in the same run: plain engine calls, ip and tc that make as bare
+// containers as there can be, and the same containers as the lab's. Run: node bench/deploy.ts [30] [100]
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LabSpec, LinkSpec, NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 import { followLab } from '../cli/follow-lab.ts';
 import { CommandId, LabId } from '../machines/vocabulary/ids.ts';
 import type { LabView } from '../machines/vocabulary/lab-view.ts';
 import { aLab, aLink, aNode } from '../tests/support/lab-builders.ts';
 import { openTestBed } from '../tests/support/test-bed.ts';
 import type { TestBed } from '../tests/support/test-bed.ts';
-import { measureEngineFloor } from './engine-floor.ts';
+import { bareContainer, measureEngineFloor, nodeContainer } from './engine-floor.ts';
 import { measureWireFloor } from './wire-floor.ts';
 import { printTable, quantile } from './report.ts';
 
@@ -26,43 +30,58 @@ function frrLab(name: string, count: number) {
 }
 
 /** Waits as the command line does: the present state, then each change. */
-async function followed(bed: TestBed, name: string, states: readonly LabView['state'][]): Promise<LabView> {
-  const { view, reached } = await followLab(bed.ops, LabId.parse(name), { until: ({ state }) => states.includes(state), timeoutMs: 300_000 });
+async function followed(bed: TestBed, name: LabId, states: readonly LabView['state'][]): Promise<LabView> {
+  const { view, reached } = await followLab(bed.ops, name, { until: ({ state }) => states.includes(state), timeoutMs: 300_000 });
   if (!reached) throw new Error(`lab is ${view.state}: ${view.problems.slice(0, 3).join('; ')}`);
   return view;
 }
 
-async function measureLab(bed: TestBed, name: string, count: number): Promise<{ make: number; remove: number }> {
+async function measureLab(bed: TestBed, lab: LabSpec): Promise<Seconds> {
+  const name = lab.id;
   const began = performance.now();
-  await bed.deploy(frrLab(name, count));
+  await bed.deploy(lab);
   const view = await followed(bed, name, ['running', 'degraded']);
   const make = (performance.now() - began) / 1000;
   if (view.state !== 'running') throw new Error(`lab is ${view.state}: ${view.problems.slice(0, 3).join('; ')}`);
   const ending = performance.now();
-  await bed.ops.request('destroy', { commandId: CommandId.parse(`bench-${process.pid}-${ending}`), cleanup: true, keepMgmtNet: false }, { lab: LabId.parse(name) });
+  await bed.ops.request('destroy', { commandId: CommandId.parse(`bench-${process.pid}-${ending}`), cleanup: true, keepMgmtNet: false }, { lab: name });
   await followed(bed, name, ['destroyed']);
   return { make, remove: (performance.now() - ending) / 1000 };
 }
 
+type Seconds = { readonly make: number; readonly remove: number };
+
+async function measureRound(bed: TestBed, files: { hostsFile: string; resolvConf: string }, count: number): Promise<Record<'bare' | 'same' | 'ours', Seconds>> {
+  const lab = frrLab(`bench${count}`, count);
+  const wires = await measureWireFloor({ nodes: count, links: lab.links.length });
+  const floor = async (container: Parameters<typeof measureEngineFloor>[0]['container']): Promise<Seconds> => {
+    const engine = await measureEngineFloor({ count, container, atOnce: 8 });
+    return { make: engine.make + wires.make, remove: engine.remove + wires.remove };
+  };
+  const [node] = lab.nodes;
+  if (node === undefined) throw new Error('a lab of no nodes');
+  const bare = await floor(bareContainer(IMAGE));
+  const same = await floor(nodeContainer(node, files));
+  return { bare, same, ours: await measureLab(bed, lab) };
+}
+
 const rows: string[][] = [];
 const bed = await openTestBed();
+const folder = await mkdtemp(join(tmpdir(), 'bench-deploy-'));
+const files = { hostsFile: join(folder, 'hosts'), resolvConf: join(folder, 'resolv.conf') };
 try {
+  await Promise.all(Object.values(files).map(async (path) => await writeFile(path, '127.0.0.1 localhost\n')));
   for (const count of sizes.length > 0 ? sizes : [30, 100]) {
-    const links = count + Math.floor(count / 2);
-    const ratios: number[][] = [[], []];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const floor = await measureEngineFloor({ count, image: IMAGE, atOnce: 8 });
-      const wires = await measureWireFloor({ nodes: count, links });
-      const ours = await measureLab(bed, `bench${count}`, count);
-      const make = floor.namespaces + floor.make + wires.make;
-      const remove = floor.remove + wires.remove;
-      ratios[0]?.push(ours.make / make);
-      ratios[1]?.push(ours.remove / remove);
-      rows.push([`${count} nodes, ${links} links`, String(round + 1), make.toFixed(2), ours.make.toFixed(2), (ours.make / make).toFixed(2), remove.toFixed(2), ours.remove.toFixed(2), (ours.remove / remove).toFixed(2)]);
+    const rounds: Awaited<ReturnType<typeof measureRound>>[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) rounds.push(await measureRound(bed, files, count));
+    for (const what of ['make', 'remove'] as const) {
+      const ratio = (floor: 'bare' | 'same') => quantile(rounds.map((round) => round.ours[what] / round[floor][what]), 0.5).toFixed(2);
+      const times = (of: 'bare' | 'same' | 'ours') => rounds.map((round) => round[of][what].toFixed(2)).join(' ');
+      rows.push([`${count} nodes, ${count + Math.floor(count / 2)} links`, what === 'make' ? 'deploy' : 'destroy', times('bare'), times('same'), times('ours'), ratio('bare'), ratio('same')]);
     }
-    rows.push([`${count} nodes, ${links} links`, 'median', '', '', quantile(ratios[0] ?? [], 0.5).toFixed(2), '', '', quantile(ratios[1] ?? [], 0.5).toFixed(2)]);
   }
 } finally {
   await bed.close();
+  await rm(folder, { recursive: true, force: true });
 }
-printTable('Deploy and destroy of FRR labs, seconds', ['lab', 'round', 'floor make', 'ours', 'ratio', 'floor remove', 'ours', 'ratio'], rows);
+printTable(`Deploy and destroy of FRR labs, seconds, ${ROUNDS} rounds; ratios are medians`, ['lab', 'what', 'floor, bare', 'floor, same containers', 'ours', 'to bare', 'to same'], rows);

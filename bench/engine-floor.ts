@@ -3,21 +3,36 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
+import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
+import { HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
+import { renderCreateRequest } from '../host-actor/providers/docker/container-config.ts';
 import { execa } from 'execa';
 
 export interface EngineFloorOptions {
   readonly count: number;
-  readonly image: string;
+  /** What is asked of the engine for each container, beside its name. */
+  readonly container: Docker.ContainerCreateOptions;
   /** Engine calls at once; 8 was best on two cores. */
   readonly atOnce: number;
   readonly sandboxDir?: string;
 }
 
-/** Seconds of wall time. `namespaces` is one `ip -batch`; `make` is create and start of all. */
+/** Seconds of wall time: namespaces (one `ip -batch`) and create and start of all; removal of both. */
 export interface EngineFloor {
-  readonly namespaces: number;
   readonly make: number;
   readonly remove: number;
+}
+
+/** As little as a container can be. */
+export function bareContainer(image: string): Docker.ContainerCreateOptions {
+  return { Image: image, Cmd: ['sleep', 'infinity'], NetworkDisabled: true, HostConfig: { Runtime: 'labwright' } };
+}
+
+/** What a node of a lab is to the engine: terminal, name files, tunnel device, capabilities, limits of its log. Under labels that make it nobody's. */
+export function nodeContainer(node: NodeSpec, files: { readonly hostsFile: string; readonly resolvConf: string }): Docker.ContainerCreateOptions {
+  const placement = { labId: LabId.parse('floor'), nodeId: NodeId.parse('floor'), hostId: HostId.parse('floor'), containerName: 'floor', generation: 1, sandbox: { netnsPath: '/run/netns/floor' }, nodeDir: '/tmp/floor', interfaceCount: 3, labels: {}, ...files };
+  const { name: _name, Labels: labels = {}, ...request } = renderCreateRequest(node, placement, { joinsNamespaces: true, securityModules: [], sharedDevices: ['/dev/net/tun'] });
+  return { ...request, Labels: Object.fromEntries(Object.entries(labels).map(([label, value]) => [`floor.${label}`, value])), HostConfig: { ...request.HostConfig, ContainerIDFile: '' } };
 }
 
 const name = (index: number) => `lwfloor-${process.pid}-${index}`;
@@ -34,20 +49,22 @@ export async function measureEngineFloor(options: EngineFloorOptions): Promise<E
       await docker.getContainer(id).remove({ force: true, v: true });
       await rm(join(sandboxDir, id), { force: true });
     });
+  const removeNamespaces = () => batchNamespaces(indexes.map((index) => `netns del ${name(index)}`));
   try {
     const namespaces = await seconds(() => batchNamespaces(indexes.map((index) => `netns add ${name(index)}`)));
     const make = await seconds(() =>
       inParallel(indexes, options.atOnce, async (index) => {
-        const made = await docker.createContainer({ name: name(index), Image: options.image, Cmd: ['sleep', 'infinity'], NetworkDisabled: true, HostConfig: { Runtime: 'labwright' } });
+        const made = await docker.createContainer({ ...options.container, name: name(index) });
         ids.push(made.id);
         await writeFile(join(sandboxDir, made.id), `/run/netns/${name(index)}\n`);
         await made.start();
       }),
     );
-    return { namespaces, make, remove: await seconds(remove) };
+    const removal = await seconds(remove);
+    return { make: namespaces + make, remove: removal + (await seconds(removeNamespaces)) };
   } finally {
     await remove();
-    await batchNamespaces(indexes.map((index) => `netns del ${name(index)}`));
+    await removeNamespaces();
   }
 }
 
@@ -74,10 +91,10 @@ async function main(): Promise<void> {
     options: { count: { type: 'string', default: '30' }, image: { type: 'string', default: 'labwright/frr:local' }, 'at-once': { type: 'string', default: '8' }, runs: { type: 'string', default: '3' } },
   });
   console.log(`engine floor: ${values.count} containers of ${values.image}, ${values['at-once']} calls at once (seconds)`);
-  console.log('run  namespaces   make  remove');
+  console.log('run   make  remove');
   for (let run = 1; run <= Number(values.runs); run += 1) {
-    const floor = await measureEngineFloor({ count: Number(values.count), image: values.image, atOnce: Number(values['at-once']) });
-    console.log(`${String(run).padStart(3)}  ${floor.namespaces.toFixed(2).padStart(10)}  ${floor.make.toFixed(2).padStart(5)}  ${floor.remove.toFixed(2).padStart(6)}`);
+    const floor = await measureEngineFloor({ count: Number(values.count), container: bareContainer(values.image), atOnce: Number(values['at-once']) });
+    console.log(`${String(run).padStart(3)}  ${floor.make.toFixed(2).padStart(5)}  ${floor.remove.toFixed(2).padStart(6)}`);
   }
 }
 

@@ -5,6 +5,7 @@ import type { HostsEntry, Order } from '../machines/vocabulary/effect.ts';
 import type { NodeSpec } from '../machines/vocabulary/lab-spec.ts';
 import type { TcLinkPlane } from './link-plane/tc-link-plane.ts';
 import type { EnsuredNetwork, ForeseenNetwork } from './mgmt-network/mgmt-networks.ts';
+import type { MgmtPath, PathsProbed } from './mgmt-network/probe-tunnels.ts';
 import type { OrphanNetwork } from './mgmt-network/orphan-networks.ts';
 import type { Drift } from './mgmt-network/read-drifts.ts';
 import type { NodeFiles } from './mgmt-network/node-files.ts';
@@ -31,6 +32,10 @@ export interface MgmtHands {
   /** Resolves with the reason where it stays. */
   removeOrphan(orphan: OrphanNetwork): Promise<string | undefined>;
   remove(lab: LabId, how: { keep: boolean }): Promise<{ inUseBy: string[] }>;
+  /** Ways to other hosts, as ordered. */
+  paths(): Promise<readonly MgmtPath[]>;
+  /** Reads the tunnels back and asks their far hosts for an echo. */
+  probe(paths: readonly MgmtPath[]): Promise<PathsProbed>;
   /** What drifted; changes nothing. */
   check(): Promise<readonly Drift[]>;
   /** Puts back what drifted and says what it was. */

@@ -8,6 +8,7 @@ import { EchoKeeper } from './echo-keeper.ts';
 import { LastContactFile } from './last-contact.ts';
 import { NodeLease } from './node-lease.ts';
 import type { Hands } from './hands.ts';
+import { MgmtEchoKeeper } from './mgmt-echo-keeper.ts';
 import { Interrupts } from './interrupts.ts';
 import { LinkKeeper } from './link-keeper.ts';
 import type { LoopReport } from './loop-health.ts';
@@ -44,7 +45,7 @@ export type HostActorOptions = {
   /** What this host does for labs that say nothing; all repairs by default. */
   readonly repairs?: RepairSwitches;
   readonly sweepEveryMs?: number;
-  /** How often the far ends of links across hosts are probed; 5 s by default. */
+  /** How often the far ends of links and management networks across hosts are probed; 5 s by default. */
   readonly echoEveryMs?: number;
 };
 
@@ -90,10 +91,12 @@ export class HostActor {
     const [states, queue, prepared, recent] = [new NodeStates(), new ObjectQueue(), new PreparedNodes(), new RecentEvents()];
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
-    const echoes = new EchoKeeper({ plane: hands.plane, log, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) });
+    const pace = { log, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) };
+    const echoes = new EchoKeeper({ plane: hands.plane, ...pace });
+    const mgmtEchoes = new MgmtEchoKeeper({ network: hands.network, plane: hands.plane, ...pace, report: (lab, seen) => reportSeen({ out, now }, lab, seen), onDrift: () => this.#watches.repairNetworksSoon() });
     const repairs = new RepairGate(wanted, options.repairs ?? {});
     const links = new LinkKeeper({ repairs, echoes, ledger, wanted, states, wires, queue, log, now, report: (lab, seen) => reportSeen({ out, now }, lab, seen) });
-    const base = { interrupts: new Interrupts(wanted), repairs, hands, ledger, wanted, states, prepared, wires, links, networks, queue, out, log, now };
+    const base = { interrupts: new Interrupts(wanted), repairs, hands, ledger, wanted, states, prepared, wires, links, networks, mgmtEchoes, queue, out, log, now };
     this.#intake = new OrderIntake(base, this.#lease);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
@@ -169,11 +172,12 @@ export class HostActor {
     clearInterval(this.#sweepTimer);
     clearInterval(this.#fenceTimer);
     clearTimeout(this.#gapTimer);
-    const { links, nodes, queue, out, ledger, hands, networks } = this.context;
+    const { links, nodes, queue, out, ledger, hands, networks, mgmtEchoes } = this.context;
     this.#intake.stop();
     this.#watches.stop();
     nodes.stop();
     links.stop();
+    mgmtEchoes.stop();
     networks.stop();
     await queue.idle();
     await out.stop();

@@ -5,6 +5,7 @@ import type { Observation } from '../machines/vocabulary/observation.ts';
 import type { Hands } from './hands.ts';
 import type { Interrupts } from './interrupts.ts';
 import type { LinkKeeper } from './link-keeper.ts';
+import type { MgmtEchoKeeper } from './mgmt-echo-keeper.ts';
 import type { NetworkRoom } from './network-room.ts';
 import type { NodeStates } from './node-states.ts';
 import type { ObjectQueue } from './object-queue.ts';
@@ -24,6 +25,7 @@ export type HostContext = {
   readonly wires: WireRoom;
   readonly links: LinkKeeper;
   readonly networks: NetworkRoom;
+  readonly mgmtEchoes: MgmtEchoKeeper;
   readonly queue: ObjectQueue;
   readonly out: ObservationsOut;
   readonly interrupts: Interrupts;

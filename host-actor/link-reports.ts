@@ -1,7 +1,7 @@
 // What was last read and told of each link, so that only news is told.
 import type { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Cause, TunnelSeen } from '../machines/vocabulary/observation.ts';
-import type { EchoSeen } from './echo-keeper.ts';
+import type { EchoSeen } from './echo-pace.ts';
 import type { Seen } from './host-context.ts';
 import type { CarrierEvent } from './link-plane/find-drift.ts';
 import type { TunnelRead, WireState } from './link-plane/wire.ts';

@@ -13,7 +13,10 @@ export type MgmtHandsOptions = {
   readonly stateDir: string;
   /** The host's own hosts file. */
   readonly hostsFile: string;
-  readonly engineSocket: string;
+  /** Undefined = no engine: networks are bridges only. */
+  readonly engineSocket: string | undefined;
+  /** Network namespace that plays the host. */
+  readonly netns?: string;
   /** Whether the engine lets containers join namespaces of ours. */
   readonly joinsNamespaces: () => Promise<boolean>;
 };
@@ -21,8 +24,8 @@ export type MgmtHandsOptions = {
 /** Nothing is touched before the first call. */
 export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
   const { stateDir, hostsFile } = options;
-  const engine = new Docker({ socketPath: options.engineSocket, host: undefined });
-  const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine });
+  const engine = options.engineSocket === undefined ? undefined : new Docker({ socketPath: options.engineSocket, host: undefined });
+  const networks = new MgmtNetworks({ statePath: join(stateDir, 'mgmt-networks.json'), owner: options.host, engine, netns: options.netns });
   return {
     foresee: async (order) => {
       const [{ foreign, bridge }, joins] = await Promise.all([networks.foresee(order.mgmt), options.joinsNamespaces()]);
@@ -33,6 +36,8 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
     readOrphans: () => networks.readOrphans(),
     removeOrphan: (orphan) => networks.removeOrphan(orphan),
     remove: (lab, how) => networks.remove(lab, how),
+    paths: () => networks.paths(),
+    probe: (paths) => networks.probe(paths),
     check: () => networks.check(),
     repair: () => networks.repair(),
     watch: ({ signal, whenCalm, onDrift, onError }) => {

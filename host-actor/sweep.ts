@@ -28,12 +28,15 @@ async function sweepNetworks(context: SweepContext): Promise<void> {
   const networks = context.wanted.networks().filter(({ lab }) => !drifted.has(lab));
   await Promise.all(networks.map(({ lab }) => context.networks.ready(lab).catch((err: unknown) => context.log.warn({ err, labId: lab }, 'management network could not be made sure of'))));
   if (drifted.size === 0) await repairNetworks(context);
+  await context.mgmtEchoes.refresh();
 }
 
 /** What is a matter of labs that all have safe repairs switched off is left as it is, and told; rules and bridges that others need too are mended. */
-export async function repairNetworks(context: Pick<HostContext, 'hands' | 'wanted' | 'repairs' | 'out' | 'now' | 'log'>): Promise<void> {
+export async function repairNetworks(context: Pick<HostContext, 'hands' | 'wanted' | 'repairs' | 'mgmtEchoes' | 'out' | 'now' | 'log'>): Promise<void> {
   if ((await driftLeft(context)).size > 0) return;
-  for (const { what, detail, labs } of await context.hands.network.repair()) {
+  const repaired = await context.hands.network.repair();
+  if (repaired.length > 0) await context.mgmtEchoes.refresh();
+  for (const { what, detail, labs } of repaired) {
     context.log.info({ what, detail }, 'management network was repaired');
     for (const { lab } of context.wanted.networks()) if (labs.includes(lab)) reportSeen(context, lab, { type: 'network.repaired', what: detail });
   }

@@ -30,6 +30,7 @@ export class Watches {
   readonly #mgmtWires: MgmtWireKeeper;
   #wires: { sweep: () => Promise<void> } | undefined;
   #engineConnected = false;
+  #repairing = false;
 
   constructor(context: WatchContext) {
     this.#context = context;
@@ -69,7 +70,10 @@ export class Watches {
           const object = objectOfWire(event.wireId);
           if (object?.kind === 'link') this.#context.links.onCarrier(object.lab, object.link, event);
         },
-        onDevice: (name) => this.#context.links.onDevice(name),
+        onDevice: (name) => {
+          this.#context.links.onDevice(name);
+          this.#context.mgmtEchoes.onDevice(name);
+        },
         whenCalm: () => this.#untilCalm(),
       },
       signal,
@@ -86,6 +90,15 @@ export class Watches {
   async sweep(): Promise<void> {
     await this.#wires?.sweep();
     await this.#repairNetworks();
+  }
+
+  /** Puts management networks back, for one of them is known not to be as it was made. */
+  repairNetworksSoon(): void {
+    if (this.#repairing || this.#stop.signal.aborted) return;
+    this.#repairing = true;
+    void this.#repairNetworks()
+      .catch((err: unknown) => this.#log.warn({ err }, 'management networks could not be repaired'))
+      .finally(() => void (this.#repairing = false));
   }
 
   stop(): void {

@@ -5,7 +5,7 @@ import type { LinkEnd } from '../machines/vocabulary/lab-spec.ts';
 import type { PortLease } from '../machines/vocabulary/lab-plan.ts';
 import { HostActorError } from './host-actor-error.ts';
 import { isMark } from './link-plane/check-wire.ts';
-import type { CarrierWish, HostEnd, InnerEnd, NetnsRef, VxlanWire, Wire } from './link-plane/wire.ts';
+import type { CarrierWish, HostEnd, HostWire, InnerEnd, NetnsRef, VxlanWire, Wire } from './link-plane/wire.ts';
 import { objectKey } from './order-object.ts';
 import { interfaceMark } from './ownership-mark.ts';
 
@@ -33,6 +33,7 @@ export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
   const a: Side = { attachment: order.a, lease: order.plan.a };
   const b: Side = { attachment: order.b, lease: order.plan.b };
   const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order), ...planeOf(order), ...formerTunnelsOf(order, a, b) };
+  if (order.leg?.undone) return { ...base, ...lonePort(order, order.leg.side === 'a' ? a : b, around) };
   if (order.leg !== undefined) return { ...base, ...legPart(order, order.leg, order.leg.side === 'a' ? a : b, around) };
   if (isInner(order.a.end) && isInner(order.b.end)) {
     return { ...base, kind: 'joined', a: joinedEnd(order, a, b, around), b: joinedEnd(order, b, a, around) };
@@ -107,7 +108,7 @@ function planeOf({ plan, leg }: LinkOrder): Pick<Wire, 'plane' | 'vlan' | 'compu
 
 /** Either end may have had a tunnel here, of a link whose other end was elsewhere; the one that this order names is no former one. */
 function formerTunnelsOf(order: LinkOrder, a: Side, b: Side): Pick<Wire, 'formerTunnels'> {
-  const former = [a, b].filter((side) => canBeNear(order.a.end) && canBeNear(order.b.end) && side !== (order.leg && { a, b }[order.leg.side]));
+  const former = [a, b].filter((side) => canBeNear(order.a.end) && canBeNear(order.b.end) && side !== (order.leg?.undone ? undefined : order.leg && { a, b }[order.leg.side]));
   return former.length === 0 ? {} : { formerTunnels: former.map((side) => tunnelMark(order, side)) };
 }
 
@@ -137,6 +138,11 @@ function legPart(order: LinkOrder, leg: NonNullable<LinkOrder['leg']>, own: Side
       echo: { role: leg.side === 'a' ? 'first' : 'second', reflectIndex: near.reflect, countIndex: near.count },
     },
   };
+}
+
+/** The port of a leg whose tunnel was taken back: its node keeps the interface and sees no carrier. */
+function lonePort(order: LinkOrder, own: Side, around: WireSurroundings): Pick<HostWire, 'kind' | 'inner' | 'host'> {
+  return { kind: 'host', inner: innerEnd(own, around), host: hostEnd(order, own, 'down') };
 }
 
 /** No interface has a slash in its name. */

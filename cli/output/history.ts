@@ -1,7 +1,7 @@
 // The log of a lab in sentences: when, why (who or what caused it), and what.
 import { GIVEN_UP } from '../../machines/vocabulary/lab-view.ts';
 import type { LabEvent } from '../../machines/vocabulary/event.ts';
-import type { Observation } from '../../machines/vocabulary/observation.ts';
+import type { FarSeen, Observation } from '../../machines/vocabulary/observation.ts';
 import type { HistoryEntry } from '../../nats/ops-contract.ts';
 
 export type Cause = 'command' | 'order' | 'repair' | 'external' | 'engine' | 'deadline' | 'supervisor';
@@ -54,7 +54,7 @@ function describe(event: LabEvent, news: readonly string[]): Said {
     case 'DeadlinePassed':
       return { cause: 'deadline', what: `${event.name} is over` };
     case 'Reported':
-      return { cause: causeOf(event.observation), what: whatOf(event.observation, news) };
+      return { cause: causeOf(event.observation), what: event.observation.type === 'network.echo' ? reachOf(event.host, event.observation.far, news) : whatOf(event.observation, news) };
   }
 }
 
@@ -65,7 +65,13 @@ function causeOf(seen: Observation): Cause {
   return seen.effectId === undefined ? 'external' : 'order';
 }
 
-function whatOf(seen: Observation, news: readonly string[]): string {
+/** Only what has changed is in the news. */
+function reachOf(host: string, far: readonly FarSeen[], news: readonly string[]): string {
+  const changed = news.filter((sentence) => sentence.startsWith(`management network: host ${host} `));
+  return changed.length > 0 ? changed.join('; ') : `management network: host ${host} hears ${far.map(({ remote, echo }) => `${remote} (${echo})`).join(', ')}`;
+}
+
+function whatOf(seen: Exclude<Observation, { type: 'network.echo' }>, news: readonly string[]): string {
   switch (seen.type) {
     case 'network.foreseen':
       return `management network will be on bridge ${seen.bridge}${seen.foreign ? ' (of somebody else)' : ''}`;

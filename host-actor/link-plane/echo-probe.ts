@@ -30,16 +30,31 @@ export async function probeLegs(run: RunTool, send: SendProbes, legs: readonly L
   for (const leg of legs) if (!before.has(leg.id)) lost(leg, `tunnel ${leg.tunnel.device} is not there to be probed`);
   const failures = await send(ready.map(({ mtu, tunnel }) => ({ vni: tunnel.vni, mtu, role: tunnel.echo.role, remote: tunnel.remote, udpPort: tunnel.udpPort, ...(tunnel.local === undefined ? {} : { local: tunnel.local }) })));
   for (const [index, leg] of ready.entries()) if (failures.has(index)) lost(leg, `no probe could be sent to ${leg.tunnel.remote}: ${failures.get(index) ?? ''}`);
-  let waiting = ready.filter((_leg, index) => !failures.has(index));
+  const sent = ready.filter((_leg, index) => !failures.has(index));
+  const answered = await awaitAnswers(sent, before, (waiting) => readCounters(run, waiting));
+  for (const leg of sent) {
+    if (answered.has(leg.id)) results.set(leg.id, { echo: 'ok' });
+    else lost(leg, nothingBack({ ...leg.tunnel, mtu: leg.mtu }));
+  }
+  return results;
+}
+
+/** Looks at counters until all are higher than before, or half a second is over; which of them are. */
+export async function awaitAnswers<Asked extends { readonly id: string }>(asked: readonly Asked[], before: ReadonlyMap<string, number>, read: (waiting: readonly Asked[]) => Promise<ReadonlyMap<string, number>>): Promise<ReadonlySet<string>> {
+  const answered = new Set<string>();
   for (const pause of LOOKS_MS) {
+    const waiting = asked.filter(({ id }) => !answered.has(id));
     if (waiting.length === 0) break;
     await delay(pause);
-    const now = await readCounters(run, waiting);
-    for (const { id } of waiting) if ((now.get(id) ?? 0) > (before.get(id) ?? 0)) results.set(id, { echo: 'ok' });
-    waiting = waiting.filter(({ id }) => !results.has(id));
+    const now = await read(waiting);
+    for (const { id } of waiting) if ((now.get(id) ?? 0) > (before.get(id) ?? 0)) answered.add(id);
   }
-  for (const leg of waiting) lost(leg, `no frame of ${leg.mtu} bytes came back from ${leg.tunnel.remote} (VNI ${leg.tunnel.vni}, UDP port ${leg.tunnel.udpPort})`);
-  return results;
+  return answered;
+}
+
+/** In words, that a probe was sent and nothing came back. */
+export function nothingBack({ mtu, remote, vni, udpPort }: { readonly mtu: number; readonly remote: string; readonly vni: number; readonly udpPort: number }): string {
+  return `no frame of ${mtu} bytes came back from ${remote} (VNI ${vni}, UDP port ${udpPort})`;
 }
 
 async function readCounters(run: RunTool, legs: readonly Leg[]): Promise<ReadonlyMap<string, number>> {

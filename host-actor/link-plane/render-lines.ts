@@ -117,12 +117,16 @@ export function redirectLine(device: string, redirect: Redirect): string {
   const { echo } = redirect;
   const protocol = echo === undefined ? 'all' : `0x${echo.etherType.toString(16)}`;
   // Nodes may speak an experimental ethertype too: only frames that begin as our probes do are taken out.
-  const matches = echo === undefined ? [[0, 0, 0]] : [[ECHO_MAGIC, 0xffff_ffff, 0], [echo.vni, 0xffff_ffff, 4]];
-  const match = matches.map(([value = 0, mask = 0, at = 0]) => (mask === 0 ? 'match u32 0 0' : `match u32 0x${value.toString(16)} 0x${mask.toString(16)} at ${at}`)).join(' ');
+  const match = echo === undefined ? 'match u32 0 0' : matchWords([ECHO_MAGIC, echo.vni]);
   return (
     `filter add dev ${device} ingress protocol ${protocol} pref ${redirect.pref} u32 ${match} ` +
     `action mirred egress redirect dev ${redirect.to} index ${redirect.index} cookie ${redirect.cookie}`
   );
+}
+
+/** Matches frames that begin with these words, after their ethertype. */
+export function matchWords(wanted: readonly number[]): string {
+  return wanted.map((word, index) => `match u32 0x${word.toString(16)} 0xffffffff at ${4 * index}`).join(' ');
 }
 
 /** Points the redirect that exists at its target again, in place: the kernel never does so by itself when the target was made anew,

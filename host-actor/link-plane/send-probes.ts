@@ -1,11 +1,13 @@
-// Sends probes of legs as plain UDP packets: a VXLAN device takes any packet to its port that bears its VNI, so no raw socket is needed.
+// Sends probes of tunnels as plain UDP packets: a VXLAN device takes any packet to its port that bears its VNI, so no raw socket is needed.
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { echoPacket } from './echo-frame.ts';
 
+const ofAnyTunnel = { vni: z.number(), mtu: z.number(), remote: z.string(), udpPort: z.number(), local: z.string().optional() };
+
 /** One probe to be sent. `mtu` is that of the link: the packet is as large as its largest frame. */
-export const Probe = z.object({ vni: z.number(), mtu: z.number(), role: z.enum(['first', 'second']), remote: z.string(), udpPort: z.number(), local: z.string().optional() });
+export const Probe = z.union([z.object({ ...ofAnyTunnel, role: z.enum(['first', 'second']) }), z.object({ ...ofAnyTunnel, pair: z.object({ from: z.string(), to: z.string() }) })]);
 export type Probe = z.infer<typeof Probe>;
 
 /** Why a probe could not be sent, by its place in the list; those sent are not in it. */

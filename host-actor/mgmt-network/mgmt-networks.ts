@@ -5,6 +5,8 @@ import type { EngineNetwork } from './engine-network.ts';
 import { ensureAccepts } from './firewall-accepts.ts';
 import { readForeignAddresses } from './foreign-addresses.ts';
 import { HostShell } from './host-shell.ts';
+import { createProbeSender } from '../link-plane/probe-sender.ts';
+import type { SendProbes } from '../link-plane/probe-sender.ts';
 import { makeNetwork, nameBridge } from './make-network.ts';
 import type { MadeNetwork, NetworkMakers } from './make-network.ts';
 import { MgmtNetworkError } from './mgmt-network-error.ts';
@@ -21,7 +23,9 @@ import { readMgmtNetworks } from './read-mgmt-networks.ts';
 import type { MgmtReading } from './read-mgmt-networks.ts';
 import { readDrifts } from './read-drifts.ts';
 import type { Drift } from './read-drifts.ts';
-import { syncTunnels } from './mgmt-tunnel.ts';
+import { readTunnels, syncTunnels } from './mgmt-tunnel.ts';
+import { mgmtPaths, probePaths } from './probe-tunnels.ts';
+import type { MgmtPath, PathsProbed } from './probe-tunnels.ts';
 import { removeUnusedNetworks } from './remove-unused-networks.ts';
 import { nftFamilies, renderNftTable } from './render-nft-table.ts';
 
@@ -67,6 +71,7 @@ export class MgmtNetworks {
   readonly shell: HostShell;
   readonly table: string;
   readonly #relays: PortRelays | undefined;
+  readonly #send: SendProbes;
   #turn: Promise<unknown> = Promise.resolve();
   /** Networks whose last making failed. */
   readonly #failed = new Set<string>();
@@ -78,6 +83,7 @@ export class MgmtNetworks {
     this.shell = new HostShell(options.netns);
     this.table = options.table ?? defaultTable(options.owner);
     this.#relays = options.netns === undefined ? new PortRelays() : undefined;
+    this.#send = createProbeSender(options.netns);
   }
 
   /**
@@ -170,6 +176,18 @@ export class MgmtNetworks {
       await this.#removeUnused(state, new Set(), signal);
       return drifts;
     });
+  }
+
+  /** Ways to other hosts, as the record wants them. */
+  async paths(): Promise<readonly MgmtPath[]> {
+    return mgmtPaths(await readMgmtState(this.options.statePath));
+  }
+
+  /** Reads the tunnels back and asks their far hosts for an echo. */
+  async probe(paths: readonly MgmtPath[]): Promise<PathsProbed> {
+    // Not while one is being made: it would not be as wanted.
+    const read = await this.#exclusive(async () => readTunnels(this.shell, await readMgmtState(this.options.statePath), this.options.owner));
+    return await probePaths({ shell: this.shell, send: this.#send, read }, paths);
   }
 
   /** What the record says. */

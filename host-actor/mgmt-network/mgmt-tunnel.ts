@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { HostShell } from './host-shell.ts';
 import { MgmtNetworkError } from './mgmt-network-error.ts';
 import type { MgmtNet, MgmtState, MgmtTunnel } from './mgmt-network-state.ts';
+import { filterLines, hasFilters, readFilters, tunnelFilters } from './tunnel-filters.ts';
 
 /** What one network's tunnel shall be: the labs of a network agree on its number and differ in the hosts they reach. */
 export interface WantedTunnel extends MgmtTunnel { readonly network: string; readonly device: string; readonly bridge: string; readonly mtu: number }
@@ -33,30 +34,37 @@ export function wantedTunnels(state: MgmtState): WantedTunnel[] {
   });
 }
 
-/** In words, what of a network's tunnel is not as wanted; the tunnels of networks without one that bear our mark count too. */
-export async function tunnelFaults(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<{ network: string; fault: string }[]> {
-  return (await planTunnels(shell, wantedTunnels(state), owner, signal)).faults;
+/** In words, what of a network's tunnel is not as wanted. */
+type Fault = { readonly network: string; readonly device: string; readonly fault: string };
+
+/** `taken`: devices of the tunnels' names that are somebody else's. */
+export interface TunnelsRead { readonly faults: readonly Fault[]; readonly taken: readonly string[] }
+
+/** Reads all tunnels back; those of networks without one that bear our mark are faults too. */
+export async function readTunnels(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<TunnelsRead> {
+  return await planTunnels(shell, wantedTunnels(state), owner, signal);
 }
 
 /** Makes, changes and removes tunnels until they are as the record wants. @throws {MgmtNetworkError} `command-failed`; `device-taken`, when all others are. */
 export async function syncTunnels(shell: HostShell, state: MgmtState, owner: string, signal?: AbortSignal): Promise<void> {
-  const { ip, bridge, taken } = await planTunnels(shell, wantedTunnels(state), owner, signal);
-  if (ip.length > 0) await shell.run('ip', ['-batch', '-'], { input: `${ip.join('\n')}\n`, signal });
-  if (bridge.length > 0) await shell.run('bridge', ['-batch', '-'], { input: `${bridge.join('\n')}\n`, signal });
+  const { ip, bridge, tc, raise, taken } = await planTunnels(shell, wantedTunnels(state), owner, signal);
+  for (const [program, lines] of [['ip', ip], ['bridge', bridge], ['tc', tc], ['ip', raise]] as const) {
+    if (lines.length > 0) await shell.run(program, ['-batch', '-'], { input: `${lines.join('\n')}\n`, signal });
+  }
   if (taken.length > 0) throw new MgmtNetworkError({ code: 'device-taken', retryable: true, message: `${taken.join(', ')} on this host was not made by us: remove or rename it, so that the management network can reach other hosts` });
 }
 
-/** `taken`: devices of the tunnels' names that are somebody else's. */
-type Steps = { readonly ip: string[]; readonly bridge: string[]; readonly faults: { network: string; fault: string }[]; readonly taken: string[] };
+/** Lines for batches, in the order in which they run: a tunnel is plugged in and raised when its filters are there. */
+type Steps = { readonly ip: string[]; readonly bridge: string[]; readonly tc: string[]; readonly raise: string[]; readonly faults: Fault[]; readonly taken: string[] };
 
 async function planTunnels(shell: HostShell, wanted: readonly WantedTunnel[], owner: string, signal?: AbortSignal): Promise<Steps> {
   const links = await readLinks(shell, signal);
-  const steps: Steps = { ip: [], bridge: [], faults: [], taken: [] };
+  const steps: Steps = { ip: [], bridge: [], tc: [], raise: [], faults: [], taken: [] };
   for (const link of links) {
     const isOurs = link.ifalias?.startsWith(markPrefix(owner)) === true;
     if (!isOurs || link.ifname === undefined || wanted.some((tunnel) => tunnel.device === link.ifname)) continue;
     steps.ip.push(`link del dev ${link.ifname}`);
-    steps.faults.push({ network: link.ifalias?.slice(markPrefix(owner).length) ?? '', fault: `tunnel ${link.ifname} is not needed` });
+    steps.faults.push({ network: link.ifalias?.slice(markPrefix(owner).length) ?? '', device: link.ifname, fault: `tunnel ${link.ifname} is not needed` });
   }
   for (const tunnel of wanted) await planTunnel(shell, { tunnel, owner, present: links.find((link) => link.ifname === tunnel.device), signal }, steps);
   return steps;
@@ -67,6 +75,7 @@ type One = { tunnel: WantedTunnel; owner: string; present: VxlanLink | undefined
 async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: One, steps: Steps): Promise<void> {
   const { device, network } = tunnel;
   const data = present?.linkinfo?.info_data;
+  const fault = (words: string): void => void steps.faults.push({ network, device, fault: words });
   if (present && present.ifalias !== `${markPrefix(owner)}${network}` && !isHalfMade(present)) {
     steps.taken.push(device);
     return;
@@ -76,17 +85,22 @@ async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: 
     if (present) steps.ip.push(`link del dev ${device}`);
     steps.ip.push(`link add ${device} mtu ${tunnel.mtu} type vxlan id ${tunnel.vni} local ${tunnel.local} dstport ${tunnel.udpPort} df unset`);
     steps.ip.push(`link set dev ${device} alias ${markPrefix(owner)}${network}`);
-    steps.faults.push({ network, fault: `tunnel ${device} of management network ${network} ${present ? 'has another number or address' : 'is gone'}` });
+    fault(`tunnel ${device} of management network ${network} ${present ? 'has another number or address' : 'is gone'}`);
   }
   if (!isRight || present.master !== tunnel.bridge || present.flags?.includes('UP') !== true || present.mtu !== tunnel.mtu) {
     // In the same line as `up` it is too late: the device has carrier at once, and with it an address that speaks into the segment.
-    steps.ip.push(`link set dev ${device} addrgenmode none`, `link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up`);
-    if (isRight) steps.faults.push({ network, fault: `tunnel ${device} is down, has another MTU or is not plugged into ${tunnel.bridge}` });
+    steps.ip.push(`link set dev ${device} addrgenmode none`);
+    steps.raise.push(`link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up`);
+    if (isRight) fault(`tunnel ${device} is down, has another MTU or is not plugged into ${tunnel.bridge}`);
   }
   const known = isRight ? await readRemotes(shell, device, signal) : [];
   const [missing, extra] = [tunnel.remotes.filter((one) => !known.includes(one)), known.filter((one) => !tunnel.remotes.includes(one))];
   steps.bridge.push(...missing.map((remote) => `fdb append ${ANYONE} dev ${device} dst ${remote}`), ...extra.map((remote) => `fdb del ${ANYONE} dev ${device} dst ${remote}`));
-  if (isRight && missing.length + extra.length > 0) steps.faults.push({ network, fault: `tunnel ${device} does not lead to ${tunnel.remotes.join(', ')}` });
+  if (isRight && missing.length + extra.length > 0) fault(`tunnel ${device} does not lead to ${tunnel.remotes.join(', ')}`);
+  const filters = tunnelFilters(tunnel);
+  const hasAll = isRight && hasFilters(await readFilters(shell, device, signal), filters);
+  if (!hasAll) steps.tc.push(...filterLines(device, filters));
+  if (isRight && !hasAll) fault(`tunnel ${device} has not the filters of its probes`);
 }
 
 /** Between its making and its mark a making may have been killed: such a device is plugged into nothing and was never up. */

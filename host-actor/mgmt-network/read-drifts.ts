@@ -4,7 +4,7 @@ import { missingAccepts } from './firewall-accepts.ts';
 import type { HostShell } from './host-shell.ts';
 import { gatewayAddresses, readBridge } from './mgmt-bridge.ts';
 import type { MgmtNet, MgmtState } from './mgmt-network-state.ts';
-import { tunnelFaults } from './mgmt-tunnel.ts';
+import { readTunnels } from './mgmt-tunnel.ts';
 import { readNftTable } from './nft-table.ts';
 import { nftFamilies } from './render-nft-table.ts';
 
@@ -37,7 +37,7 @@ export async function readDrifts(inputs: DriftInputs): Promise<Drift[]> {
   const [listing, accepts, tunnels, ...perNetwork] = await Promise.all([
     readNftTable(shell, table, nftFamilies(state), signal),
     missingAccepts(shell, state, table, signal),
-    tunnelFaults(shell, state, inputs.owner, signal),
+    readTunnels(shell, state, inputs.owner, signal),
     ...used.flatMap((net) => [bridgeDrifts(inputs, net), engineDrifts(inputs, net)]),
   ]);
   const rules: Drift[] = [];
@@ -46,7 +46,7 @@ export async function readDrifts(inputs: DriftInputs): Promise<Drift[]> {
   for (const { frontEnd, changes } of accepts) {
     rules.push({ what: 'rule-removed', labs, detail: `${frontEnd}: ${[...changes.insert.map((rule) => `missing ${rule}`), ...changes.remove.map((rule) => `too much ${rule}`)].join('; ')}` });
   }
-  const crossing = tunnels.map(({ network, fault }): Drift => ({ what: 'tunnel-wrong', network, labs: state.labs.filter((lab) => lab.network === network).map((lab) => lab.lab), detail: fault }));
+  const crossing = tunnels.faults.map(({ network, fault }): Drift => ({ what: 'tunnel-wrong', network, labs: state.labs.filter((lab) => lab.network === network).map((lab) => lab.lab), detail: fault }));
   return [...perNetwork.flat(), ...crossing, ...rules];
 }
 

@@ -61,6 +61,8 @@ function applyLeg(draft: Draft, host: HostId, seen: LegNews): boolean {
   draft.touchedLinks.add(seen.link);
   if (seen.type === 'link.lost') draft.news.push(`link ${seen.link}: host ${host} lost its end: ${seen.what}`);
   if (seen.type === 'link.repaired') draft.news.push(`link ${seen.link}: host ${host} repaired its end: ${seen.what}`);
+  // The end that could not be made is there after all: the other one is wanted again.
+  if (leg !== null && crossing.undone !== undefined && crossing.undone !== side) sendLink(draft, seen.link, { type: 'retry' });
   if (seen.type === 'link.gave-up') sendLink(draft, seen.link, { type: 'gave-up', failure: { code: seen.code, message: seen.message, log: [] } });
   tellCrossing(draft, seen);
   return true;
@@ -69,8 +71,8 @@ function applyLeg(draft: Draft, host: HostId, seen: LegNews): boolean {
 function legOf(before: LegSeen | null, side: Side, seen: LegNews): LegSeen | null {
   if (seen.type === 'link.lost' || seen.type === 'link.gave-up') return null;
   if (seen.type === 'link.carrier') return before && { ...before, carrier: seen.carrier[side] };
-  const tunnel = seen.tunnel ?? before?.tunnel;
-  return tunnel ? { adminUp: seen.adminUp, carrier: seen.carrier[side], held: seen.held, tunnel } : null;
+  // Without a tunnel it is a port that waits in the dark, and no leg.
+  return seen.tunnel ? { adminUp: seen.adminUp, carrier: seen.carrier[side], held: seen.held, tunnel: seen.tunnel } : null;
 }
 
 /** Whether the link's machine made anything of what both ends say now. */

@@ -83,13 +83,13 @@ function orderLink(draft: Draft, id: LinkId, type: 'link.ensure' | 'link.remove'
   else for (const host of linkHosts(record.plan)) addEffect(draft, { type, target: id, host });
 }
 
-/** Orders one leg with what is known of its far end now. */
-export function orderLeg(draft: Draft, id: LinkId, side: Side): void {
+/** Orders one leg with what is known of its far end now; `undone` takes its tunnel back. */
+export function orderLeg(draft: Draft, id: LinkId, side: Side, undone = false): void {
   const record = draft.state.links[id];
   if (!record) return;
-  const crossing = record.crossing ?? NOT_CROSSED;
+  const { legs, told } = record.crossing ?? NOT_CROSSED;
   const there = farAway(record, side, draft.state.lost) === '';
-  draft.state.links[id] = { ...record, crossing: { ...crossing, told: { ...crossing.told, [side]: there } } };
+  draft.state.links[id] = { ...record, crossing: { legs, told: { ...told, [side]: there }, ...(undone ? { undone: side } : {}) } };
   const host = hostOfSide(record.plan, side);
   if (draft.state.lost[host] === undefined) addEffect(draft, { type: 'link.ensure', target: id, host });
 }

@@ -4,6 +4,7 @@ import type { CommandId, EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from
 import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan } from '../vocabulary/lab-plan.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
+import type { FarSeen } from '../vocabulary/observation.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import type { NodeContext } from '../node/node-machine.ts';
 import type { LinkContext } from '../link/link-machine.ts';
@@ -56,6 +57,8 @@ export type NetworkRecord = {
   readonly heard?: number;
   readonly failure: Failure | null;
   readonly attempts: number;
+  /** The other hosts of the network as this one last saw them; absent where it has not said, and in states of older code. */
+  readonly far?: readonly FarSeen[];
 };
 
 export type LabState = {

@@ -7,6 +7,7 @@ import type { PortLease } from '../vocabulary/lab-plan.ts';
 import { savingOf } from './apply-save.ts';
 import { overdueWait, silences } from './answers.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
+import { reachProblems } from './mgmt-reach.ts';
 import { boundTo } from './untold.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
@@ -158,6 +159,7 @@ export function problemsOf(state: LabState): string[] {
     ...sortedKeys(state.givenUp).map((host) => `host ${host} was removed by hand: what it held is given up, and removed only if it comes back: ${Object.values(state.givenUp[host] ?? {}).map(({ spec }) => spec.id).toSorted().join(', ')}`),
     ...owingHosts(state).map((host) => `host ${host} has still to remove what left it: ${owedTo(state, host).join(', ')}`),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),
+    ...reachProblems(state),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
     ...sortedKeys(state.links).flatMap((id) => {
       const failure = state.links[id]?.machine.context.failure;

@@ -138,7 +138,7 @@ function legOf(state: LabState, effect: PendingEffect, record: Pick<LinkRecord, 
   const { plan } = record;
   if (!plan.far) return {};
   const side = sideOfHost(plan, effect.host);
-  return { leg: { side, farHost: hostOfSide(plan, otherSide(side)), farAway: farAway(record, side, state.lost) } };
+  return { leg: { side, farHost: hostOfSide(plan, otherSide(side)), farAway: farAway(record, side, state.lost), ...(effect.type === 'link.ensure' && record.crossing?.undone === side ? { undone: true as const } : {}) } };
 }
 
 function attachment(state: LabState, end: LinkEnd): Attachment {

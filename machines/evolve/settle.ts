@@ -1,5 +1,5 @@
 // After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
-import { crossingFault, farAway, linkHosts, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, hostOfSide, linkHosts, otherSide, SIDES } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { CROSSING_MS } from '../policy/retry-policy.ts';
@@ -11,6 +11,7 @@ import type { Draft } from './draft.ts';
 import { giveUpForgotten, leaveForgotten } from './forgotten-hosts.ts';
 import { lostFailure } from './apply-host.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
+import { unreached } from './mgmt-reach.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
 import { tellNode } from './untold.ts';
@@ -86,7 +87,19 @@ function settleLink(draft: Draft, id: LinkId): boolean {
   if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
   if (record.machine.value === 'waiting') return linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
   if (record.machine.value === 'joining' && awaitsLost(draft.state, record)) return sendLink(draft, id, { type: 'failed', failure: lostFailure(draft.state, linkHosts(record.plan)) });
-  return record.crossing !== undefined && tellLegs(draft, id);
+  return record.crossing !== undefined && (undoHalf(draft, record) || tellLegs(draft, id));
+}
+
+/** One end could not be made, and nothing tries it any more: the tunnel of the other one is taken back. */
+function undoHalf(draft: Draft, { spec: { id }, plan, machine, crossing }: LinkRecord): boolean {
+  const { lost, pending, deadlines } = draft.state;
+  if (machine.value !== 'failed' || machine.context.desired !== 'present' || !crossing || crossing.undone !== undefined) return false;
+  const side = SIDES.find((one) => crossing.legs[one] && !crossing.legs[otherSide(one)]);
+  if (side === undefined || linkHosts(plan).some((host) => lost[host] !== undefined) || deadlines[retryName({ type: 'link.ensure', target: id })] !== undefined) return false;
+  const far = hostOfSide(plan, otherSide(side));
+  if (Object.values(pending).some((effect) => effect.type === 'link.ensure' && effect.target === id && effect.host === far)) return false;
+  orderLeg(draft, id, side, true);
+  return true;
 }
 
 /** The host that is there has answered, and the other one is lost. */
@@ -178,6 +191,10 @@ export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
     else busy = true;
   };
   for (const [host, network] of networks) if (network.state === 'failed') fail(retryName({ type: 'network.ensure', target: host }));
+  for (const { seen } of unreached(state)) {
+    if (seen.echo === 'lost') bad = true;
+    else busy = true;
+  }
   for (const node of Object.values(state.nodes)) {
     if (node.machine.value === 'failed') fail(retryName({ type: 'node.start', target: node.spec.id }));
     else if (BUSY_NODE.has(node.machine.value)) {

@@ -13,10 +13,14 @@ export type LegSeen = {
   readonly tunnel: TunnelSeen;
 };
 
-/** `told`: whether the side's last order said that its far end is there. A leg is null until its host read it back joined. */
+/**
+ * `told`: whether the side's last order said that its far end is there. A leg is null until its host read it back joined.
+ * `undone`: the side whose tunnel was ordered away, for the other one cannot be made.
+ */
 export type Crossing = {
   readonly legs: Readonly<Record<Side, LegSeen | null>>;
   readonly told: Readonly<Record<Side, boolean>>;
+  readonly undone?: Side;
 };
 
 export type Lost = Readonly<Record<HostId, string>>;

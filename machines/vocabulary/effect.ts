@@ -43,8 +43,9 @@ export type Attachment = z.infer<typeof Attachment>;
 /**
  * The half of a link across hosts that this host makes: the port of end `side` and its tunnel (`plan.far.tunnel`).
  * `farAway` names why the far end is not there now, so that this end shows no carrier; empty = it is there.
+ * `undone`: the far end cannot be made, so no tunnel is to stand here either; only the port stays, for its node.
  */
-export const LinkLeg = z.object({ side: z.enum(['a', 'b']), farHost: HostId, farAway: z.string() });
+export const LinkLeg = z.object({ side: z.enum(['a', 'b']), farHost: HostId, farAway: z.string(), undone: z.literal(true).optional() });
 export type LinkLeg = z.infer<typeof LinkLeg>;
 
 /** The management bridge's way to the other hosts of the lab: one VXLAN device a network and host, flooding to `remotes`. */

@@ -4,7 +4,7 @@
  * Raised with each change of orders, observations or tunnels that an older side would misunderstand. Told in every sign of
  * life, in every hello and in every invitation; a side that tells none is older than all of them.
  */
-export const HOST_PROTOCOL = 1;
+export const HOST_PROTOCOL = 2;
 
 /** Why these two do not work together; undefined when they do. `other` is the protocol of the side that `who` names. */
 export function protocolMismatch(who: string, other: { readonly protocol?: number | undefined; readonly version?: string | undefined }, own: { readonly protocol: number; readonly version: string }): string | undefined {

@@ -39,12 +39,19 @@ export const TunnelSeen = z.object({
 });
 export type TunnelSeen = z.infer<typeof TunnelSeen>;
 
+/** Another host of the lab's management network, by its underlay address. `echo` and `reason` as of a link's tunnel. */
+export const FarSeen = TunnelSeen.pick({ remote: true, echo: true, reason: true });
+export type FarSeen = z.infer<typeof FarSeen>;
+
 const carrier = z.object({ a: z.boolean(), b: z.boolean() });
 
 export const Observation = z.discriminatedUnion('type', [
   /** Whose the network will be, known before it is made: links need not wait for the rest. */
   z.object({ type: z.literal('network.foreseen'), ...about, bridge: z.string(), foreign: z.boolean() }),
-  z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean() }),
+  /** `far`: all other hosts of the network; none in reports of older hosts, which do not probe them. */
+  z.object({ type: z.literal('network.ready'), ...about, bridge: z.string(), foreign: z.boolean(), far: z.array(FarSeen).optional() }),
+  /** Which of the other hosts send a frame of full size back now; all of them, each time that one has changed. */
+  z.object({ type: z.literal('network.echo'), ...about, far: z.array(FarSeen) }),
   z.object({ type: z.literal('network.removed'), ...about }),
   z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),
   /** Not as it was made, and left so: `why` says who wants that. */

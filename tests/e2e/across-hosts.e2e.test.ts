@@ -5,6 +5,7 @@ import { lab as labId } from '../support/lab-builders.ts';
 import { openTestHosts } from '../support/test-hosts.ts';
 import type { TestHosts } from '../support/test-hosts.ts';
 import { labFromText } from '../support/test-bed.ts';
+import { newsAfter } from './node-hands.ts';
 
 const NAME = 'te2e-x';
 const LAB = `
@@ -73,6 +74,19 @@ describe('a lab over two hosts', () => {
     await bed.host(2).heal();
     await linkIs('up');
     expect(await pings(1, 'a', '10.0.0.2')).toBe(true);
+  });
+
+  it('X08: a cut underlay is said of the management network too, from both hosts, and degrades the lab until it heals', async () => {
+    const about = async () => (await bed.view(NAME)).problems.filter((problem) => problem.startsWith('management network: '));
+    const { n } = await bed.view(NAME);
+    await bed.host(2).cut({ direction: 'hear', from: [bed.host(1)] });
+    const said = await eventually(async () => ((await about()).length === 2 ? about() : null), { timeoutMs: 20_000, what: 'both hosts to miss each other', everyMs: 50 });
+    expect(said).toEqual(['host h1 does not reach host h2', 'host h2 does not reach host h1'].map((words) => expect.stringContaining(`${words}: no frame of 1450 bytes came back from `)));
+    await eventually(async () => (await bed.view(NAME)).state === 'degraded', { timeoutMs: 40_000, what: 'the lab to be degraded', everyMs: 100 });
+    await bed.host(2).heal();
+    await eventually(async () => (await bed.view(NAME)).state === 'running', { timeoutMs: 40_000, what: 'the lab to run', everyMs: 100 });
+    expect(await about()).toEqual([]);
+    expect((await newsAfter(bed, NAME, n)).filter((sentence) => sentence.startsWith('management network: host h1')).map((sentence) => sentence.split(': no frame')[0])).toEqual(['management network: host h1 does not reach host h2', 'management network: host h1 reaches host h2 again']);
   });
 
   it('X09 R02: a host that is lost makes its nodes unknown and its links down; it returns as it was, without a restart', async () => {

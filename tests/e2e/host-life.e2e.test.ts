@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { HOST_PROTOCOL } from '../../machines/vocabulary/host-protocol.ts';
 import { HostDetail, HostNode } from '../../machines/vocabulary/host-view.ts';
 import type { BareHosts, CliOptions, Ran } from '../support/bare-hosts.ts';
 import { openBareHosts } from '../support/bare-hosts.ts';
@@ -200,7 +201,7 @@ describe('a host', () => {
     expect((await at(second).exec('sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "'))).not.toContain('host-actor');
     well(await labwright('host', 'rm', 'rack2'));
     expect((await listed()).map((one) => one.host)).not.toContain('rack2');
-    const bundle = { v: 1, hostId: 'rack2', url: `nats://${at(controller).address}:4333`, credentials: secret.trim(), protocol: 1, version: '0.1.0' };
+    const bundle = { v: 1, hostId: 'rack2', url: `nats://${at(controller).address}:4333`, credentials: secret.trim(), protocol: HOST_PROTOCOL, version: '0.1.0' };
     expect((await on(second, ['host', 'join', '-'], { input: JSON.stringify(bundle) })).exitCode).toBe(1);
     expect((await labwright('host', 'rm', 'rack2')).stderr).toMatch(/there is no host rack2/);
   });

@@ -62,7 +62,7 @@ export function linkOf(view: LabView, id: string): LinkView {
 }
 
 /** Sentences of the history after entry `n`. */
-async function newsAfter(bed: TestBed, name: string, n: number): Promise<string[]> {
+export async function newsAfter(bed: Pick<TestBed, 'ops'>, name: string, n: number): Promise<string[]> {
   const { entries } = await bed.ops.request('history', { after: n, limit: 1000 }, { lab: lab(name) });
   return entries.flatMap(({ news }) => news);
 }

@@ -55,10 +55,10 @@ afterEach(async () => {
 });
 
 const tunnelLease = (n: Side) => ({ device: `lwx1.${n}`, index: 7001 + n * 10, reflect: 7002 + n * 10, count: 7003 + n * 10, vtep: world.address(n) });
-function legOrder(n: Side, farAway = ''): Order {
+function legOrder(n: Side, farAway = '', undone = false): Order {
   labs[n].nextEntry();
   const tunnel = { vni: 4711, udpPort: 4789, a: tunnelLease(0), b: tunnelLease(1), fragmented: true };
-  const order = labs[n].link('link.ensure', 0, ['a:eth1', 'b:eth1'], { leg: { side: n === 0 ? 'a' : 'b', farHost: IDS[1 - n] ?? IDS[0], farAway } });
+  const order = labs[n].link('link.ensure', 0, ['a:eth1', 'b:eth1'], { leg: { side: n === 0 ? 'a' : 'b', farHost: IDS[1 - n] ?? IDS[0], farAway, ...(undone ? { undone } : {}) } });
   if (order.type !== 'link.ensure') throw new Error('no link');
   return { ...order, plan: { ...order.plan, mtu: 1500, host: IDS[0], far: { host: IDS[1], tunnel } } };
 }
@@ -202,6 +202,25 @@ describe('a link whose halves are on two hosts', () => {
     await eventually(() => joined(0).at(-1)?.carrier.a, { what: 'carrier given back' });
     // The tunnel is the same: what was known of it holds.
     expect(joined(0).filter(({ tunnel }) => tunnel?.echo === 'untold').length).toBeLessThanOrEqual(1);
+  });
+
+  it('X03: takes its tunnel back when the far end cannot be made, keeps the port of its node, and makes the tunnel again', async () => {
+    await start(0, 60_000);
+    await start(1, 60_000);
+    await Promise.all([deploy(0), deploy(1)]);
+    await Promise.all([untilEcho(0, 'ok'), untilEcho(1, 'ok')]);
+    const port = async () => await world.hosts[0]?.host(`ip netns exec clab-${name}-a cat /sys/class/net/eth1/ifindex`);
+    const before = await port();
+    await actors[0]?.accept([legOrder(0, 'host h2: refused', true)]);
+    await eventually(() => joined(0).at(-1)?.tunnel === undefined, { what: 'tunnel taken back' });
+    expect(joined(0).at(-1)?.carrier).toEqual({ a: false, b: false });
+    expect(await tunnelsOn(0)).toEqual([]);
+    expect(await port()).toBe(before);
+    await actors[0]?.accept([legOrder(0)]);
+    await Promise.all([untilEcho(0, 'ok'), eventually(() => joined(0).at(-1)?.carrier.a, { what: 'carrier again' })]);
+    expect(await tunnelsOn(0)).toEqual(['lwx1.0']);
+    expect(await port()).toBe(before);
+    expect(seen[0].map(({ type }) => type)).not.toContain('link.lost');
   });
 
   it('P08: keeps its end of a link in line with its node also when the other node was on this host before', async () => {

@@ -73,6 +73,52 @@ describe('a link across hosts', () => {
     expect(labView(sim.state).state).toBe('degraded');
   });
 
+  describe('of which one half cannot be made', () => {
+    const refusal = (retryable: boolean) => (order: Order, at: number): Observation | null =>
+      order.type === 'link.ensure' && order.host === 'h2' ? { type: 'effect.failed', effectId: order.id, at, code: 'kernel-refused', message: 'RTNETLINK answers: Address already in use', retryable, log: [] } : idealHost(order, at);
+    const undone = () => linkOrders('h1').map(({ leg }) => leg?.undone === true);
+
+    it('has its other half undone, once, and both made by a retry', () => {
+      sim.run(refusal(false));
+      expect(undone()).toEqual([false, true]);
+      expect(sim.state.links[LinkId.parse(LINK)]?.crossing).toMatchObject({ legs: { a: null, b: null }, undone: 'a' });
+      foldsAnew();
+      sim.command({ type: 'lab.retry', nodes: [], links: [LinkId.parse(LINK)] });
+      sim.run();
+      expect(undone().at(-1)).toBe(false);
+      expect(sim.state.links[LinkId.parse(LINK)]?.crossing).not.toHaveProperty('undone');
+      expect(labView(sim.state).state).toBe('running');
+    });
+
+    it('keeps its other half as long as it is tried again by itself', () => {
+      sim.run(refusal(true));
+      expect(Object.keys(sim.state.deadlines)).toEqual([`retry-link/${LINK}`]);
+      expect(undone()).not.toContain(true);
+      for (let tries = 0; tries < 10 && Object.keys(sim.state.deadlines).length > 0; tries += 1) {
+        sim.passDeadline();
+        sim.run(refusal(true));
+      }
+      expect(link()?.state).toBe('failed');
+      expect(undone().filter(Boolean)).toEqual([true]);
+      expect(undone().at(-1)).toBe(true);
+    });
+
+    it('comes up when its host makes it after all', () => {
+      sim.run(refusal(false));
+      echoOn('h2', 'ok');
+      sim.run();
+      expect(link()).toMatchObject({ state: 'up' });
+      foldsAnew();
+    });
+
+    it('keeps its other half while a host is lost, which may bring it back', () => {
+      sim.run();
+      sim.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
+      sim.run();
+      expect(undone()).not.toContain(true);
+    });
+  });
+
   it('X08: an echo that stops takes the link out of up and the carrier from both nodes; it returns with the echo', () => {
     sim.run();
     echoOn('h1', 'lost');

@@ -115,7 +115,7 @@ export const idealHost: Answer = (order, at) => {
   const about = { effectId: order.id, at };
   switch (order.type) {
     case 'network.ensure':
-      return { type: 'network.ready', ...about, bridge: order.mgmt.bridge || 'br-0123456789ab', foreign: false };
+      return { type: 'network.ready', ...about, bridge: order.mgmt.bridge || 'br-0123456789ab', foreign: false, ...(order.tunnel ? { far: order.tunnel.remotes.map((remote) => ({ remote, echo: 'ok' })) } : {}) };
     case 'network.remove':
       return { type: 'network.removed', ...about };
     case 'link.ensure':
@@ -141,7 +141,7 @@ function joinedLeg(order: Extract<Order, { type: 'link.ensure' }>, leg: NonNulla
   const [own, far] = leg.side === 'a' ? [tunnel.a, tunnel.b] : [tunnel.b, tunnel.a];
   return {
     type: 'link.joined', ...about, ...aboutLink(order), adminUp: order.admin === 'up', carrier: { a: up && leg.side === 'a', b: up && leg.side === 'b' }, mtu: order.plan.mtu, held: [], cause: 'order',
-    tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' },
+    ...(leg.undone ? {} : { tunnel: { side: leg.side, vni: tunnel.vni, local: own.vtep, remote: far.vtep, underlayMtu: 1500, echo: 'ok' as const } }),
   };
 }
 

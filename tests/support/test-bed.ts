@@ -1,6 +1,6 @@
 // A whole product on this machine for end-to-end tests: an own controller in an own home, a client, and baselines of the host.
 import { readFile } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { stopController } from '../../controller/down.ts';
@@ -30,10 +30,15 @@ export type TestBed = BedHands & {
   close(): Promise<void>;
 };
 
+/** Compiled code of earlier beds: half of a start is compiling, and there are hundreds. It goes with the repository's packages. */
+const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/labwright-compiled-code');
+
 /** Starts a controller of its own. `env` reaches its processes. */
 export async function openTestBed(env: Record<string, string> = {}): Promise<TestBed> {
   const home = await mkdtemp(join(tmpdir(), 'lw-bed-'));
   const dir = stateDir(home);
+  await mkdir(COMPILED, { recursive: true });
+  await symlink(COMPILED, dir.compiledCode);
   const up = async () => void (await ensureController({ home, env: { ...process.env, ...env, LABWRIGHT_HOME: home } }));
   await up();
   const endpoint = await readEndpoint(dir);

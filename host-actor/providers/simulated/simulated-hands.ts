@@ -41,6 +41,8 @@ function simulatedNetwork(labs: Set<LabId>): MgmtHands {
       labs.delete(lab);
       return { inUseBy: [] };
     },
+    paths: async () => [],
+    probe: async () => ({ results: new Map(), isDrifted: false }),
     check: async () => [],
     repair: async () => [],
     watch: nothing,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { tunnelFault } from '../../../host-actor/link-plane/assess-ports.ts';
 import { wireIssues } from '../../../host-actor/link-plane/check-wire.ts';
-import { echoPacket } from '../../../host-actor/link-plane/echo-frame.ts';
+import { echoPacket, echoWord } from '../../../host-actor/link-plane/echo-frame.ts';
 import { hostPortsOf, redirectCookie } from '../../../host-actor/link-plane/host-ports.ts';
 import { kernelState, type DeviceRead, type KernelState, type RedirectRead } from '../../../host-actor/link-plane/kernel-state.ts';
 import { planWire } from '../../../host-actor/link-plane/plan-wires.ts';
@@ -113,4 +113,14 @@ it('a probe is a VXLAN packet with a frame as large as the link allows', () => {
   expect(packet.subarray(0, 8).toString('hex')).toBe('080000000103e900');
   expect(packet.subarray(20, 30).toString('hex')).toBe('88b66c776543000103e9');
   expect(echoPacket({ vni: 1, mtu: 65_535, role: 'first' })).toHaveLength(65_507);
+});
+
+it('a probe between a pair of hosts bears who is asked and who asks, and an address that is the pair\'s alone, so that it can be sent back', () => {
+  const [there, back] = [{ from: '10.0.0.1', to: '10.0.0.2' }, { from: '10.0.0.2', to: '10.0.0.1' }].map((pair) => echoPacket({ vni: 77, mtu: 1450, pair }));
+  const addresses = [there, back].flatMap((packet) => [packet?.toString('hex', 8, 14), packet?.toString('hex', 14, 20)]);
+  expect(addresses[0]).toMatch(/^02/);
+  expect([addresses[1], addresses[3], new Set(addresses).size]).toEqual([addresses[0], addresses[2], 2]);
+  const [one, two] = ['10.0.0.1', '10.0.0.2'].map((address) => echoWord(address).toString(16).padStart(8, '0'));
+  expect(there?.toString('hex', 20, 38)).toBe(`88b56c7765430000004d${two}${one}`);
+  expect(back?.toString('hex', 30, 38)).toBe(`${one}${two}`);
 });

@@ -2,7 +2,7 @@
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostShell } from '../../../host-actor/mgmt-network/host-shell.ts';
-import { syncTunnels, tunnelDevice, tunnelFaults } from '../../../host-actor/mgmt-network/mgmt-tunnel.ts';
+import { readTunnels, syncTunnels, tunnelDevice } from '../../../host-actor/mgmt-network/mgmt-tunnel.ts';
 import { MgmtState } from '../../../host-actor/mgmt-network/mgmt-network-state.ts';
 
 const NETNS = 'tmt-host';
@@ -15,6 +15,7 @@ const state = MgmtState.parse({
   labs: [{ lab: 'l', network: 'clab', externalAccess: true, isolated: false, nodes: [], bridges: [], tunnel: { vni: VNI, udpPort: 4789, local: '10.0.0.1', remotes: ['10.0.0.2'] } }],
 });
 const ip = async (...args: string[]): Promise<string> => (await execa('ip', ['-n', NETNS, ...args])).stdout;
+const faults = async (): Promise<unknown> => (await readTunnels(shell, state, 'h1')).faults;
 const shown = async (): Promise<string> => await ip('-d', 'link', 'show', 'dev', DEVICE);
 
 beforeEach(async () => {
@@ -29,13 +30,13 @@ afterEach(async () => {
 describe('the tunnel of a management network', () => {
   it('is made once, marked, and made anew when its number is another one', async () => {
     await syncTunnels(shell, state, 'h1');
-    expect(await tunnelFaults(shell, state, 'h1')).toEqual([]);
+    expect(await faults()).toEqual([]);
     expect(await shown()).toMatch(/master br0[\s\S]*vxlan id 4096 [\s\S]*alias labwright:h1:mgmt-tunnel:clab/);
     await ip('link', 'del', DEVICE);
     await ip('link', 'add', DEVICE, 'type', 'vxlan', 'id', '7', 'dstport', '4789', 'local', '10.0.0.1');
     await ip('link', 'set', DEVICE, 'alias', 'labwright:h1:mgmt-tunnel:clab');
     await syncTunnels(shell, state, 'h1');
-    expect([await shown(), await tunnelFaults(shell, state, 'h1')]).toEqual([expect.stringContaining('vxlan id 4096 '), []]);
+    expect([await shown(), await faults()]).toEqual([expect.stringContaining('vxlan id 4096 '), []]);
   });
 
   it.each([['with other parameters', '7', []], ['with the very same', String(VNI), []], ['of another installation', '7', ['alias', 'labwright:h9:mgmt-tunnel:clab']]])('X06: leaves a device of its name alone that somebody else made %s, and says so', async (_name, id, alias) => {
@@ -43,7 +44,7 @@ describe('the tunnel of a management network', () => {
     await ip('link', 'set', DEVICE, 'up', ...alias);
     const before = await shown();
     await expect(syncTunnels(shell, state, 'h1')).rejects.toMatchObject({ code: 'device-taken', message: expect.stringContaining(DEVICE) });
-    expect([await shown(), await tunnelFaults(shell, state, 'h1')]).toEqual([before, []]);
+    expect([await shown(), await faults()]).toEqual([before, []]);
   });
 
   it('goes on with one that was made and not yet marked when its making was killed', async () => {

@@ -68,7 +68,7 @@ async function destroy(host: HostProcess, lab: TestLab): Promise<void> {
 
 /** What the engine did with a container of that name, without kills and deaths. */
 async function actionsOf(name: string, since: number): Promise<string[]> {
-  const { stdout } = await execa('docker', ['events', '--since', String(since), '--until', String(Math.ceil(Date.now() / 1000) + 1), '--filter', `container=${name}`, '--filter', 'event=create', '--filter', 'event=start', '--filter', 'event=restart', '--filter', 'event=destroy', '--format', '{{.Action}}']);
+  const { stdout } = await execa('docker', ['events', '--since', String(since), '--until', (Date.now() / 1000).toFixed(3), '--filter', `container=${name}`, '--filter', 'event=create', '--filter', 'event=start', '--filter', 'event=restart', '--filter', 'event=destroy', '--format', '{{.Action}}']);
   return stdout.split('\n').filter((line) => line !== '');
 }
 

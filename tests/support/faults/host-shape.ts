@@ -45,7 +45,8 @@ function networkOn({ plan, networks }: LabState, host: HostId): string[] {
   const { span } = plan;
   const remotes = plannedHosts(plan).filter((other) => other !== host).flatMap((other) => span?.hosts[other]?.vtep ?? []);
   const tunnel = `lwm${span?.vni.toString(36)}`;
-  const across = [device(tunnel, mgmt.mtu, mgmt.bridge), `redirects ${tunnel} 0`, `tunnel ${tunnel} ${span?.vni}`, ...remotes.map((remote) => `flood ${tunnel} ${remote}`)];
+  // One counts the probes that come back from each remote; one sends back, and one ends what is nobody's.
+  const across = [device(tunnel, mgmt.mtu, mgmt.bridge), `redirects ${tunnel} ${remotes.length + 2}`, `tunnel ${tunnel} ${span?.vni}`, ...remotes.map((remote) => `flood ${tunnel} ${remote}`)];
   return [`network ${mgmt.network}`, device(mgmt.bridge, mgmt.mtu), ...(remotes.length > 0 ? across : [])];
 }
 

@@ -26,7 +26,6 @@ export type RoundOutcome = {
 /** A host that was lost for longer is noticed within so long; the rest takes less. */
 const QUIET_MS = 60_000;
 const RETRY_AFTER_MS = 25_000;
-const KEPT_ENTRIES = 400;
 /** What is right must stay so: late news of before may still be on their way. */
 const STAYS_MS = 1_500;
 
@@ -67,7 +66,7 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
   }
 }
 
-/** What the processes printed and the last entries of the labs' logs, where LABWRIGHT_FAULTS_LOGS says. */
+/** What the processes printed and the labs' logs, where LABWRIGHT_FAULTS_LOGS says. */
 async function keepLogs({ bed, labs, log }: FaultWorld, name: string): Promise<void> {
   const keep = process.env['LABWRIGHT_FAULTS_LOGS'];
   if (keep === undefined) return;
@@ -76,7 +75,7 @@ async function keepLogs({ bed, labs, log }: FaultWorld, name: string): Promise<v
   for (const lab of labs) {
     const entries: string[] = [];
     for await (const { entry } of log.read(labId(lab.name))) entries.push(JSON.stringify(entry));
-    writeFileSync(`${keep}.${name}.${lab.name}.jsonl`, entries.slice(-KEPT_ENTRIES).join('\n'));
+    writeFileSync(`${keep}.${name}.${lab.name}.jsonl`, entries.join('\n'));
   }
 }
 

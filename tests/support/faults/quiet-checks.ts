@@ -1,5 +1,4 @@
 // What must hold once everything is healed and quiet: compared with engines, kernels and the log, not with what the product says of itself.
-import { deepStrictEqual } from 'node:assert';
 import { evolve } from '../../../machines/evolve/evolve.ts';
 import { initialLab } from '../../../machines/evolve/lab-state.ts';
 import type { LabState } from '../../../machines/evolve/lab-state.ts';
@@ -83,12 +82,15 @@ async function logsLeft({ bed }: FaultWorld, states: readonly LabState[]): Promi
 }
 
 function sameView(refolded: LabView, live: LabView): string[] {
-  try {
-    deepStrictEqual(JSON.parse(JSON.stringify(refolded)), JSON.parse(JSON.stringify(live)));
-    return [];
-  } catch (error) {
-    return [`${live.lab}: the refolded log differs from the live state: ${error instanceof Error ? error.message.slice(0, 600) : ''}`];
-  }
+  const differing = differences(JSON.parse(JSON.stringify(refolded)), JSON.parse(JSON.stringify(live)));
+  return differing.length === 0 ? [] : [`${live.lab}: at entry ${live.n} the refolded log differs from the live state: ${differing.slice(0, 12).join('; ')}`];
+}
+
+/** Where two plain values differ, as `path: one, other`. */
+function differences(one: unknown, other: unknown, path = ''): string[] {
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other ? [] : [`${path}: ${JSON.stringify(one)}, ${JSON.stringify(other)}`];
+  const [left, right] = [new Map(Object.entries(one)), new Map(Object.entries(other))];
+  return [...new Set([...left.keys(), ...right.keys()])].flatMap((key) => differences(left.get(key), right.get(key), path === '' ? key : `${path}.${key}`));
 }
 
 async function orphansLeft({ bed }: FaultWorld): Promise<string[]> {
