@@ -6,6 +6,7 @@ import type { LinkPlan } from '../vocabulary/lab-plan.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import { ensureNetwork, moveLink, owe } from './apply-deploy.ts';
 import { dropSavesOn } from './apply-save.ts';
+import { deepEqual } from '../plan/deep-equal.ts';
 import { addEffect, armDeadline, sendLink, sendNode } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { oweGivenUp } from './forgotten-hosts.ts';
@@ -97,13 +98,11 @@ export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
   }
   for (const [id, link] of Object.entries(state.links)) {
     const plan = event.plan.links[id as LinkId];
-    if (plan && !samePlaces(plan, link.plan)) moveLink(draft, id as LinkId, { spec: link.spec, plan });
+    if (plan && !deepEqual(plan, link.plan)) moveLink(draft, id as LinkId, { spec: link.spec, plan });
   }
   draft.news.push(`nodes ${event.nodes.join(', ')} moved away from host ${event.from}`);
   return true;
 }
-
-const samePlaces = (one: LinkPlan, other: LinkPlan): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 /** Whether all tunnels to the host, of the management network and of links, lead to this address; so of a host that has none. */
 export function hasVtep(state: LabState, host: HostId, vtep: string): boolean {

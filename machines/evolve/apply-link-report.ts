@@ -4,6 +4,7 @@ import type { LegSeen, Side } from '../link/crossing.ts';
 import type { HostId, LinkId } from '../vocabulary/ids.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import type { Observation } from '../vocabulary/observation.ts';
+import { deepEqual } from '../plan/deep-equal.ts';
 import { sendLink } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { noteRemoved } from './lab-parts.ts';
@@ -55,7 +56,7 @@ function applyLeg(draft: Draft, host: HostId, seen: LegNews): boolean {
   const side = sideOfHost(record.plan, host);
   const before = (record.crossing ?? NOT_CROSSED).legs[side];
   const leg = legOf(before, side, seen);
-  if (JSON.stringify(leg) === JSON.stringify(before)) return seen.type === 'link.joined' || seen.type === 'link.repaired' ? tellCrossing(draft, seen) : false;
+  if (deepEqual(leg, before)) return seen.type === 'link.joined' || seen.type === 'link.repaired' ? tellCrossing(draft, seen) : false;
   const crossing = record.crossing ?? NOT_CROSSED;
   draft.state.links[seen.link] = { ...record, crossing: { ...crossing, legs: { ...crossing.legs, [side]: leg } } };
   draft.touchedLinks.add(seen.link);

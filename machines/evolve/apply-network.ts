@@ -2,6 +2,7 @@
 import type { HostId } from '../vocabulary/ids.ts';
 import type { FarSeen, Observation } from '../vocabulary/observation.ts';
 import { REPAIR_OFF } from '../vocabulary/repair-switches.ts';
+import { deepEqual } from '../plan/deep-equal.ts';
 import { setNetwork } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { NO_NETWORK } from './lab-state.ts';
@@ -46,7 +47,7 @@ const isProbed = (draft: Draft, { state }: NetworkRecord): boolean => (state ===
 /** Returns whether it differs from what the host said before. */
 function noteFar(draft: Draft, host: HostId, far: readonly FarSeen[]): boolean {
   const before = draft.state.networks[host]?.far ?? [];
-  if (JSON.stringify(before) === JSON.stringify(far)) return false;
+  if (deepEqual(before, far)) return false;
   draft.news.push(...reachNews(draft.state, host, far));
   setNetwork(draft, host, { far });
   return true;

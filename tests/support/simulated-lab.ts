@@ -5,6 +5,8 @@ import { decide } from '../../machines/decide/decide.ts';
 import { admit } from '../../machines/decide/admit.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
 import type { Heard } from '../../machines/evolve/heard.ts';
+import { deepEqual } from '../../machines/plan/deep-equal.ts';
+import { RecordedEntry } from '../../machines/evolve/upcast.ts';
 import { isSaving } from '../../machines/evolve/apply-save.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
 import type { LabState } from '../../machines/evolve/lab-state.ts';
@@ -27,6 +29,7 @@ export class SimulatedLab {
   readonly orders: Order[] = [];
   readonly news: string[] = [];
   #waiting: Order[] = [];
+  #refolded: LabState = this.state;
   #again: (() => unknown) | undefined;
   at = 1_000;
 
@@ -98,6 +101,14 @@ export class SimulatedLab {
   }
 
   #take(entry: LogEntry, evolution: ReturnType<typeof evolve>): void {
+    // Who decided, who reads the log, and who did the one and then the other know the same, whatever order the keys of what they hold have.
+    const written = RecordedEntry.parse(JSON.parse(JSON.stringify(entry)));
+    if (this.#refolded.n !== this.state.n) this.#refolded = this.state;
+    const refolded = evolve(this.#refolded, written).state;
+    for (const other of [refolded, evolve(this.state, written).state, evolve(this.#refolded, entry).state]) {
+      if (!deepEqual(other, evolution.state)) deepStrictEqual(JSON.parse(JSON.stringify(other)), JSON.parse(JSON.stringify(evolution.state)));
+    }
+    this.#refolded = refolded;
     this.entries.push(entry);
     this.state = evolution.state;
     this.news.push(...evolution.news);
