@@ -130,7 +130,8 @@ export class Watches {
   #takeEvent(event: NodeEvent, when: 'past' | 'now'): void {
     const { recent, out, nodes, wanted } = this.#context;
     recent.note(event);
-    if (wanted.node(event.labId, event.nodeId) !== undefined) this.#reportEvent(event);
+    // History of ours by its labels, also of a lab that is gone: its last events may come after a death of ours that followed its last answer.
+    if (event.action !== 'health_status' || wanted.node(event.labId, event.nodeId) !== undefined) this.#reportEvent(event);
     out.noteEngineCursor(event.cursor);
     if (when === 'now') nodes.onEvent(event);
   }

@@ -98,6 +98,24 @@ describe('host-actor on a simulated host', () => {
     expect(seen.slice(told).filter(({ type }) => type === 'node.started' || type === 'link.repaired')).toEqual([]);
   });
 
+  it('S13: tells what the engine did while it was away also when the lab is gone from its ledger by then', async () => {
+    const lab = newLab('l');
+    const order = lab.node('node.prepare', 'n0');
+    await actor.accept([lab.network('network.ensure'), order]);
+    await answers([order]);
+    const removal = [lab.nextEntry().node('node.remove', 'n0'), lab.network('network.remove')];
+    await actor.accept(removal);
+    await answers(removal);
+    await actor.stop();
+    if (order.type !== 'node.prepare') throw new Error('no node');
+    const key = { labId: order.lab, nodeId: order.node.id, hostId: host, containerName: order.node.containerName };
+    await hands.provider.ensureCreated(order.node, { ...key, generation: order.plan.generation, sandbox: { netnsPath: '/run/netns/x' }, nodeDir: '/tmp/x', interfaceCount: 0, labels: {} });
+    await hands.provider.ensureRemoved(key);
+    seen.length = 0;
+    await open();
+    await eventually(() => seen.some((one) => one.type === 'node.engine' && one.action === 'destroy' && one.node === 'n0'), { what: 'the last event of the container' });
+  });
+
   it('R08: a hundred first deploys at once need not one repair; each that a node needs later is told', async () => {
     const labs = Array.from({ length: 100 }, (_unused, n) => newLab(`l${n}`));
     const orders = labs.map(deploy);
