@@ -30,6 +30,8 @@ export class Watches {
   readonly #mgmtWires: MgmtWireKeeper;
   #wires: { sweep: () => Promise<void> } | undefined;
   #engineConnected = false;
+  /** Cursor of the newest event that was taken; the ledger learns of it a little later. */
+  #taken: string | undefined;
   #repairing = false;
 
   constructor(context: WatchContext) {
@@ -51,7 +53,7 @@ export class Watches {
 
   /** Watches the engine from the last event taken on; goes on over its restarts until `stop`. */
   watchEngine(): void {
-    const since = this.#context.ledger.state.engineSeen;
+    const since = this.#taken ?? this.#context.ledger.state.engineSeen;
     const { provider, host } = this.#context.hands;
     void provider
       .watchEvents({ hostId: host, ...(since === undefined ? {} : { since }), signal: this.#stop.signal, onItem: (item) => this.#takeItem(item) })
@@ -130,6 +132,7 @@ export class Watches {
   #takeEvent(event: NodeEvent, when: 'past' | 'now'): void {
     const { recent, out, nodes, wanted } = this.#context;
     recent.note(event);
+    if (this.#taken === undefined || event.cursor > this.#taken) this.#taken = event.cursor;
     // History of ours by its labels, also of a lab that is gone: its last events may come after a death of ours that followed its last answer.
     if (event.action !== 'health_status' || wanted.node(event.labId, event.nodeId) !== undefined) this.#reportEvent(event);
     out.noteEngineCursor(event.cursor);
