@@ -1,5 +1,5 @@
-// Deploy and destroy of FRR labs against floors of the same machine in the same run: plain engine calls, ip and tc that make as bare
-// containers as there can be, and the same containers as the lab's. Run: node bench/deploy.ts [30] [100]
+// Deploy and destroy of FRR labs against floors of the same machine in the same run: plain engine calls, ip and tc that make the same
+// wires and as bare containers as there can be, or the same containers as the lab's. Run: node bench/deploy.ts [30] [100]
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,12 +10,12 @@ import type { LabView } from '../machines/vocabulary/lab-view.ts';
 import { aLab, aLink, aNode } from '../tests/support/lab-builders.ts';
 import { openTestBed } from '../tests/support/test-bed.ts';
 import type { TestBed } from '../tests/support/test-bed.ts';
-import { bareContainer, measureEngineFloor, nodeContainer } from './engine-floor.ts';
-import { measureWireFloor } from './wire-floor.ts';
+import type { Seconds } from './deploy-floor.ts';
+import { bareContainer, measureFloor, nodeContainer } from './deploy-floor.ts';
 import { printTable, quantile } from './report.ts';
 
 const sizes = process.argv.slice(2).map(Number);
-const ROUNDS = 3;
+const ROUNDS = 5;
 const IMAGE = 'quay.io/frrouting/frr:10.5.1';
 
 /** A ring with chords: one and a half links a node. */
@@ -49,19 +49,13 @@ async function measureLab(bed: TestBed, lab: LabSpec): Promise<Seconds> {
   return { make, remove: (performance.now() - ending) / 1000 };
 }
 
-type Seconds = { readonly make: number; readonly remove: number };
-
 async function measureRound(bed: TestBed, files: { hostsFile: string; resolvConf: string }, count: number): Promise<Record<'bare' | 'same' | 'ours', Seconds>> {
   const lab = frrLab(`bench${count}`, count);
-  const wires = await measureWireFloor({ nodes: count, links: lab.links.length });
-  const floor = async (container: Parameters<typeof measureEngineFloor>[0]['container']): Promise<Seconds> => {
-    const engine = await measureEngineFloor({ count, container, atOnce: 8 });
-    return { make: engine.make + wires.make, remove: engine.remove + wires.remove };
-  };
+  const size = { nodes: count, links: lab.links.length };
   const [node] = lab.nodes;
   if (node === undefined) throw new Error('a lab of no nodes');
-  const bare = await floor(bareContainer(IMAGE));
-  const same = await floor(nodeContainer(node, files));
+  const bare = await measureFloor({ ...size, container: bareContainer(IMAGE) });
+  const same = await measureFloor({ ...size, container: nodeContainer(node, files) });
   return { bare, same, ours: await measureLab(bed, lab) };
 }
 

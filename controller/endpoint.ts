@@ -59,6 +59,16 @@ export const readEndpoint = async (dir: StateDir): Promise<Endpoint | undefined>
   return endpoint;
 };
 
+/** The endpoint of the controller that labs are kept by from here. @param hints - what to do where no controller has run, and where this machine is a host of one elsewhere
+ *  @throws {ControllerError} `nats-not-running` (retryable), `is-host`, and those of `readExternalNats` and `readEndpoint`. */
+export const controllerEndpoint = async ({ dir, env }: { readonly dir: StateDir; readonly env: ExternalNatsEnv }, hints: { readonly start: string; readonly elsewhere: string }): Promise<Endpoint> => {
+  const external = await readExternalNats(env);
+  const endpoint = external === undefined ? await readEndpoint(dir) : ({ kind: 'external', ...external, hostId: '' } as const);
+  if (endpoint === undefined) throw new ControllerError('nats-not-running', `No controller has run here yet (state directory ${dir.home}): ${hints.start}.`, { retryable: true });
+  if (endpoint.kind === 'host') throw new ControllerError('is-host', `This machine is host ${endpoint.hostId} of the controller at ${endpoint.url}: ${hints.elsewhere}.`);
+  return endpoint;
+};
+
 /** Path of the credentials file of a role at this endpoint. */
 export const findCredentials = async (endpoint: Pick<Endpoint, 'credentials'>, role: Role): Promise<string> => {
   const found = await stat(endpoint.credentials).catch(() => undefined);

@@ -4,7 +4,7 @@ import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import { parseCredentials } from '../nats/credentials.ts';
 import { ControllerError } from './controller-error.ts';
-import { readEndpoint, readExternalNats } from './endpoint.ts';
+import { controllerEndpoint, readEndpoint, readExternalNats } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HostBundle } from './host-bundle.ts';
 import { newHostId } from './host-identity.ts';
@@ -30,7 +30,7 @@ export type InviteOptions = {
 /** @throws {ControllerError} `is-host`, `not-listening`, `name-in-use`, `own-host`, `external-nats-incomplete`, `nats-not-running`. */
 export const inviteHost = async (options: InviteOptions): Promise<HostBundle> => {
   const { dir } = options;
-  const endpoint = await ownEndpoint(options);
+  const endpoint = await endpointForHosts(options);
   const hostId = HostId.parse(options.hostId ?? newHostId(options.hostname ?? 'host'));
   const url = await urlForHosts(endpoint, options);
   const about = { v: 1 as const, hostId, url, protocol: HOST_PROTOCOL, version: await readVersion() };
@@ -42,15 +42,10 @@ export const inviteHost = async (options: InviteOptions): Promise<HostBundle> =>
 };
 
 /** Where hosts would find NATS; asked before anything is done for a host. @throws as `inviteHost`. */
-export const findUrlForHosts = async (options: Pick<InviteOptions, 'dir' | 'env' | 'url'>): Promise<string> => await urlForHosts(await ownEndpoint(options), options);
+export const findUrlForHosts = async (options: Pick<InviteOptions, 'dir' | 'env' | 'url'>): Promise<string> => await urlForHosts(await endpointForHosts(options), options);
 
-const ownEndpoint = async ({ dir, env }: Pick<InviteOptions, 'dir' | 'env'>): Promise<Endpoint> => {
-  const external = await readExternalNats(env);
-  const endpoint = external === undefined ? await readEndpoint(dir) : ({ kind: 'external', ...external, hostId: '' } as const);
-  if (endpoint === undefined) throw new ControllerError('nats-not-running', `No controller has run here yet (state directory ${dir.home}): start one with \`labwright up --listen ADDRESS\`.`, { retryable: true });
-  if (endpoint.kind === 'host') throw new ControllerError('is-host', `This machine is host ${endpoint.hostId} of the controller at ${endpoint.url}: invite hosts there.`);
-  return endpoint;
-};
+const endpointForHosts = async (options: Pick<InviteOptions, 'dir' | 'env'>): Promise<Endpoint> =>
+  await controllerEndpoint(options, { start: 'start one with `labwright up --listen ADDRESS`', elsewhere: 'invite hosts there' });
 
 const urlForHosts = async (endpoint: Endpoint, { dir, url }: Pick<InviteOptions, 'dir' | 'url'>): Promise<string> => {
   const found = await reachableUrl(endpoint.url, await readListen(dir));

@@ -6,11 +6,9 @@ import { connectNats } from '../nats/connect.ts';
 import { readCredentials } from '../nats/credentials.ts';
 import { inboxPrefixOf } from '../nats/roles.ts';
 import type { Role } from '../nats/roles.ts';
-import { ControllerError } from './controller-error.ts';
-import { findCredentials, readEndpoint, readExternalNats } from './endpoint.ts';
-import type { Endpoint, ExternalNatsEnv } from './endpoint.ts';
+import { controllerEndpoint, findCredentials } from './endpoint.ts';
+import type { ExternalNatsEnv } from './endpoint.ts';
 import { stateDir } from './state-dir.ts';
-import type { StateDir } from './state-dir.ts';
 
 export type RunSupervisorOptions = {
   readonly home: string;
@@ -24,10 +22,13 @@ const ROLE: Role = { role: 'supervisor' };
 const SIGNALS = { SIGTERM: 'SIGTERM', SIGINT: 'SIGINT', SIGHUP: 'SIGTERM' } as const;
 
 /** Runs it until it ends, and returns its exit code; a signal to us is one to it, and a second one ends it at once.
- *  @throws {ControllerError} `not-ready`, `is-host`, `external-nats-incomplete`, `empty-secret`. @throws {ConnectError} before anything is started. */
+ *  @throws {ControllerError} `nats-not-running`, `is-host`, `external-nats-incomplete`, `empty-secret`. @throws {ConnectError} before anything is started. */
 export const runSupervisor = async ({ home, env, leaseSeconds }: RunSupervisorOptions): Promise<number> => {
   const dir = stateDir(home);
-  const endpoint = (await readExternalNats(env)) ?? (await ownEndpoint(dir));
+  const endpoint = await controllerEndpoint({ dir, env }, {
+    start: 'name a NATS server with --nats and --creds, or run `labwright up` first',
+    elsewhere: 'its credentials let no supervisor in, so name those of a supervisor with --nats and --creds',
+  });
   const credentials = await findCredentials(endpoint, ROLE);
   await (await connectNats({ url: endpoint.url, credentials: await readCredentials(credentials), inboxPrefix: inboxPrefixOf(ROLE), name: 'labwright supervisor' })).close();
   const main = join(import.meta.dirname, '..', 'supervisor', `main${extname(import.meta.filename)}`);
@@ -40,18 +41,11 @@ export const runSupervisor = async ({ home, env, leaseSeconds }: RunSupervisorOp
       ...process.env,
       LABWRIGHT_NATS_URL: endpoint.url,
       LABWRIGHT_NATS_CREDS: credentials,
-      ...('kind' in endpoint && endpoint.kind === 'embedded' ? { LABWRIGHT_NATS_CONFIG: dir.natsConfig } : {}),
+      ...(endpoint.kind === 'embedded' ? { LABWRIGHT_NATS_CONFIG: dir.natsConfig } : {}),
       ...(leaseSeconds === undefined ? {} : { LABWRIGHT_LEASE_SECONDS: String(leaseSeconds) }),
     },
   });
   for (const [ours, its] of Object.entries(SIGNALS)) process.on(ours, () => child.kill(its));
   const [code]: (number | null)[] = await once(child, 'exit');
   return code ?? 1;
-};
-
-const ownEndpoint = async (dir: StateDir): Promise<Endpoint> => {
-  const endpoint = await readEndpoint(dir);
-  if (endpoint === undefined) throw new ControllerError('not-ready', 'No NATS server is known here: name one with --nats and --creds, or run `labwright up` first.');
-  if (endpoint.kind === 'host') throw new ControllerError('is-host', `This machine is host ${endpoint.hostId} of the controller at ${endpoint.url}, whose credentials let no supervisor in: name those of a supervisor with --nats and --creds.`);
-  return endpoint;
 };

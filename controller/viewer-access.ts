@@ -3,7 +3,7 @@ import type { LabId } from '../machines/vocabulary/ids.ts';
 import { credentialsName, inboxPrefixOf } from '../nats/roles.ts';
 import { readRoles } from '../nats/server-users.ts';
 import { ControllerError } from './controller-error.ts';
-import { readEndpoint, readExternalNats } from './endpoint.ts';
+import { controllerEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readListen, reachableUrl } from './listen.ts';
 import { hasKey, letIn, shutOut } from './nats-users.ts';
@@ -49,10 +49,8 @@ export const removeViewer = async ({ dir, env, labs }: Here & { labs: readonly L
 
 const viewerOf = (labs: readonly LabId[]): { role: 'viewer'; labs: LabId[] } => ({ role: 'viewer', labs: [...new Set(labs)].toSorted() });
 
-const embeddedEndpoint = async ({ dir, env }: Here): Promise<Endpoint> => {
-  const endpoint = (await readExternalNats(env)) === undefined ? await readEndpoint(dir) : ({ kind: 'external' } as const);
-  if (endpoint === undefined) throw new ControllerError('nats-not-running', `No controller has run here yet (state directory ${dir.home}): start one with \`labwright up\`.`, { retryable: true });
+const embeddedEndpoint = async (here: Here): Promise<Endpoint> => {
+  const endpoint = await controllerEndpoint(here, { start: 'start one with `labwright up`', elsewhere: 'let viewers in there' });
   if (endpoint.kind === 'external') throw new ControllerError('external-nats-incomplete', 'This controller uses an external NATS server, whose users are made by whoever runs it: docs/subjects.md says what a viewer may.');
-  if (endpoint.kind === 'host') throw new ControllerError('is-host', `This machine is host ${endpoint.hostId} of the controller at ${endpoint.url}: let viewers in there.`);
   return endpoint;
 };

@@ -16,6 +16,8 @@ const HISTORY_PAUSE_MS = 200;
  *  more than what is in it, so while this many orders are under way they travel together. */
 const LAST_ANSWERS: ReadonlySet<Observation['type']> = new Set(['node.prepared', 'node.started', 'node.removed', 'link.removed']);
 const BULK = 3;
+/** A prepared node is told at once while fewer starts than these are under way: its own may follow, and the engine has room. */
+const STARTS_ENOUGH = 8;
 /** Smaller messages are sent one after another anyway; this one bounds memory for a message. */
 const MAX_OBSERVATIONS = 1000;
 
@@ -51,8 +53,16 @@ export class ObservationsOut {
   report(lab: LabId, observation: Observation): void {
     this.#waiting.push({ lab, observation });
     // What is for the history only travels with what somebody waits for, if that comes soon.
-    if (observation.type === 'node.engine' || (LAST_ANSWERS.has(observation.type) && this.#othersUnderWay() >= BULK)) this.#writeLater();
+    if (observation.type === 'node.engine' || (this.#isLastAnswer(observation.type) && this.#othersUnderWay() >= BULK)) this.#writeLater();
     else this.#scheduleWrite();
+  }
+
+  #isLastAnswer(type: Observation['type']): boolean {
+    if (!LAST_ANSWERS.has(type)) return false;
+    if (type !== 'node.prepared') return true;
+    let starts = 0;
+    for (const order of this.#ledger.state.open.values()) if (order.type === 'node.start') starts += 1;
+    return starts >= STARTS_ENOUGH;
   }
 
   /** Orders whose answers are still to come. */

@@ -11,7 +11,6 @@ import { placementOf, sandboxOf } from './node-placement.ts';
 import type { PreparedNode } from './prepared-nodes.ts';
 import { isProviderError } from './providers/provider-error.ts';
 import type { CreatedNode, ImageProgress, NodePlacement, ObservedNode } from './providers/provider.ts';
-import type { Wired } from './wire-room.ts';
 import type { NodeOrder } from './wire-of-order.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -22,15 +21,17 @@ export async function prepareContainer(context: HostContext, order: NodeOrder): 
   const { lab, node, plan } = order;
   const foreseen = await context.networks.foresee(lab);
   const sandbox = sandboxOf(context, order, foreseen?.foreign ?? false);
-  // Both run to their end also when one fails: what is under way must not meet the next order of this node.
-  const [wired, created] = await Promise.allSettled([connect(context, order, sandbox), create(context, order, { sandbox, bridge: foreseen?.bridge })]);
-  if (wired.status === 'rejected') throw wired.reason;
-  if (created.status === 'rejected') throw created.reason;
-  for (const warning of wired.value?.warnings ?? []) context.log.warn({ labId: lab, nodeId: node.id, warning }, 'node was made with a limit');
+  // First the bridge, for which all wires of the lab wait; the files and containers of a hundred nodes would hold it up.
+  await context.networks.bridged(lab).catch((error: unknown) => {
+    throw networkNotReady(lab, error);
+  });
+  const wired = 'netnsPath' in sandbox ? await context.wires.ensureSandbox(order) : undefined;
+  const created = await create(context, order, { sandbox, bridge: foreseen?.bridge });
+  for (const warning of wired?.warnings ?? []) context.log.warn({ labId: lab, nodeId: node.id, warning }, 'node was made with a limit');
   const before = context.states.get(lab, node.id);
   // Neighbours of a node that died keep without carrier while its container is made anew.
-  if (created.value.outcome === 'reused' || before.process !== 'down') context.states.note(created.value.node);
-  const prepared = { generation: plan.generation, mtu: order.context.mgmt.mtu, runtimeId: created.value.node.runtimeId, sandbox, node: created.value.node };
+  if (created.outcome === 'reused' || before.process !== 'down') context.states.note(created.node);
+  const prepared = { generation: plan.generation, mtu: order.context.mgmt.mtu, runtimeId: created.node.runtimeId, sandbox, node: created.node };
   context.prepared.set(lab, node.id, prepared);
   return prepared;
 }
@@ -60,14 +61,6 @@ async function start(context: HostContext, order: NodeOrder, prepared: PreparedN
 }
 
 type Around = { readonly sandbox: NodePlacement['sandbox']; readonly bridge: string | undefined };
-
-/** The management interface needs the bridge; the container does not, and is made meanwhile. */
-async function connect(context: HostContext, order: NodeOrder, sandbox: NodePlacement['sandbox']): Promise<Wired | undefined> {
-  await context.networks.bridged(order.lab).catch((error: unknown) => {
-    throw networkNotReady(order.lab, error);
-  });
-  return 'netnsPath' in sandbox ? await context.wires.ensureSandbox(order) : undefined;
-}
 
 async function create(context: HostContext, order: NodeOrder, around: Around): Promise<CreatedNode> {
   const node = await bindSaved(context, order, await bindCopies(context, order));

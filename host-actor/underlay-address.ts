@@ -21,18 +21,20 @@ export type UnderlayQuestion = {
 
 /** Reads it anew, for addresses and routes change. Undefined while this host has none; sends nothing. */
 export async function readUnderlay(question: UnderlayQuestion): Promise<HostUnderlay | undefined> {
-  const address = question.configured ?? (await routedAddress(question.natsUrl));
-  const device = address === undefined ? undefined : deviceOf(address);
+  const devices = devicesByAddress();
+  const address = question.configured ?? (await routedAddress(question.natsUrl, devices));
+  const device = address === undefined ? undefined : devices.get(address);
   if (address === undefined || device === undefined) return undefined;
   return { address, device, mtu: Number(await readFile(`/sys/class/net/${encodeURIComponent(device)}/mtu`, 'utf8')) };
 }
 
-async function routedAddress(natsUrl: string): Promise<string | undefined> {
+async function routedAddress(natsUrl: string, devices: ReadonlyMap<string, string>): Promise<string | undefined> {
   const name = URL.parse(natsUrl)?.hostname.replace(/^\[(.*)\]$/, '$1');
   const found = name === undefined ? [] : await lookup(name, { all: true }).catch(() => []);
   for (const target of [...found.map(({ address }) => address), ...ANYWHERE]) {
     const local = await sourceAddressTo(target);
-    if (local !== undefined && !isLoopback(local)) return local;
+    // An address of this host itself comes back as its own source, so the whole of 127/8 counts.
+    if (local !== undefined && !local.startsWith('127.') && devices.get(local) !== 'lo') return local;
   }
   return undefined;
 }
@@ -52,8 +54,8 @@ async function sourceAddressTo(target: string): Promise<string | undefined> {
   }
 }
 
-/** An address of this host itself comes back as its own source, so the whole of 127/8 counts. */
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1' || deviceOf(address) === 'lo';
-
-const deviceOf = (address: string): string | undefined =>
-  Object.entries(networkInterfaces()).find(([, entries]) => entries?.some((entry) => entry.address === address))?.[0];
+/** Of an address that several devices have, the first. Costs milliseconds where labs have hundreds of interfaces: once for each answer. */
+function devicesByAddress(): ReadonlyMap<string, string> {
+  const found = Object.entries(networkInterfaces()).flatMap(([device, entries = []]) => entries.map(({ address }): [string, string] => [address, device]));
+  return new Map(found.toReversed());
+}

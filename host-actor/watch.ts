@@ -20,7 +20,10 @@ export type WatchContext = HostContext & {
   readonly isBusy: () => boolean;
 };
 
-const CALM_PATIENCE_MS = 3_000;
+/** Somebody's fault must not wait for a long command. */
+const FAULT_PATIENCE_MS = 3_000;
+/** To look into nodes costs a process each: it waits for a big lab to be made, not for a long command. */
+const INNER_PATIENCE_MS = 30_000;
 const CALM_POLL_MS = 100;
 
 export class Watches {
@@ -76,13 +79,13 @@ export class Watches {
           this.#context.links.onDevice(name);
           this.#context.mgmtEchoes.onDevice(name);
         },
-        whenCalm: () => this.#untilCalm(),
+        whenCalm: () => this.#untilCalm(INNER_PATIENCE_MS),
       },
       signal,
     );
     await this.#context.hands.network.watch({
       signal,
-      whenCalm: () => this.#untilCalm(),
+      whenCalm: () => this.#untilCalm(FAULT_PATIENCE_MS),
       onDrift: async () => this.#repairNetworks(),
       onError: (err) => this.#log.warn({ err }, 'watch of management networks complained'),
     });
@@ -108,9 +111,9 @@ export class Watches {
     this.#mgmtWires.stop();
   }
 
-  /** Resolves when no order runs, or after a while: somebody's fault must not wait for a long command. */
-  async #untilCalm(): Promise<void> {
-    const giveUpAt = performance.now() + CALM_PATIENCE_MS;
+  /** Resolves when no order runs, or after a while. */
+  async #untilCalm(patienceMs: number): Promise<void> {
+    const giveUpAt = performance.now() + patienceMs;
     while (this.#context.isBusy() && performance.now() < giveUpAt && !this.#stop.signal.aborted) await delay(CALM_POLL_MS);
   }
 

@@ -107,7 +107,7 @@ async function create(context: CreateContext, spec: NodeSpec, placement: NodePla
   if (isCancelled(options)) throw cancelled(placement);
   const request = renderCreateRequest(spec, placement, context.traits);
   // Cut off half-way the engine goes on and a container is left behind. So the call runs to its end, cancelled or not.
-  const call = context.engine.call({ what: `creating container ${placement.containerName}`, deadlineMs: options.deadlineMs ?? defaultDeadlineMs }, (docker, abortSignal) =>
+  const call = context.engine.call({ what: `creating container ${placement.containerName}`, deadlineMs: options.deadlineMs ?? defaultDeadlineMs, lane: 'create' }, (docker, abortSignal) =>
     docker.createContainer({ ...request, abortSignal }),
   );
   const made = await call.catch(async (error: unknown) => {
