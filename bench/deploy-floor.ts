@@ -92,7 +92,9 @@ async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void
   const worker = async () => {
     for (const item of line) await act(item);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  // All run to their end, so that what was made is known when one fails.
+  const failed = (await Promise.allSettled(Array.from({ length: AT_ONCE }, worker))).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 async function seconds(act: () => Promise<void>): Promise<number> {

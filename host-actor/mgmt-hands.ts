@@ -51,7 +51,7 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
       const [hosts, resolvConf] = await Promise.all([writeHostsFile(stateDir, lab, node, entries), writeResolvConf(stateDir, lab, node, dns)]);
       return { hosts, resolvConf };
     },
-    rewriteHostsFiles: (lab, nodes, entries) => rewriteHostsFiles(stateDir, lab, nodes, () => entries),
+    rewriteHostsFiles: (lab, nodes, entries) => rewriteHostsFiles(stateDir, lab, nodes, entries),
     removeNodeFiles: (lab, node) => removeNodeFiles(stateDir, lab, node),
     writeHostsBlock: (lab, entries) => writeHostHostsBlock(lab, entries, hostsFile),
     removeHostsBlock: (lab) => removeHostHostsBlock(lab, hostsFile),

@@ -11,7 +11,7 @@ import { keyOf } from './node-placement.ts';
 import { isProviderError } from './providers/provider-error.ts';
 import type { ExecOnce } from './providers/provider.ts';
 import { prepareContainer, startContainer } from './start-node.ts';
-import { wireIdOfLink } from './wire-of-order.ts';
+import { wireIdOfLink, wireIdOfMgmt } from './wire-of-order.ts';
 import type { NodeOrder } from './wire-of-order.ts';
 
 type OrderOf<T extends Order['type']> = Extract<Order, { type: T }>;
@@ -85,8 +85,7 @@ export async function execInNode(context: HostContext, order: OrderOf<'node.exec
 
 /** Addresses and routes that commands set outlive the namespace: read before the commands are told done, for the power may go right after. */
 async function keepInner({ wanted, hands, log }: HostContext, { lab, node }: OrderOf<'node.exec'>): Promise<void> {
-  const wires = wanted.linksOf(lab, node.id).map(wireIdOfLink);
-  if (wires.length === 0) return;
+  const wires = [...wanted.linksOf(lab, node.id).map(wireIdOfLink), wireIdOfMgmt({ lab, node })];
   await hands.plane.snapshotInner(wires).catch((err: unknown) => log.warn({ err, labId: lab, nodeId: node.id }, 'interfaces of the node could not be read after its commands'));
 }
 

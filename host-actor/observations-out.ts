@@ -12,11 +12,11 @@ export type PublishReports = (reports: readonly Report[], messageId: string) => 
 
 const RETRY_MS = 500;
 const HISTORY_PAUSE_MS = 200;
-/** Answers on which nothing of the same lab hangs that could begin before the others are done: each message costs three processes
- *  more than what is in it, so while this many orders are under way they travel together. */
+/** Answers that travel together while this many orders are under way, for each message costs three processes more than what is in
+ *  it: nothing of the same lab hangs on them that could begin before the others are done, or the engine has enough to do without. */
 const LAST_ANSWERS: ReadonlySet<Observation['type']> = new Set(['node.prepared', 'node.started', 'node.removed', 'link.removed']);
 const BULK = 3;
-/** A prepared node is told at once while fewer starts than these are under way: its own may follow, and the engine has room. */
+/** While fewer starts are under way, a prepared node is told at once: its own may follow, and the engine has room. */
 const STARTS_ENOUGH = 8;
 /** Smaller messages are sent one after another anyway; this one bounds memory for a message. */
 const MAX_OBSERVATIONS = 1000;
@@ -53,11 +53,11 @@ export class ObservationsOut {
   report(lab: LabId, observation: Observation): void {
     this.#waiting.push({ lab, observation });
     // What is for the history only travels with what somebody waits for, if that comes soon.
-    if (observation.type === 'node.engine' || (this.#isLastAnswer(observation.type) && this.#othersUnderWay() >= BULK)) this.#writeLater();
+    if (observation.type === 'node.engine' || (this.#mayWait(observation.type) && this.#othersUnderWay() >= BULK)) this.#writeLater();
     else this.#scheduleWrite();
   }
 
-  #isLastAnswer(type: Observation['type']): boolean {
+  #mayWait(type: Observation['type']): boolean {
     if (!LAST_ANSWERS.has(type)) return false;
     if (type !== 'node.prepared') return true;
     let starts = 0;

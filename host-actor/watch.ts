@@ -23,7 +23,7 @@ export type WatchContext = HostContext & {
 /** Somebody's fault must not wait for a long command. */
 const FAULT_PATIENCE_MS = 3_000;
 /** To look into nodes costs a process each: it waits for a big lab to be made, not for a long command. */
-const INNER_PATIENCE_MS = 30_000;
+const INNER_PATIENCE_MS = 15_000;
 const CALM_POLL_MS = 100;
 
 export class Watches {

@@ -48,7 +48,7 @@ export function wireIdOfLink(order: LinkOrder): string {
 }
 
 /** Identity of a node's management wire. */
-export function wireIdOfMgmt(order: NodeOrder): string {
+export function wireIdOfMgmt(order: Pick<NodeOrder, 'lab' | 'node'>): string {
   return `${objectKey({ lab: order.lab, kind: 'node', id: order.node.id })}\teth0`;
 }
 

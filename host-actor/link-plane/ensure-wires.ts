@@ -62,7 +62,7 @@ export async function ensureJoined(run: RunTool, input: EnsureInput): Promise<En
   let isRedirectLost = input.isRedirectLost;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const plans: WirePlan[] = [];
-    const absent = await absentNamespaces(input.wires);
+    const absent = absentNamespaces(input.wires);
     for (const wire of input.wires) {
       if (progress.errors.has(wire.id) || progress.unjoined.has(wire.id)) continue;
       const gone = innerEndsOf(wire).map(({ inner }) => netnsWord(inner.netns)).find((word) => word !== undefined && absent.has(word));

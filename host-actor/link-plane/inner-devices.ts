@@ -20,7 +20,8 @@ export function isInnerDeviceWire(wire: Wire): wire is InnerDeviceWire {
 /** Makes the devices that are missing, with addresses and routes; idempotent. */
 export async function ensureInnerDevices(run: RunTool, wires: readonly InnerDeviceWire[]): Promise<InnerDeviceResult> {
   if (wires.length === 0) return { outcomes: new Map(), linesRun: 0 };
-  const [before, absent, parents] = await Promise.all([readInnerDevices(run, wires), absentNamespaces(wires), readParents(run, wires)]);
+  const [before, parents] = await Promise.all([readInnerDevices(run, wires), readParents(run, wires)]);
+  const absent = absentNamespaces(wires);
   const errors = new Map<string, LinkPlaneError>();
   const make: InnerDeviceWire[] = [];
   const halfMade: InnerDeviceWire[] = [];

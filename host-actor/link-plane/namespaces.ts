@@ -1,11 +1,11 @@
 // Makes, lists and removes the named network namespaces that nodes live in.
 import { rm } from 'node:fs/promises';
+import { NETNS_DIR, netnsInodes } from '../namespace-inodes.ts';
 import { isNetnsName } from './check-wire.ts';
 import { runInnerBatches } from './inner-batches.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { readBootId, type NamespaceMark, type NamespaceMarks } from './namespace-marks.ts';
-import { NETNS_DIR, netnsInodes } from './read-kernel-state.ts';
 import { runBatch } from './run-batch.ts';
 import type { RunTool } from './run-tool.ts';
 
@@ -54,8 +54,8 @@ export function createNamespaces(run: RunTool, marks: NamespaceMarks): Namespace
 type Known = { readonly bootId: string; readonly known: ReadonlyMap<string, NamespaceMark>; readonly inodes: ReadonlyMap<string, number> };
 
 async function readKnown(marks: NamespaceMarks, how?: { readonly anew: boolean }): Promise<Known> {
-  const [bootId, known, inodes] = await Promise.all([readBootId(), marks.read(how), netnsInodes()]);
-  return { bootId, known: new Map([...known].filter(([, mark]) => mark.bootId === bootId)), inodes };
+  const [bootId, known] = await Promise.all([readBootId(), marks.read(how)]);
+  return { bootId, known: new Map([...known].filter(([, mark]) => mark.bootId === bootId)), inodes: netnsInodes() };
 }
 
 async function ensureNamespaces(run: RunTool, marks: NamespaceMarks, orders: readonly NamespaceOrder[]): Promise<EnsuredNamespaces> {
@@ -73,7 +73,7 @@ async function ensureNamespaces(run: RunTool, marks: NamespaceMarks, orders: rea
   // A crash between the making of the file and its mount leaves a plain file that refuses the name for ever.
   await Promise.all(missing.filter(({ name }) => known.has(name)).map(({ name }) => rm(`${NETNS_DIR}/${name}`, { force: true })));
   const result = await runBatch(run, 'ip', missing.map(({ name }) => ({ owner: name, text: `netns add ${name}` })));
-  const after = missing.length === 0 ? inodes : await netnsInodes();
+  const after = missing.length === 0 ? inodes : netnsInodes();
   for (const { owner, reason } of result.failures) failed.set(owner, new LinkPlaneError('kernel-refused', `namespace ${owner} could not be made: ${reason}`));
   const present = wanted.filter(({ name }) => !failed.has(name));
   for (const { name } of present) {
@@ -89,7 +89,7 @@ async function ensureNamespaces(run: RunTool, marks: NamespaceMarks, orders: rea
 
 async function noteLoopbacksUp(marks: NamespaceMarks, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
-  const [known, inodes] = await Promise.all([marks.read(), netnsInodes()]);
+  const [known, inodes] = [await marks.read(), netnsInodes()];
   await Promise.all(
     names.map(async (name) => {
       const [mark, inode] = [known.get(name), inodes.get(name)];

@@ -1,12 +1,11 @@
 // Reads devices, redirects and namespace ids back from the kernel: all in one dump each, or only those of a few wires.
-import { readdir, stat } from 'node:fs/promises';
+import { netnsInodes } from '../namespace-inodes.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import { kernelState, parseActions, parseIpOutput, type KernelState } from './kernel-state.ts';
 import { hostBridgesOf, hostPortsOf, redirectsOf } from './host-ports.ts';
 import type { RunTool, ToolRun } from './run-tool.ts';
 import type { Wire } from './wire.ts';
 
-export const NETNS_DIR = '/run/netns';
 /** Above this many host ends a dump of everything is cheaper than asking for each. */
 const FEW_PORTS = 24;
 
@@ -19,12 +18,11 @@ export async function readKernelState(run: RunTool, wires: readonly Wire[]): Pro
   const ipLines = [...devices].map((device) => `link show dev ${device}`);
   const tcLines = ports.flatMap(redirectsOf).map(({ index }) => `actions get action mirred index ${index}`);
   const named = ports.some(({ inner }) => inner !== undefined && inner.netns !== 'host' && 'name' in inner.netns);
-  const [links, actions, inodes] = await Promise.all([
+  const [links, actions] = await Promise.all([
     run({ program: 'ip', args: ['-j', '-d', '-force', '-batch', '-'], stdin: `${[...ipLines, ...(named ? ['netns list-id'] : [])].join('\n')}\n` }),
     tcLines.length === 0 ? undefined : run({ program: 'tc', args: ['-j', '-force', '-batch', '-'], stdin: `${tcLines.join('\n')}\n` }),
-    named ? namesByInode() : new Map<number, readonly string[]>(),
   ]);
-  return toState(links.stdout, links.stdout, actions?.stdout ?? '', inodes);
+  return toState(links.stdout, links.stdout, actions?.stdout ?? '', named ? namesByInode() : new Map());
 }
 
 /** Reads every device of the namespace, without redirects and the names of namespaces. */
@@ -36,32 +34,19 @@ export async function readDevices(run: RunTool): Promise<KernelState> {
 
 /** Reads every device and redirect of the namespace. */
 export async function readAll(run: RunTool): Promise<KernelState> {
-  const [links, ids, actions, inodes] = await Promise.all([
+  const [links, ids, actions] = await Promise.all([
     run({ program: 'ip', args: ['-j', '-d', 'link'] }),
     run({ program: 'ip', args: ['-j', 'netns', 'list-id'] }),
     run({ program: 'tc', args: ['-j', 'actions', 'ls', 'action', 'mirred'] }),
-    namesByInode(),
   ]);
   assertOk(links, 'ip -j -d link');
   assertOk(actions, 'tc -j actions ls action mirred');
-  return toState(links.stdout, ids.stdout, actions.stdout, inodes);
+  return toState(links.stdout, ids.stdout, actions.stdout, namesByInode());
 }
 
-/** Inode of each named namespace; unreadable or half-made names are left out. */
-export async function netnsInodes(): Promise<ReadonlyMap<string, number>> {
-  const [names, own] = await Promise.all([readdir(NETNS_DIR).catch(() => []), stat('/proc/self/ns/net')]);
-  const entries = await Promise.all(
-    names.map(async (name): Promise<[string, number] | undefined> => {
-      const found = await stat(`${NETNS_DIR}/${name}`).catch(() => undefined);
-      return found && found.dev === own.dev ? [name, found.ino] : undefined;
-    }),
-  );
-  return new Map(entries.filter((entry) => entry !== undefined));
-}
-
-async function namesByInode(): Promise<ReadonlyMap<number, readonly string[]>> {
+function namesByInode(): ReadonlyMap<number, readonly string[]> {
   const byInode = new Map<number, string[]>();
-  for (const [name, inode] of await netnsInodes()) byInode.set(inode, [...(byInode.get(inode) ?? []), name]);
+  for (const [name, inode] of netnsInodes()) byInode.set(inode, [...(byInode.get(inode) ?? []), name]);
   return byInode;
 }
 

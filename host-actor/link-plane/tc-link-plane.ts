@@ -194,7 +194,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         watchSwitch: crossConnect?.watch,
         isBusy: (wireId) => changing.has(wireId),
         lastChange: (wireId) => changedAt.get(wireId) ?? 0,
-        onInner: (wireIds) => void (listeners.whenCalm?.() ?? Promise.resolve()).then(() => snapshotInner(wireIds)).catch((err: unknown) => log.warn({ err }, 'inner ends could not be read')),
+        onInner: (wireIds) => snapshotInner(wireIds).catch((err: unknown) => log.warn({ err }, 'inner ends could not be read')),
         onGap: (reason) => log.warn({ reason }, 'link events may have been missed, all wires are read'),
       });
       watches.add(watching);

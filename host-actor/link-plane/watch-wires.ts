@@ -30,8 +30,8 @@ export type WatchInput = WatchListeners & {
   readonly lastChange: (wireId: string) => number;
   /** Watches the switch that joins what no redirect joins. */
   readonly watchSwitch?: CrossConnect['watch'] | undefined;
-  /** Something changed inside the namespace of these wires. */
-  readonly onInner: (wireIds: readonly string[]) => void;
+  /** Something changed inside the namespace of these wires; never rejects. */
+  readonly onInner: (wireIds: readonly string[]) => Promise<void>;
   readonly onGap: (why: string) => void;
 };
 
@@ -179,16 +179,26 @@ function collectInner(input: WatchInput): (port: HostPort) => void {
   let waiting = new Set<string>();
   let since = 0;
   let timer: NodeJS.Timeout | undefined;
-  const hand = (): void => {
+  let handing = false;
+  const later = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void hand(), Math.max(0, Math.min(INNER_SETTLE_MS, since + INNER_LATEST_MS - performance.now()))).unref();
+  };
+  // Taken when it is calm, and one batch after another, so that each namespace is read once.
+  const hand = async (): Promise<void> => {
+    if (handing) return;
+    handing = true;
+    await input.whenCalm?.();
     const batch = [...waiting];
     waiting = new Set();
-    if (!input.signal.aborted && batch.length > 0) input.onInner(batch);
+    if (!input.signal.aborted && batch.length > 0) await input.onInner(batch);
+    handing = false;
+    if (waiting.size > 0) later();
   };
   return (port) => {
     if (input.isBusy(port.wireId)) return;
     if (waiting.size === 0) since = performance.now();
     waiting.add(port.wireId);
-    clearTimeout(timer);
-    timer = setTimeout(hand, Math.max(0, Math.min(INNER_SETTLE_MS, since + INNER_LATEST_MS - performance.now()))).unref();
+    later();
   };
 }

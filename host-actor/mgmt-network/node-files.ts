@@ -9,6 +9,8 @@ export interface NodeFiles { readonly hosts: string; readonly resolvConf: string
 export interface HostsFileEntry { readonly names: readonly string[]; readonly addresses: readonly string[] }
 export interface ResolvConf { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] }
 
+const rendered = new WeakMap<readonly HostsFileEntry[], string>();
+
 /** Where a node's files are kept below the state folder. */
 export function nodeFiles(stateDir: string, lab: string, node: string): NodeFiles {
   const folder = join(stateDir, 'node-files', encodeURIComponent(lab), encodeURIComponent(node));
@@ -18,7 +20,7 @@ export function nodeFiles(stateDir: string, lab: string, node: string): NodeFile
 /** Writes the node's hosts file, in place where it exists: a bind mount holds on to the inode. Returns the path. */
 export async function writeHostsFile(stateDir: string, lab: string, node: string, entries: readonly HostsFileEntry[]): Promise<string> {
   const { hosts } = nodeFiles(stateDir, lab, node);
-  await writeInPlace(hosts, renderHostsFile(entries));
+  await writeInPlace(hosts, hostsText(entries));
   return hosts;
 }
 
@@ -33,14 +35,21 @@ export async function writeResolvConf(stateDir: string, lab: string, node: strin
 }
 
 /** Rewrites the hosts files of those nodes of a lab that have one; a node that is just being removed loses its own meanwhile. */
-export async function rewriteHostsFiles(stateDir: string, lab: string, nodes: readonly string[], entriesOf: (node: string) => readonly HostsFileEntry[]): Promise<void> {
-  await Promise.all(nodes.map(async (node) => await overwrite(nodeFiles(stateDir, lab, node).hosts, renderHostsFile(entriesOf(node)))));
+export async function rewriteHostsFiles(stateDir: string, lab: string, nodes: readonly string[], entries: readonly HostsFileEntry[]): Promise<void> {
+  await Promise.all(nodes.map(async (node) => await overwrite(nodeFiles(stateDir, lab, node).hosts, hostsText(entries))));
 }
 
 /** Removes the files of one node, or of the whole lab. Absent is success. */
 export async function removeNodeFiles(stateDir: string, lab: string, node?: string): Promise<void> {
   const folder = join(stateDir, 'node-files', encodeURIComponent(lab), ...(node === undefined ? [] : [encodeURIComponent(node)]));
   await rm(folder, { recursive: true, force: true });
+}
+
+/** All nodes of a lab have the same entries: of a thousand nodes a thousand lines are rendered once. */
+function hostsText(entries: readonly HostsFileEntry[]): string {
+  const text = rendered.get(entries) ?? renderHostsFile(entries);
+  rendered.set(entries, text);
+  return text;
 }
 
 /** Text of a hosts file: loopback names as the engine writes them, then the entries, IPv4 before IPv6. */

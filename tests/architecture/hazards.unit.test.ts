@@ -28,6 +28,7 @@ describe('R07: a container comes to be and to run in one place, whatever the cau
 const MAY_BLOCK: Record<string, string> = {
   'cli/read-topology.ts': 'a command that has nothing else to do',
   'controller/process-identity.ts': '/proc is memory: reading it waits for no disk',
+  'host-actor/namespace-inodes.ts': 'names of namespaces are memory: no disk is behind them',
   'host-actor/providers/docker/docker-provider.ts': 'one look at a device file, once',
   'nats/crash-point.ts': 'the last act of a process that a test kills',
   'nats/ops-body.ts': 'a body of a few hundred KiB, unpacked in a millisecond or two',

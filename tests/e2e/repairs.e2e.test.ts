@@ -22,7 +22,7 @@ topology:
     hub:
       exec:
 ${VICTIMS.map((victim) => `        - ip addr add 10.0.${number(victim)}.1/24 dev eth${number(victim)}`).join('\n')}
-${VICTIMS.map((victim) => `    ${victim}: {exec: ["ip addr add 10.0.${number(victim)}.2/24 dev eth1", "ip addr add fd00:${number(victim)}::2/64 dev eth1"]}`).join('\n')}
+${VICTIMS.map((victim) => `    ${victim}: {exec: ["ip addr add 10.0.${number(victim)}.2/24 dev eth1", "ip addr add fd00:${number(victim)}::2/64 dev eth1", "ip addr add 10.98.${number(victim)}.2/24 dev eth0"]}`).join('\n')}
   links:
 ${VICTIMS.map((victim) => `    - endpoints: ["hub:eth${number(victim)}", "${victim}:eth1"]`).join('\n')}
 `;

@@ -129,7 +129,7 @@ function explainStartError(node: ObservedNode, text: string, cause: unknown): Pr
 /** Never let it run in a network that is not the one ordered. */
 async function rejectWrongSandbox(engine: EngineClient, node: ObservedNode, netnsPath: string, options: VerbOptions): Promise<void> {
   try {
-    await checkJoinedSandbox(node.pid, netnsPath);
+    checkJoinedSandbox(node.pid, netnsPath);
   } catch (error) {
     await kill(engine, node.runtimeId, 'SIGKILL', options);
     throw error;

@@ -20,14 +20,15 @@ export interface EngineCall extends VerbOptions {
 }
 
 export class EngineClient {
-  /** Of the lane `change`: the others look, wait or repair. */
-  readonly pace = new EnginePace();
+  /** Of the lanes `change` and `create`: the others look, wait or repair. */
+  readonly pace: Pick<EnginePace, 'now'>;
   readonly #docker: Docker;
   readonly #lanes: Readonly<Record<Exclude<CallLane, 'create'>, CallLimiter>>;
   readonly #creates = new CallLimiter(() => Math.max(1, Math.floor(this.pace.now.atOnce * CREATES_SHARE)));
   readonly #deadlineMs: number;
 
-  constructor(options: { socketPath?: string | undefined; deadlineMs?: number | undefined } = {}) {
+  constructor(options: { socketPath?: string | undefined; deadlineMs?: number | undefined; pace?: Pick<EnginePace, 'now'> } = {}) {
+    this.pace = options.pace ?? new EnginePace();
     // An explicit empty host keeps a DOCKER_HOST of the environment from overruling the socket.
     this.#docker = new Docker({ socketPath: options.socketPath ?? '/var/run/docker.sock', host: undefined });
     const lane = (most: number) => new CallLimiter(() => most);

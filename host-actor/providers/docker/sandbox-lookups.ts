@@ -1,6 +1,7 @@
 // Tells our OCI runtime which network namespace a container joins: one small file a container, named by its id.
-import { readFile, readdir, rm, stat } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namespaceAt } from '../../namespace-inodes.ts';
 import { replaceFileIn } from '../../replace-file.ts';
 import { ProviderError } from '../provider-error.ts';
 
@@ -21,7 +22,7 @@ export class SandboxLookups {
   /** Writes the look-up before a start, in the place of those of the node's earlier containers. The namespace must exist: the runtime refuses anything else.
    *  @throws {ProviderError} `sandbox-missing`. */
   async write(runtimeId: string, netnsPath: string, mark: string): Promise<void> {
-    if ((await namespaceInode(netnsPath)) === undefined) {
+    if (namespaceAt(netnsPath) === undefined) {
       throw new ProviderError('sandbox-missing', `container ${runtimeId} cannot start: its network namespace ${netnsPath} does not exist`, { retryable: true, details: { netnsPath } });
     }
     await replaceFileIn(this.#dir, runtimeId, `${netnsPath}\n${mark}\n`);
@@ -65,17 +66,8 @@ export class SandboxLookups {
 
 /** Throws unless the process lives in the namespace; a process that has ended already proves nothing and passes.
  *  @throws {ProviderError} `sandbox-mismatch`. */
-export async function checkJoinedSandbox(pid: number, netnsPath: string): Promise<void> {
-  const [joined, wanted] = [await namespaceInode(`/proc/${pid}/ns/net`), await namespaceInode(netnsPath)];
-  if (joined === undefined || joined === wanted) return;
+export function checkJoinedSandbox(pid: number, netnsPath: string): void {
+  const [joined, wanted] = [namespaceAt(`/proc/${pid}/ns/net`), namespaceAt(netnsPath)];
+  if (joined === undefined || (joined.ino === wanted?.ino && joined.dev === wanted.dev)) return;
   throw new ProviderError('sandbox-mismatch', `process ${pid} runs in another network namespace than ${netnsPath}; the engine did not carry out the runtime's change`, { details: { pid, netnsPath } });
-}
-
-async function namespaceInode(path: string): Promise<string | undefined> {
-  try {
-    const found = await stat(path);
-    return `${found.dev}:${found.ino}`;
-  } catch {
-    return undefined;
-  }
 }

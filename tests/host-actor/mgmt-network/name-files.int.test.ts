@@ -21,7 +21,7 @@ describe('node files', () => {
   it('keep their inode when the lab changes, since containers hold on to it', async () => {
     const path = await writeHostsFile(folder, 'a', 'n1', [{ names: ['n1'], addresses: ['172.20.20.2'] }, { names: ['a-rather-long-name'], addresses: ['172.20.20.3'] }]);
     const before = await stat(path);
-    await rewriteHostsFiles(folder, 'a', ['n1'], () => [{ names: ['n1'], addresses: ['172.20.20.2'] }]);
+    await rewriteHostsFiles(folder, 'a', ['n1'], [{ names: ['n1'], addresses: ['172.20.20.2'] }]);
     expect((await stat(path)).ino).toBe(before.ino);
     expect(await readFile(path, 'utf8')).toMatch(/172\.20\.20\.2\tn1\n$/);
     expect(await readFile(path, 'utf8')).not.toContain('long');
