@@ -32,7 +32,7 @@ type Side = { readonly attachment: Attachment; readonly lease: PortLease };
 export function wireOfLink(order: LinkOrder, around: WireSurroundings): Wire {
   const a: Side = { attachment: order.a, lease: order.plan.a };
   const b: Side = { attachment: order.b, lease: order.plan.b };
-  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order), ...planeOf(order), ...formerTunnelsOf(order, a, b) };
+  const base = { id: wireIdOfLink(order), mtu: order.plan.mtu, ...impairmentOf(order), ...planeOf(order), ...formerMarksOf(order, a, b) };
   if (order.leg?.undone) return { ...base, ...lonePort(order, order.leg.side === 'a' ? a : b, around) };
   if (order.leg !== undefined) return { ...base, ...legPart(order, order.leg, order.leg.side === 'a' ? a : b, around) };
   if (isInner(order.a.end) && isInner(order.b.end)) {
@@ -106,10 +106,14 @@ function planeOf({ plan, leg }: LinkOrder): Pick<Wire, 'plane' | 'vlan' | 'compu
   return { plane: plane.kind, ...(plane.vlan === undefined ? {} : { vlan: plane.vlan }), ...(plane.computeChecksums ? { computeChecksums: true } : {}) };
 }
 
-/** Either end may have had a tunnel here, of a link whose other end was elsewhere; the one that this order names is no former one. */
-function formerTunnelsOf(order: LinkOrder, a: Side, b: Side): Pick<Wire, 'formerTunnels'> {
-  const former = [a, b].filter((side) => canBeNear(order.a.end) && canBeNear(order.b.end) && side !== (order.leg?.undone ? undefined : order.leg && { a, b }[order.leg.side]));
-  return former.length === 0 ? {} : { formerTunnels: former.map((side) => tunnelMark(order, side)) };
+/** Either end may have had a tunnel here, of a link whose other end was elsewhere; the one that this order names is no former one. The
+ *  end of a node that is elsewhere now goes with its namespace from the kernel, but not from a switch. */
+function formerMarksOf(order: LinkOrder, a: Side, b: Side): Pick<Wire, 'formerMarks'> {
+  if (!canBeNear(order.a.end) || !canBeNear(order.b.end)) return {};
+  const { leg } = order;
+  const tunnels = [a, b].filter((side) => leg === undefined || leg.undone || side !== { a, b }[leg.side]).map((side) => tunnelMark(order, side));
+  const ends = leg === undefined ? [] : [leg.side === 'a' ? b : a].filter(({ attachment }) => isInner(attachment.end)).map((side) => markOf(order, side));
+  return { formerMarks: [...tunnels, ...ends] };
 }
 
 function adminOf(order: LinkOrder): CarrierWish {

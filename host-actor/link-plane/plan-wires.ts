@@ -48,7 +48,7 @@ export function planWire(wire: Wire, state: KernelState, hints: PlanHints = NO_H
   const ports = hostPortsOf(wire);
   const faults = ports.flatMap((port) => [...portFaults(port, state), ...hintedFaults(port, hints)]);
   const refusal = faults.find((fault) => REFUSALS.has(fault.kind));
-  const former = (wire.formerTunnels ?? []).flatMap((mark) => state.byMark.get(mark)?.name ?? []);
+  const former = (wire.formerMarks ?? []).flatMap((mark) => state.byMark.get(mark)?.name ?? []);
   const empty = { wireId: wire.id, remove: former, make: [], tunnels: [], redirect: [], join: [], inner: [], open: [], raise: [], shape: [] };
   if (refusal) return { ...empty, remove: [], refusal };
   if (faults.length === 0) return empty;

@@ -14,7 +14,7 @@ export async function readKernelState(run: RunTool, wires: readonly Wire[]): Pro
   const ports = wires.flatMap(hostPortsOf);
   if (ports.length === 0) return kernelState([], [], new Map());
   if (ports.length > FEW_PORTS) return readAll(run);
-  const devices = new Set([...ports.flatMap((port) => [port.device, port.mark, ...hostBridgesOf(port)]), ...wires.flatMap((wire) => wire.formerTunnels ?? [])]);
+  const devices = new Set([...ports.flatMap((port) => [port.device, port.mark, ...hostBridgesOf(port)]), ...wires.flatMap((wire) => wire.formerMarks ?? [])]);
   const ipLines = [...devices].map((device) => `link show dev ${device}`);
   const tcLines = ports.flatMap(redirectsOf).map(({ index }) => `actions get action mirred index ${index}`);
   const named = ports.some(({ inner }) => inner !== undefined && inner.netns !== 'host' && 'name' in inner.netns);

@@ -92,7 +92,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
     // What was on the switch and is no more would be joined twice.
-    await crossConnect?.release([...wires.flatMap(formerTunnelsOf), ...wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark]))]);
+    await crossConnect?.release([...wires.flatMap(formerMarksOf), ...wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark]))]);
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
     const extraInner = ensured.loopbackDown.map((netns) => ({ netns, lines: [{ owner: netns, text: 'link set dev lo up' }] }));
     const mended = await mendRedirects(run, registry, wires);
@@ -128,7 +128,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
         changedAt.delete(wire.id);
         computing.delete(wire.id);
       }
-      const marks = [...wires.flatMap(hostPortsOf).map(({ mark }) => mark), ...wires.flatMap(formerTunnelsOf)];
+      const marks = [...wires.flatMap(hostPortsOf).map(({ mark }) => mark), ...wires.flatMap(formerMarksOf)];
       // Before the devices: a switch must not join what comes next under their names.
       await crossConnect?.part(marks);
       const state = await readDevices(run);
@@ -209,7 +209,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
   };
 }
 
-const formerTunnelsOf = (wire: Wire): readonly string[] => wire.formerTunnels ?? [];
+const formerMarksOf = (wire: Wire): readonly string[] => wire.formerMarks ?? [];
 
 function idsOf(wires: readonly Wire[]): readonly string[] {
   return wires.map((wire) => wire.id);

@@ -47,8 +47,9 @@ type WireBase = {
   readonly vlan?: number;
   /** Nodes put real checksums on what they send (at half the throughput): needed where the far end of a leg is on a userspace switch. */
   readonly computeChecksums?: boolean;
-  /** Marks of the tunnels that the wire may have had here while its ends were elsewhere: they go when it is made or removed. */
-  readonly formerTunnels?: readonly string[];
+  /** Marks of what the wire may have had here while its ends were elsewhere (tunnels) or both here (the end of a node that moved): it goes
+   *  when the wire is made or removed. */
+  readonly formerMarks?: readonly string[];
 };
 
 /** tc redirects, or Open vSwitch. Wires that end in a bridge or an interface of the host need neither. */

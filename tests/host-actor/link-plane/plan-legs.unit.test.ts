@@ -57,7 +57,7 @@ describe('plan of a leg', () => {
 
   it('X15: removes a tunnel that it had while its ends were elsewhere, and touches nothing else', () => {
     const left = device('x9', 'lw.x9', { ifindex: 9, kind: 'vxlan', tunnel: { vni: 9, udpPort: 4789, remote: '10.200.0.3', local: '10.200.0.1' } });
-    const plan = planWire({ ...leg, formerTunnels: ['lw.x8', 'lw.x9'] }, stateOf([port, tunnel, left]));
+    const plan = planWire({ ...leg, formerMarks: ['lw.x8', 'lw.x9'] }, stateOf([port, tunnel, left]));
     expect(plan).toEqual({ ...planWire(leg, stateOf([port, tunnel])), remove: ['x9'] });
     expect(planWire(leg, stateOf([port, tunnel, left])).remove).toEqual([]);
   });

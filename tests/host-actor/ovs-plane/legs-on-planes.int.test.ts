@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VxlanWire } from '../../../host-actor/link-plane/wire.ts';
+import type { JoinedWire, VxlanWire } from '../../../host-actor/link-plane/wire.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ensurePair, legPair, openHosts, probePair, type HostsWorld } from '../link-plane/hosts-world.ts';
-import { openWorld, type NetnsWorld } from '../link-plane/netns-world.ts';
+import { joinedWire, openWorld, type NetnsWorld } from '../link-plane/netns-world.ts';
 import { openOvsWorld, type OvsWorld } from './plane-worlds.ts';
 
 const exec = promisify(execFile);
@@ -101,6 +101,21 @@ describe.each([
     } finally {
       stop.abort();
     }
+  });
+
+  it('X15: leaves nothing of a node on the switch that moved away, when the link was all here before', async () => {
+    const here = host(0);
+    await here.withNodes('moved');
+    const [leg] = legPair(world, 2);
+    const local = joinedWire(here, 2, 'r', 'moved');
+    const joined: JoinedWire = { ...local, id: leg.id, a: { ...local.a, inner: leg.inner, host: leg.host } };
+    expect((await here.plane.ensureWires([joined])).outcomes.get(leg.id)).toMatchObject({ ok: true });
+    const marks = async () => (await here.plane.readSwitchPorts()).map(({ mark }) => mark);
+    expect(await marks()).toContain(joined.b.host.mark);
+    await exec('ip', ['netns', 'del', here.netns('moved')]);
+    expect((await here.plane.ensureWires([{ ...leg, formerMarks: [joined.b.host.mark] }])).outcomes.get(leg.id)).toMatchObject({ ok: true });
+    expect(await marks()).toContain(leg.host.mark);
+    expect(await marks()).not.toContain(joined.b.host.mark);
   });
 
   it('mends a tunnel that was deleted and goes without a trace', async () => {
