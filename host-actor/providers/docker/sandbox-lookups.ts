@@ -13,6 +13,8 @@ export class SandboxLookups {
   readonly #dir: string;
   /** Marks by file name; a container id is never used twice. */
   readonly #marks = new Map<string, string>();
+  /** Begun by an earlier process that was killed before it wrote a word. */
+  readonly #drafts = new Set<string>();
   #former: Promise<void> | undefined;
 
   constructor(dir: string = defaultSandboxDir) {
@@ -33,8 +35,14 @@ export class SandboxLookups {
 
   /** Absent is success. */
   async remove(runtimeId: string): Promise<void> {
+    await (this.#former ??= this.#readFormer());
     await rm(join(this.#dir, runtimeId), { force: true });
     this.#marks.delete(runtimeId);
+    for (const draft of this.#drafts) {
+      if (!draft.startsWith(`${runtimeId}.`)) continue;
+      await rm(join(this.#dir, draft), { force: true });
+      this.#drafts.delete(draft);
+    }
   }
 
   /** Removes all look-ups of a node, those of containers that a person removed included. */
@@ -60,6 +68,7 @@ export class SandboxLookups {
     const mark = text.split('\n')[1] ?? '';
     // One that is being written has no mark yet.
     if (mark !== '') this.#marks.set(name, mark);
+    else if (name.endsWith('.new')) this.#drafts.add(name);
     return mark;
   }
 }

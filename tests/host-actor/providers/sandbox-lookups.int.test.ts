@@ -1,5 +1,5 @@
 // Look-ups of the OCI runtime: one a node, whatever became of its earlier containers.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -22,6 +22,14 @@ it('a container that a person removed leaves none behind once the node has anoth
   expect((await readdir(dir)).toSorted()).toEqual(['other', 'two']);
   await lookups.removeOf(ownershipMark(key('a')));
   expect(await readdir(dir)).toEqual(['other']);
+});
+
+it.each([['before it wrote a word', ''], ['before it put it in place', `/proc/self/ns/net\n${ownershipMark(key('a'))}\n`]])('D07: one that a process of ours began and was killed %s goes with its container', async (_when, text) => {
+  await writeFile(join(dir, 'one.7.new'), text);
+  const lookups = new SandboxLookups(dir);
+  await lookups.remove('one');
+  await lookups.removeOf(ownershipMark(key('a')));
+  expect(await readdir(dir)).toEqual([]);
 });
 
 it('D06: those of a host are told by their exact mark', async () => {
