@@ -24,12 +24,13 @@ it('a container that a person removed leaves none behind once the node has anoth
   expect(await readdir(dir)).toEqual(['other']);
 });
 
-it.each([['before it wrote a word', ''], ['before it put it in place', `/proc/self/ns/net\n${ownershipMark(key('a'))}\n`]])('D07: one that a process of ours began and was killed %s goes with its container', async (_when, text) => {
+it.each([['before it wrote a word', ''], ['before it put it in place', `/proc/self/ns/net\n${ownershipMark(key('a'))}\n`]])('one that a process of ours began and was killed %s goes with its container, one of another container stays', async (_when, text) => {
   await writeFile(join(dir, 'one.7.new'), text);
+  await writeFile(join(dir, 'one2.7.new'), '');
   const lookups = new SandboxLookups(dir);
   await lookups.remove('one');
   await lookups.removeOf(ownershipMark(key('a')));
-  expect(await readdir(dir)).toEqual([]);
+  expect(await readdir(dir)).toEqual(['one2.7.new']);
 });
 
 it('D06: those of a host are told by their exact mark', async () => {
