@@ -1,4 +1,5 @@
-// Which report about a node, link or network was the newest: an older one that comes after it says nothing of the present.
+// Which report about a node, link or network was the newest: an older one that comes after it says nothing of the present. What an
+// engine did is history, whenever it comes, and only once.
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Observation } from '../vocabulary/observation.ts';
@@ -18,6 +19,7 @@ export function isOutdated(state: LabState, heard: Heard, answered: PendingEffec
 
 /** Whether it is folded in itself, or something newer: then it came again. What answers an order that still waits never is. */
 export function isRepeated(state: LabState, heard: Heard): boolean {
+  if (heard.observation.type === 'node.engine') return isKnownHistory(state, heard.host, heard.observation);
   const { effectId } = heard.observation;
   const answered = effectId ? state.pending[effectId] : undefined;
   return !answered && heard.position !== undefined && heard.position <= newest(state, heard, answered);
@@ -25,6 +27,7 @@ export function isRepeated(state: LabState, heard: Heard): boolean {
 
 /** Notes that a report was folded in. */
 export function noteHeard(draft: Draft, { host, observation, position }: Heard, answered: PendingEffect | undefined): void {
+  if (observation.type === 'node.engine') return noteHistory(draft, host, observation);
   const subject = subjectOf(draft.state, observation, answered);
   if (position === undefined || !subject) return;
   const { nodes, links, networks } = draft.state;
@@ -42,6 +45,20 @@ export function noteHeard(draft: Draft, { host, observation, position }: Heard, 
     case 'network':
       if (networks[host]) setNetwork(draft, host, { heard: position });
   }
+}
+
+/** More than engines do while a supervisor that dies has not yet told the queue what it took in. */
+const HISTORY_KEPT = 256;
+type EngineSeen = Extract<Observation, { type: 'node.engine' }>;
+
+/** History holds whenever it comes, and may come again as another message: once the server has forgotten the first one. */
+const historyKey = ({ at, node, generation, action }: EngineSeen): string => `${at} ${node}.${generation} ${action}`;
+
+const isKnownHistory = (state: LabState, host: HostId, seen: EngineSeen): boolean => state.history?.[host]?.includes(historyKey(seen)) ?? false;
+
+function noteHistory(draft: Draft, host: HostId, seen: EngineSeen): void {
+  const { history } = draft.state;
+  draft.state.history = { ...history, [host]: [...(history?.[host] ?? []), historyKey(seen)].slice(-HISTORY_KEPT) };
 }
 
 function newest(state: LabState, { host, observation }: Heard, answered: PendingEffect | undefined): number {

@@ -82,6 +82,8 @@ export type LabState = {
   readonly forgotten: Readonly<Record<HostId, true>>;
   /** What removed hosts held when it was given up, by its owed key: owed again by a host that comes back all the same. */
   readonly givenUp: Readonly<Record<HostId, Readonly<Record<string, Owed>>>>;
+  /** The last things that the engine of each host did, each as in `historyKey`; absent before one came, and in states of older code. */
+  readonly history?: Readonly<Record<HostId, readonly string[]>>;
   /** Orders decided and not yet answered; sent again on resume. */
   readonly pending: Readonly<Record<EffectId, PendingEffect>>;
   /** Named waits, absolute. */

@@ -107,16 +107,20 @@ async function ping({ name }: LifeOf): Promise<void> {
 
 const LOGGED = new Set(['create', 'start', 'die', 'destroy', 'kill', 'stop', 'restart']);
 
-/** Every engine event of our containers has its entry in the log. */
+/** Every engine event of our containers is in the log, once. */
 async function engineEventsAreLogged(bed: TestBed, { name }: LifeOf, told: readonly EngineEvent[]): Promise<void> {
   const engine = told.filter(({ action }) => LOGGED.has(action)).map(({ action, id, name: container }) => `${action} ${id} ${container}`).toSorted();
-  const missing = async () => {
+  const logged = async () => {
     const { entries } = await bed.ops.request('history', { after: 0, limit: 1000 }, { lab: lab(name) });
-    const logged = entries.flatMap(({ entry }) => entry.events).flatMap((event) => (event.type === 'Reported' && event.observation.type === 'node.engine'
-      ? [`${event.observation.action} ${event.observation.runtimeId} clab-${name}-${event.observation.node}`] : []));
-    return engine.filter((event) => !logged.includes(event));
+    return entries.flatMap(({ entry }) => entry.events).flatMap((event) => (event.type === 'Reported' && event.observation.type === 'node.engine' ? [event.observation] : []));
+  };
+  const missing = async () => {
+    const lines = (await logged()).map(({ action, runtimeId, node }) => `${action} ${runtimeId} clab-${name}-${node}`);
+    return engine.filter((event) => !lines.includes(event));
   };
   await eventually(async () => (await missing()).length === 0, { timeoutMs: 20_000, what: 'engine events in the log', everyMs: 100 }).catch(async () => expect(await missing()).toEqual([]));
+  const lines = (await logged()).map(({ action, runtimeId, node, at }) => `${action} ${runtimeId} ${node} at ${at}`);
+  expect(lines.toSorted()).toEqual([...new Set(lines)].toSorted());
 }
 
 /** The log, folded anew, gives what the supervisor shows, with nothing owed. */

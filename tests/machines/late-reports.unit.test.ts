@@ -77,6 +77,19 @@ describe('a message that comes again', () => {
     expect(sim.state.links[LINK]?.machine.context.repairs).toBe(1);
   });
 
+  it('S10: is history once, also after newer history, as another message, and whatever else it says', () => {
+    const engine = (action: string): Observation => ({ type: 'node.engine', ...about(), runtimeId: 'c', action });
+    const told = [engine('create'), engine('start')].map((observation) => ({ host: H1, observation, position: 12 }));
+    expect(sim.hear(...told)).toBe(true);
+    expect(hear(13, engine('die'))).toBe(true);
+    expect(sim.hear(...told.map((one) => ({ ...one, position: 14 })), { host: H1, observation: lost(), position: 14 })).toBe(true);
+    sim.at += 1;
+    expect(hear(15, engine('start'))).toBe(true);
+    const actions = sim.entries.flatMap(({ events }) => events.flatMap((event) => (event.type === 'Reported' && event.observation.type === 'node.engine' ? [event.observation.action] : [])));
+    expect(actions).toEqual(['create', 'start', 'die', 'start']);
+    foldsAnew();
+  });
+
   it('of an older supervisor, which gave it no place, is judged by its content alone', () => {
     expect(hear(12, lost())).toBe(true);
     expect(sim.observe(repaired())).toBe(true);
