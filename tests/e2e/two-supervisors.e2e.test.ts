@@ -35,8 +35,10 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   if (bed.supervisors.filter(isAlive).length < 2) await bed.startSupervisor();
-  const ids = bed.supervisors.filter(isAlive).map((one) => one.id());
-  await eventually(async () => (await bed.ops.request('status', {})).supervisors.filter(({ id }) => ids.includes(id)).length === 2, { timeoutMs: 30_000, what: 'two supervisors to be members' });
+  await eventually(async () => {
+    const members = (await bed.ops.request('status', {})).supervisors.map(({ id }) => id);
+    return bed.supervisors.filter(isAlive).every((one) => members.includes(one.id()));
+  }, { timeoutMs: 30_000, what: 'two supervisors to be members' });
 });
 afterEach(async () => await bed?.destroyAll());
 afterAll(async () => await bed?.close());
