@@ -11,6 +11,8 @@ export type FingerprintParts = {
   readonly now: () => number;
   /** Long enough after the start that nobody waits for the host just then. */
   readonly firstAfterMs: number;
+  /** Resolves when no order is under way: some probes cost seconds of a processor. */
+  readonly whenCalm: () => Promise<void>;
   readonly everyMs?: number;
 };
 
@@ -50,7 +52,7 @@ export class FingerprintKeeper {
 
   #schedule(ms: number): void {
     this.#timer = setTimeout(() => {
-      void this.#read({ background: true }).catch((err: unknown) => this.#parts.log.warn({ err }, 'what this host can do could not be read')).finally(() => this.#schedule(this.#parts.everyMs ?? EVERY_MS));
+      void this.#parts.whenCalm().then(async () => await this.#read({ background: true })).catch((err: unknown) => this.#parts.log.warn({ err }, 'what this host can do could not be read')).finally(() => this.#schedule(this.#parts.everyMs ?? EVERY_MS));
     }, ms).unref();
   }
 }

@@ -60,6 +60,8 @@ export type HostActorStatus = {
 const SWEEP_EVERY_MS = 60_000;
 /** Longer than a server that is there needs; one that hangs must not hold up repairs. */
 const NEWS_WITHIN_MS = 2_000;
+/** What can wait is done all the same where orders never end. */
+const CALM_WITHIN_MS = 300_000;
 const REPLAY_PAUSE_MS = 250;
 const FENCE_EVERY_MS = 500;
 
@@ -164,6 +166,11 @@ export class HostActor {
       engineConnected: this.#watches.engineConnected,
       loops: this.#loops.read(),
     };
+  }
+
+  /** Resolves when no order waits or runs, or after minutes. */
+  async whenCalm(): Promise<void> {
+    await this.#watches.untilCalm(CALM_WITHIN_MS);
   }
 
   /** Ends watching and waits for what runs; containers, links and networks stay as they are. */

@@ -32,7 +32,7 @@ import { readPlanes } from './ovs-plane/read-planes.ts';
 import { startOrderFlow } from './order-flow.ts';
 import { makeDockerProvider } from './providers/docker/docker-provider.ts';
 import { serveRpc } from './rpc.ts';
-import { readUnderlay } from './underlay-address.ts';
+import { createUnderlayReader } from './underlay-address.ts';
 
 const CONNECT_AGAIN_MS = 500;
 /** How often it is proved that orders can reach this host. */
@@ -89,10 +89,11 @@ function giveUp(err: unknown, what: string): never {
 async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const version = await readVersion();
   const facts = { version, protocol: HOST_PROTOCOL, instance: randomUUID(), startedAt: Math.round(performance.timeOrigin), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
-  const fingerprint = new FingerprintKeeper({ log, now: Date.now, firstAfterMs: config.fingerprintAfterMs, read: async (how) => await readFingerprint({ stateDir: config.stateDir, engineSocket, ...how }) });
+  const fingerprint = new FingerprintKeeper({ log, now: Date.now, firstAfterMs: config.fingerprintAfterMs, whenCalm: async () => await actor.whenCalm(), read: async (how) => await readFingerprint({ stateDir: config.stateDir, engineSocket, ...how }) });
   fingerprint.start();
+  const readUnderlay = createUnderlayReader({ configured: config.underlayAddress, natsUrl: config.natsUrl });
   const readFacts = async () => ({
-    underlay: await readUnderlay({ configured: config.underlayAddress, natsUrl: config.natsUrl }),
+    underlay: await readUnderlay(),
     capacity: await readCapacity(config.stateDir, config.capacity),
     ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),

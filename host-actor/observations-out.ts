@@ -16,8 +16,8 @@ const HISTORY_PAUSE_MS = 200;
  *  it: nothing of the same lab hangs on them that could begin before the others are done, or the engine has enough to do without. */
 const LAST_ANSWERS: ReadonlySet<Observation['type']> = new Set(['node.prepared', 'node.started', 'node.removed', 'link.removed']);
 const BULK = 3;
-/** While fewer starts are under way, a prepared node is told at once: its own may follow, and the engine has room. */
-const STARTS_ENOUGH = 8;
+/** While fewer starts are under way, a prepared node is told at once: its own may follow, before the engine has nothing to start. */
+const STARTS_ENOUGH = 4;
 /** Smaller messages are sent one after another anyway; this one bounds memory for a message. */
 const MAX_OBSERVATIONS = 1000;
 

@@ -19,13 +19,27 @@ export type UnderlayQuestion = {
   readonly natsUrl: string;
 };
 
-/** Reads it anew, for addresses and routes change. Undefined while this host has none; sends nothing. */
-export async function readUnderlay(question: UnderlayQuestion): Promise<HostUnderlay | undefined> {
-  const devices = devicesByAddress();
-  const address = question.configured ?? (await routedAddress(question.natsUrl, devices));
-  const device = address === undefined ? undefined : devices.get(address);
-  if (address === undefined || device === undefined) return undefined;
-  return { address, device, mtu: Number(await readFile(`/sys/class/net/${encodeURIComponent(device)}/mtu`, 'utf8')) };
+/** To list all interfaces holds this process up for tens of milliseconds where labs have hundreds, the longer the more are being made. */
+const DEVICES_HOLD_MS = 6_000;
+
+type Devices = { readonly byAddress: ReadonlyMap<string, string>; readonly readAt: number };
+
+/** Reads it anew, for addresses and routes change; that an address went to another device is seen some seconds later. Undefined while this host has none; sends nothing. */
+export function createUnderlayReader(question: UnderlayQuestion): () => Promise<HostUnderlay | undefined> {
+  let known: Devices | undefined;
+  const find = async (devices: Devices): Promise<HostUnderlay | undefined> => {
+    const address = question.configured ?? (await routedAddress(question.natsUrl, devices.byAddress));
+    const device = address === undefined ? undefined : devices.byAddress.get(address);
+    const mtu = device === undefined ? undefined : await readFile(`/sys/class/net/${encodeURIComponent(device)}/mtu`, 'utf8').catch(() => undefined);
+    return address === undefined || device === undefined || mtu === undefined ? undefined : { address, device, mtu: Number(mtu) };
+  };
+  return async () => {
+    const isFresh = known !== undefined && performance.now() - known.readAt < DEVICES_HOLD_MS;
+    const found = known !== undefined && isFresh ? await find(known) : undefined;
+    if (found !== undefined) return found;
+    known = { byAddress: devicesByAddress(), readAt: performance.now() };
+    return await find(known);
+  };
 }
 
 async function routedAddress(natsUrl: string, devices: ReadonlyMap<string, string>): Promise<string | undefined> {
@@ -54,7 +68,7 @@ async function sourceAddressTo(target: string): Promise<string | undefined> {
   }
 }
 
-/** Of an address that several devices have, the first. Costs milliseconds where labs have hundreds of interfaces: once for each answer. */
+/** Of an address that several devices have, the first. */
 function devicesByAddress(): ReadonlyMap<string, string> {
   const found = Object.entries(networkInterfaces()).flatMap(([device, entries = []]) => entries.map(({ address }): [string, string] => [address, device]));
   return new Map(found.toReversed());

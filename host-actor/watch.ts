@@ -79,13 +79,13 @@ export class Watches {
           this.#context.links.onDevice(name);
           this.#context.mgmtEchoes.onDevice(name);
         },
-        whenCalm: () => this.#untilCalm(INNER_PATIENCE_MS),
+        whenCalm: () => this.untilCalm(INNER_PATIENCE_MS),
       },
       signal,
     );
     await this.#context.hands.network.watch({
       signal,
-      whenCalm: () => this.#untilCalm(FAULT_PATIENCE_MS),
+      whenCalm: () => this.untilCalm(FAULT_PATIENCE_MS),
       onDrift: async () => this.#repairNetworks(),
       onError: (err) => this.#log.warn({ err }, 'watch of management networks complained'),
     });
@@ -106,15 +106,15 @@ export class Watches {
       .finally(() => void (this.#repairing = false));
   }
 
+  /** Resolves when no order runs, or after a while. */
+  async untilCalm(patienceMs: number): Promise<void> {
+    const giveUpAt = performance.now() + patienceMs;
+    while (this.#context.isBusy() && performance.now() < giveUpAt && !this.#stop.signal.aborted) await delay(CALM_POLL_MS);
+  }
+
   stop(): void {
     this.#stop.abort();
     this.#mgmtWires.stop();
-  }
-
-  /** Resolves when no order runs, or after a while. */
-  async #untilCalm(patienceMs: number): Promise<void> {
-    const giveUpAt = performance.now() + patienceMs;
-    while (this.#context.isBusy() && performance.now() < giveUpAt && !this.#stop.signal.aborted) await delay(CALM_POLL_MS);
   }
 
   #takeItem(item: WatchItem): void {

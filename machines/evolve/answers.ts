@@ -53,10 +53,10 @@ export function silences(state: Pick<LabState, 'pending'>): string[] {
 }
 
 /** What an object's overdue order waits for; empty when there is none. */
-export function overdueWait(state: Pick<LabState, 'pending'>, target: string, room: 'node' | 'link'): string {
-  const effect = Object.values(state.pending).find((one) => one.target === target && one.type.startsWith(`${room}.`) && isOverdue(one));
+export function overdueWait(orders: readonly PendingEffect[], target: string, room: 'node' | 'link'): string {
+  const effect = orders.find((one) => isOverdue(one) && one.target === target && one.type.startsWith(`${room}.`));
   return effect ? `host ${effect.host} to answer ${effect.type}` : '';
 }
 
-const isOverdue = (effect: PendingEffect): boolean => (effect.asked ?? 1) > 1;
+export const isOverdue = (effect: PendingEffect): boolean => (effect.asked ?? 1) > 1;
 const nameOf = ({ type, target }: PendingEffect): string => (type.startsWith('network.') ? type : `${type} of ${target}`);

@@ -12,8 +12,8 @@ import type { LabState, NodeSave } from './lab-state.ts';
 export const isSaving = (state: Pick<LabState, 'pending'>): boolean => Object.values(state.pending).some((effect) => effect.type === 'node.save');
 
 /** The order under which a node is being saved. */
-export const savingOf = (state: Pick<LabState, 'pending'>, node: string): PendingEffect | undefined =>
-  Object.values(state.pending).find((effect) => effect.type === 'node.save' && effect.target === node);
+export const savingOf = (orders: readonly PendingEffect[], node: string): PendingEffect | undefined =>
+  orders.find((effect) => effect.type === 'node.save' && effect.target === node);
 
 export function applySaveRequest(draft: Draft, nodes: readonly NodeId[]): boolean {
   for (const id of nodes) {
@@ -37,7 +37,7 @@ export function noteUnsaved(draft: Draft, node: NodeId, problem: string): boolea
 }
 
 export function giveUpSave(draft: Draft, node: NodeId): void {
-  const effect = savingOf(draft.state, node);
+  const effect = savingOf(Object.values(draft.state.pending), node);
   if (!effect) return;
   dropEffect(draft, effect.id);
   noteUnsaved(draft, node, `host ${effect.host} has not saved it within ${SAVE_WITHIN_MS / 1000} s`);

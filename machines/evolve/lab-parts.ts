@@ -5,7 +5,7 @@ import type { LabPlan, MgmtPlan } from '../vocabulary/lab-plan.ts';
 import { dropEffect, sendLink } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
-import { linkNodes } from './waits.ts';
+import { isAtNode } from './waits.ts';
 
 /** Hosts that the plan puts nodes on, each of which has a part of the management network. */
 export function plannedHosts(plan: LabPlan): HostId[] {
@@ -44,7 +44,7 @@ export function concerns(state: LabState, host: HostId): boolean {
 /** Links of a node whose namespace goes: they wait until it is back, then are joined again. */
 export function rejoinLinksOf(draft: Draft, node: NodeId): void {
   for (const link of Object.values(draft.state.links)) {
-    if (link.machine.context.desired === 'present' && linkNodes(link).includes(node)) sendLink(draft, link.spec.id, { type: 'want.rejoin' });
+    if (link.machine.context.desired === 'present' && isAtNode(link, node)) sendLink(draft, link.spec.id, { type: 'want.rejoin' });
   }
 }
 

@@ -5,7 +5,8 @@ import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
 import { savingOf } from './apply-save.ts';
-import { overdueWait, silences } from './answers.ts';
+import { isOverdue, overdueWait, silences } from './answers.ts';
+import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { reachProblems } from './mgmt-reach.ts';
 import { boundTo } from './untold.ts';
@@ -44,7 +45,7 @@ export function nodeView(state: LabState, id: NodeId): NodeView | null {
     desired: context.desired,
     state: machine.value,
     health: context.health,
-    waitingFor: nodeWait(state, record).wait || saveWait(state, id) || overdueWait(state, id, 'node'),
+    waitingFor: nodeWait(state, record).wait || saveWait(state, id) || overdueWait(toldOrders(state), id, 'node'),
     ...optional({ ipv4: plan.mgmt?.ipv4, ipv6: plan.mgmt?.ipv6 }),
     ports: plan.ports,
     labels: spec.labels,
@@ -56,8 +57,18 @@ export function nodeView(state: LabState, id: NodeId): NodeView | null {
   };
 }
 
+/** By the orders under way of a state, which is not changed any more. */
+const told = new WeakMap<LabState['pending'], readonly PendingEffect[]>();
+
+/** Those of the orders under way that a view speaks of: few of many, and each node and link asks. */
+function toldOrders({ pending }: LabState): readonly PendingEffect[] {
+  const known = told.get(pending) ?? Object.values(pending).filter((effect) => effect.type === 'node.save' || isOverdue(effect));
+  told.set(pending, known);
+  return known;
+}
+
 function saveWait(state: LabState, id: NodeId): string {
-  const effect = savingOf(state, id);
+  const effect = savingOf(toldOrders(state), id);
   return effect ? `host ${effect.host} to save its configuration, before it is made anew` : '';
 }
 
@@ -147,7 +158,7 @@ function linkReason(state: LabState, record: LinkRecord): string {
 }
 
 function joinWait(state: LabState, { spec, machine }: LinkRecord): string {
-  const wait = overdueWait(state, spec.id, 'link');
+  const wait = overdueWait(toldOrders(state), spec.id, 'link');
   return wait ? `${machine.value}: waits for ${wait}` : machine.value;
 }
 

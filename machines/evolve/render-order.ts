@@ -7,7 +7,7 @@ import { fenceAfterMs, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 import { NO_NETWORK, overLogs, owedKeyOf } from './lab-state.ts';
 import { mgmtOn, plannedHosts } from './lab-parts.ts';
-import { hasSandbox } from './waits.ts';
+import { hasSandbox, linksOf } from './waits.ts';
 
 /** Null when the object of the effect is no more: then nobody needs the order. */
 export function renderOrder(state: LabState, effect: PendingEffect): Order | null {
@@ -112,8 +112,8 @@ function labContext(state: LabState, host: HostId): LabContext | null {
 
 /** Counted from the wish: the node is made before its links are. */
 function interfacesOf(state: LabState, node: NodeId): number {
-  const links = Object.values(state.links).filter(({ machine }) => machine.context.desired === 'present');
-  return links.flatMap(({ spec }) => [spec.a, spec.b]).filter((end) => (end.at === 'node' && end.node === node) || (end.at === 'node-bridge' && end.inside === node)).length;
+  const isInside = (end: LinkEnd): boolean => (end.at === 'node' && end.node === node) || (end.at === 'node-bridge' && end.inside === node);
+  return linksOf(state, node).filter(({ machine }) => machine.context.desired === 'present').flatMap(({ spec }) => [spec.a, spec.b]).filter(isInside).length;
 }
 
 /** Namespaces bear the container's name, as people's scripts expect of `ip netns exec`. */

@@ -149,7 +149,7 @@ function dropIdleWaits(draft: Draft): void {
       (kind === 'retry-node' && state.nodes[target as NodeId]?.machine.value !== 'failed') ||
       (kind === 'retry-link' && state.links[target as LinkId]?.machine.value !== 'failed') ||
       (kind === 'retry-network' && target !== '' && state.networks[target as HostId]?.state !== 'failed') ||
-      (kind === 'save' && savingOf(state, target) === undefined) ||
+      (kind === 'save' && savingOf(Object.values(state.pending), target) === undefined) ||
       (kind === 'owed' && state.owed[target] === undefined) ||
       (kind === 'crossing' && !isCrossingAwaited(state, target as LinkId)) ||
       (kind === 'steady' && !Object.values(state.nodes).some((node) => node.machine.value === 'configuring' && steadyName(node) === name));

@@ -19,7 +19,7 @@ export function linkNodes(link: LinkRecord): NodeId[] {
   return [...new Set([...endNodes(link.spec.a), ...endNodes(link.spec.b)])];
 }
 
-function endNodes(end: LinkEnd): NodeId[] {
+function endNodes(end: LinkEnd): readonly NodeId[] {
   if (end.at === 'node' || end.at === 'bridge') return [end.node];
   if (end.at === 'node-bridge') return [end.inside, end.node];
   return [];
@@ -73,7 +73,15 @@ export function linksGate(state: Labs, id: NodeId, options: { onlyEarly: boolean
 }
 
 export function linksOf(state: Labs, id: NodeId): LinkRecord[] {
-  return Object.values(state.links).filter((link) => linkNodes(link).includes(id));
+  return Object.values(state.links).filter((link) => isAtNode(link, id));
+}
+
+/** Whether an end of the link is at the node. */
+export const isAtNode = ({ spec }: LinkRecord, id: NodeId): boolean => isEndOf(spec.a, id) || isEndOf(spec.b, id);
+
+function isEndOf(end: LinkEnd, id: NodeId): boolean {
+  if (end.at === 'node-bridge') return end.inside === id || end.node === id;
+  return (end.at === 'node' || end.at === 'bridge') && end.node === id;
 }
 
 /** Have the other nodes finished the stages that are waited for? */

@@ -16,7 +16,8 @@ export function saveFirst(state: LabState, kept: readonly NodeId[], now: number)
     return record !== undefined && isReadable(state, record) && !freshSave(record, now);
   });
   if (unsaved.length === 0) return null;
-  const nodes = unsaved.filter((id) => !savingOf(state, id));
+  const orders = Object.values(state.pending);
+  const nodes = unsaved.filter((id) => !savingOf(orders, id));
   return nodes.length === 0 ? [] : [{ type: 'NodesSaveRequested', nodes }];
 }
 

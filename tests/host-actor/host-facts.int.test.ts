@@ -4,8 +4,9 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readCapacity } from '../../host-actor/host-capacity.ts';
-import { readUnderlay } from '../../host-actor/underlay-address.ts';
+import { createUnderlayReader } from '../../host-actor/underlay-address.ts';
 
+const readUnderlay = async (question: Parameters<typeof createUnderlayReader>[0]) => await createUnderlayReader(question)();
 const Routes = z.array(z.object({ dev: z.string(), prefsrc: z.string() }));
 const route = async (to: string) => Routes.parse(JSON.parse((await execa('ip', ['-j', 'route', 'get', to])).stdout))[0];
 const mtuOf = async (device: string) => z.array(z.object({ mtu: z.number() })).parse(JSON.parse((await execa('ip', ['-j', 'link', 'show', 'dev', device])).stdout))[0]?.mtu;

@@ -17,6 +17,15 @@ export class CallLimiter {
     this.#most = most;
   }
 
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Those that run and those that wait. */
+  get inLine(): number {
+    return this.#running + this.#waiting.length;
+  }
+
   /** Runs the task when a place is free. Rejects with the signal's reason if it is cancelled while it waits. */
   async run<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     await this.#enter(signal);

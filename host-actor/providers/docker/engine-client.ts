@@ -8,9 +8,11 @@ import { EnginePace } from './engine-pace.ts';
 
 export const defaultDeadlineMs = 60_000;
 const CREATES_SHARE = 0.25;
+/** Places that creates leave free even where nothing else waits: a start that comes soon begins at once. */
+const LEFT_FREE = 2;
 
-/** `change` makes, starts and removes containers, in few places, of which `create` takes a share: to start what was just made is a tenth
- *  cheaper than to make all and then start all. The others would hold those back and have lines of their own: `read`, `long` (pull, stop with grace) and `exec`. */
+/** `change` makes, starts and removes containers, in few places, of which `create` takes a share, and what nobody else needs just now:
+ *  to start what was just made is a tenth cheaper than to make all and then start all. The others would hold those back and have lines of their own: `read`, `long` (pull, stop with grace) and `exec`. */
 export type CallLane = 'create' | 'change' | 'read' | 'long' | 'exec';
 
 export interface EngineCall extends VerbOptions {
@@ -24,7 +26,7 @@ export class EngineClient {
   readonly pace: Pick<EnginePace, 'now'>;
   readonly #docker: Docker;
   readonly #lanes: Readonly<Record<Exclude<CallLane, 'create'>, CallLimiter>>;
-  readonly #creates = new CallLimiter(() => Math.max(1, Math.floor(this.pace.now.atOnce * CREATES_SHARE)));
+  readonly #creates = new CallLimiter(() => this.#createsAtOnce());
   readonly #deadlineMs: number;
 
   constructor(options: { socketPath?: string | undefined; deadlineMs?: number | undefined; pace?: Pick<EnginePace, 'now'> } = {}) {
@@ -54,6 +56,13 @@ export class EngineClient {
     } catch (error) {
       throw toProviderError(call, error, own.signal);
     }
+  }
+
+  #createsAtOnce(): number {
+    const { atOnce } = this.pace.now;
+    // A create that has just got its share is not in the line yet.
+    const others = Math.max(0, this.#lanes.change.inLine - this.#creates.running);
+    return Math.max(1, Math.floor(atOnce * CREATES_SHARE), atOnce - others - LEFT_FREE);
   }
 
   async #inLine<T>({ lane = 'change', signal }: EngineCall, task: () => Promise<T>): Promise<T> {

@@ -8,12 +8,37 @@ import { eventually } from '../../support/eventually.ts';
 const ok = (found: string): Probe => ({ id: 'memory', title: 'Memory', status: 'ok', found });
 const missing: Probe = { id: 'kvm', title: 'KVM', status: 'missing', found: 'no', costs: 'c', remedy: 'r' };
 
+it('reads in the background when it is calm, and at once when it is asked', async () => {
+  const calm = Promise.withResolvers<void>();
+  const hows: boolean[] = [];
+  let waits = 0;
+  const keeper = new FingerprintKeeper({
+    log: pino({ level: 'silent' }), now: () => 5, firstAfterMs: 1,
+    whenCalm: async () => {
+      waits += 1;
+      await calm.promise;
+    },
+    read: async ({ background }) => {
+      hows.push(background);
+      return [ok('7 GiB free')];
+    },
+  });
+  keeper.start();
+  await eventually(() => waits > 0, { what: 'the first reading to be due' });
+  await keeper.read();
+  expect(hows).toEqual([false]);
+  calm.resolve();
+  await eventually(() => hows.length > 1, { what: 'the reading in the background' });
+  keeper.stop();
+  expect(hows).toEqual([false, true]);
+});
+
 it('reads in the background some time after the start, again and again, and tells a digest of what is well', async () => {
   const readings: Probe[][] = [[ok('7 GiB free')], [ok('3 GiB free')], [ok('3 GiB free'), missing]];
   const hows: boolean[] = [];
   const digests: (string | undefined)[] = [];
   const keeper = new FingerprintKeeper({
-    log: pino({ level: 'silent' }), now: () => 5, firstAfterMs: 1, everyMs: 1,
+    log: pino({ level: 'silent' }), now: () => 5, firstAfterMs: 1, everyMs: 1, whenCalm: async () => undefined,
     read: async ({ background }) => {
       digests.push(keeper.digest());
       hows.push(background);
