@@ -11,7 +11,7 @@ export type FingerprintParts = {
   readonly now: () => number;
   /** Long enough after the start that nobody waits for the host just then. */
   readonly firstAfterMs: number;
-  /** Resolves when no order is under way: some probes cost seconds of a processor. */
+  /** Resolves when no order is under way, or never will be: some probes cost seconds of a processor. Never rejects. */
   readonly whenCalm: () => Promise<void>;
   readonly everyMs?: number;
 };
@@ -22,6 +22,7 @@ export class FingerprintKeeper {
   readonly #parts: FingerprintParts;
   #timer: NodeJS.Timeout | undefined;
   #last: Reading | undefined;
+  #stopped = false;
 
   constructor(parts: FingerprintParts) {
     this.#parts = parts;
@@ -32,6 +33,7 @@ export class FingerprintKeeper {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -52,7 +54,14 @@ export class FingerprintKeeper {
 
   #schedule(ms: number): void {
     this.#timer = setTimeout(() => {
-      void this.#parts.whenCalm().then(async () => await this.#read({ background: true })).catch((err: unknown) => this.#parts.log.warn({ err }, 'what this host can do could not be read')).finally(() => this.#schedule(this.#parts.everyMs ?? EVERY_MS));
+      void this.#readWhenCalm();
     }, ms).unref();
+  }
+
+  async #readWhenCalm(): Promise<void> {
+    await this.#parts.whenCalm();
+    if (this.#stopped) return;
+    await this.#read({ background: true }).catch((err: unknown) => this.#parts.log.warn({ err }, 'what this host can do could not be read'));
+    if (!this.#stopped) this.#schedule(this.#parts.everyMs ?? EVERY_MS);
   }
 }

@@ -168,7 +168,7 @@ export class HostActor {
     };
   }
 
-  /** Resolves when no order waits or runs, or after minutes. */
+  /** Resolves when no order waits or runs, after minutes, or when this ends. */
   async whenCalm(): Promise<void> {
     await this.#watches.untilCalm(CALM_WITHIN_MS);
   }

@@ -30,12 +30,13 @@ export function createUnderlayReader(question: UnderlayQuestion): () => Promise<
   const find = async (devices: Devices): Promise<HostUnderlay | undefined> => {
     const address = question.configured ?? (await routedAddress(question.natsUrl, devices.byAddress));
     const device = address === undefined ? undefined : devices.byAddress.get(address);
-    const mtu = device === undefined ? undefined : await readFile(`/sys/class/net/${encodeURIComponent(device)}/mtu`, 'utf8').catch(() => undefined);
-    return address === undefined || device === undefined || mtu === undefined ? undefined : { address, device, mtu: Number(mtu) };
+    if (address === undefined || device === undefined) return undefined;
+    return { address, device, mtu: Number(await readFile(`/sys/class/net/${encodeURIComponent(device)}/mtu`, 'utf8')) };
   };
   return async () => {
-    const isFresh = known !== undefined && performance.now() - known.readAt < DEVICES_HOLD_MS;
-    const found = known !== undefined && isFresh ? await find(known) : undefined;
+    const held = known !== undefined && performance.now() - known.readAt < DEVICES_HOLD_MS ? known : undefined;
+    // The device may be gone since.
+    const found = held && (await find(held).catch(() => undefined));
     if (found !== undefined) return found;
     known = { byAddress: devicesByAddress(), readAt: performance.now() };
     return await find(known);

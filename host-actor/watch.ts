@@ -106,7 +106,7 @@ export class Watches {
       .finally(() => void (this.#repairing = false));
   }
 
-  /** Resolves when no order runs, or after a while. */
+  /** Resolves when no order runs, after a while, or when the watch ends. */
   async untilCalm(patienceMs: number): Promise<void> {
     const giveUpAt = performance.now() + patienceMs;
     while (this.#context.isBusy() && performance.now() < giveUpAt && !this.#stop.signal.aborted) await delay(CALM_POLL_MS);

@@ -26,7 +26,7 @@ export function admit(state: LabState, seen: readonly Heard[], at: number, answe
   let dropped = false;
   for (const heard of seen) {
     const { host, observation, position } = heard;
-    if (isRepeated(state, heard) || !maySpeakOf(draft.state, host, observation)) continue;
+    if (isRepeated(state, draft.state, heard) || !maySpeakOf(draft.state, host, observation)) continue;
     const event: LabEvent = { type: 'Reported', host, observation, ...(position === undefined ? {} : { position }) };
     if (applyEvent(draft, event)) events.push(event);
     else dropped = true;

@@ -17,10 +17,14 @@ export function isOutdated(state: LabState, heard: Heard, answered: PendingEffec
   return heard.position !== undefined && heard.position < newest(state, heard, answered);
 }
 
-/** Whether it is folded in itself, or something newer: then it came again. What answers an order that still waits never is. */
-export function isRepeated(state: LabState, heard: Heard): boolean {
-  if (heard.observation.type === 'node.engine') return isKnownHistory(state, heard.host, heard.observation);
-  const { effectId } = heard.observation;
+/**
+ * Whether it is folded in itself, or something newer: then it came again. What answers an order that still waits never is.
+ * @param state - before what came with it; `now` - with it, for a message may wait twice
+ */
+export function isRepeated(state: LabState, now: LabState, heard: Heard): boolean {
+  const { observation, host } = heard;
+  if (observation.type === 'node.engine') return isKnownHistory(state, host, observation) || isKnownHistory(now, host, observation);
+  const { effectId } = observation;
   const answered = effectId ? state.pending[effectId] : undefined;
   return !answered && heard.position !== undefined && heard.position <= newest(state, heard, answered);
 }
@@ -47,8 +51,9 @@ export function noteHeard(draft: Draft, { host, observation, position }: Heard, 
   }
 }
 
-/** More than engines do while a supervisor that dies has not yet told the queue what it took in. */
-const HISTORY_KEPT = 256;
+/** Twice what the engine does to a node in a deploy or a destroy: what comes again was told since the last supervisor died. */
+const KEPT_OF_A_NODE = 8;
+const KEPT_AT_LEAST = 64;
 type EngineSeen = Extract<Observation, { type: 'node.engine' }>;
 
 /** History holds whenever it comes, and may come again as another message: once the server has forgotten the first one. */
@@ -57,8 +62,9 @@ const historyKey = ({ at, node, generation, action }: EngineSeen): string => `${
 const isKnownHistory = (state: LabState, host: HostId, seen: EngineSeen): boolean => state.history?.[host]?.includes(historyKey(seen)) ?? false;
 
 function noteHistory(draft: Draft, host: HostId, seen: EngineSeen): void {
-  const { history } = draft.state;
-  draft.state.history = { ...history, [host]: [...(history?.[host] ?? []), historyKey(seen)].slice(-HISTORY_KEPT) };
+  const { history, spec } = draft.state;
+  const kept = Math.max(KEPT_AT_LEAST, KEPT_OF_A_NODE * (spec?.nodes.length ?? 0));
+  draft.state.history = { ...history, [host]: [...(history?.[host] ?? []), historyKey(seen)].slice(-kept) };
 }
 
 function newest(state: LabState, { host, observation }: Heard, answered: PendingEffect | undefined): number {

@@ -28,6 +28,22 @@ describe('underlay address', () => {
   });
 });
 
+describe('underlay address, asked again', () => {
+  it('is there as soon as the host has it, though the list of interfaces is held for a while', async () => {
+    const address = '127.77.31.9';
+    const read = createUnderlayReader({ configured: address, natsUrl: 'nats://127.0.0.1:4222' });
+    expect(await read()).toBeUndefined();
+    await execa('ip', ['address', 'add', `${address}/32`, 'dev', 'lo']);
+    try {
+      const found = { address, device: 'lo', mtu: await mtuOf('lo') };
+      expect(await read()).toEqual(found);
+      expect(await read()).toEqual(found);
+    } finally {
+      await execa('ip', ['address', 'del', `${address}/32`, 'dev', 'lo']);
+    }
+  });
+});
+
 describe('capacity', () => {
   it('is what the machine has, not what is free', async () => {
     const { cpus, memoryMiB, diskMiB, devices } = await readCapacity(tmpdir());

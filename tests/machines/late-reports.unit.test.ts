@@ -90,6 +90,13 @@ describe('a message that comes again', () => {
     foldsAnew();
   });
 
+  it('S10: is history once where both messages waited', () => {
+    const create: Observation = { type: 'node.engine', ...about(), runtimeId: 'c', action: 'create' };
+    expect(sim.hear({ host: H1, observation: create, position: 12 }, { host: H1, observation: create, position: 14 })).toBe(true);
+    expect(sim.entries.at(-1)?.events).toHaveLength(1);
+    foldsAnew();
+  });
+
   it('of an older supervisor, which gave it no place, is judged by its content alone', () => {
     expect(hear(12, lost())).toBe(true);
     expect(sim.observe(repaired())).toBe(true);

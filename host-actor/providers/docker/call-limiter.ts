@@ -17,15 +17,6 @@ export class CallLimiter {
     this.#most = most;
   }
 
-  get running(): number {
-    return this.#running;
-  }
-
-  /** Those that run and those that wait. */
-  get inLine(): number {
-    return this.#running + this.#waiting.length;
-  }
-
   /** Runs the task when a place is free. Rejects with the signal's reason if it is cancelled while it waits. */
   async run<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     await this.#enter(signal);
@@ -60,6 +51,11 @@ export class CallLimiter {
 
   #leave(): void {
     this.#running -= 1;
+    this.admitWaiting();
+  }
+
+  /** Lets in who waits while there is a place; to be called when `most` has grown. */
+  admitWaiting(): void {
     while (this.#running < this.#most()) {
       const next = this.#waiting.shift();
       if (next === undefined) return;

@@ -27,6 +27,8 @@ export class EngineClient {
   readonly #docker: Docker;
   readonly #lanes: Readonly<Record<Exclude<CallLane, 'create'>, CallLimiter>>;
   readonly #creates = new CallLimiter(() => this.#createsAtOnce());
+  /** Calls in the lane `change` itself, those that wait included. */
+  #changes = 0;
   readonly #deadlineMs: number;
 
   constructor(options: { socketPath?: string | undefined; deadlineMs?: number | undefined; pace?: Pick<EnginePace, 'now'> } = {}) {
@@ -60,14 +62,19 @@ export class EngineClient {
 
   #createsAtOnce(): number {
     const { atOnce } = this.pace.now;
-    // A create that has just got its share is not in the line yet.
-    const others = Math.max(0, this.#lanes.change.inLine - this.#creates.running);
-    return Math.max(1, Math.floor(atOnce * CREATES_SHARE), atOnce - others - LEFT_FREE);
+    return Math.max(1, Math.floor(atOnce * CREATES_SHARE), atOnce - this.#changes - LEFT_FREE);
   }
 
   async #inLine<T>({ lane = 'change', signal }: EngineCall, task: () => Promise<T>): Promise<T> {
-    if (lane !== 'create') return await this.#lanes[lane].run(signal, task);
-    return await this.#creates.run(signal, async () => await this.#lanes.change.run(signal, task));
+    if (lane === 'create') return await this.#creates.run(signal, async () => await this.#lanes.change.run(signal, task));
+    if (lane !== 'change') return await this.#lanes[lane].run(signal, task);
+    this.#changes += 1;
+    try {
+      return await this.#lanes.change.run(signal, task);
+    } finally {
+      this.#changes -= 1;
+      this.#creates.admitWaiting();
+    }
   }
 
   /** A stream without a deadline (engine events); ends with the signal. Takes no place in a line. */

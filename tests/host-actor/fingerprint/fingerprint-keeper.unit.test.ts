@@ -33,6 +33,28 @@ it('reads in the background when it is calm, and at once when it is asked', asyn
   expect(hows).toEqual([false, true]);
 });
 
+it('does not begin to read when it is stopped while it waits for calm', async () => {
+  const calm = Promise.withResolvers<void>();
+  let [waits, reads] = [0, 0];
+  const keeper = new FingerprintKeeper({
+    log: pino({ level: 'silent' }), now: () => 5, firstAfterMs: 1, everyMs: 1,
+    whenCalm: async () => {
+      waits += 1;
+      await calm.promise;
+    },
+    read: async () => {
+      reads += 1;
+      return [];
+    },
+  });
+  keeper.start();
+  await eventually(() => waits > 0, { what: 'the first reading to be due' });
+  keeper.stop();
+  calm.resolve();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect([waits, reads]).toEqual([1, 0]);
+});
+
 it('reads in the background some time after the start, again and again, and tells a digest of what is well', async () => {
   const readings: Probe[][] = [[ok('7 GiB free')], [ok('3 GiB free')], [ok('3 GiB free'), missing]];
   const hows: boolean[] = [];

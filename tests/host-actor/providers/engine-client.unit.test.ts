@@ -33,6 +33,20 @@ describe('lines of engine calls', () => {
     expect(running()).toEqual([6, 2]);
   });
 
+  it('creates that come at once leave their places to the starts that run', async () => {
+    const { call, running, end } = begin(8);
+    call('change', 4);
+    call('create', 20);
+    await turn();
+    expect(running()).toEqual([2, 4]);
+    await end('create');
+    expect(running()).toEqual([2, 4]);
+    await end('change');
+    expect(running()).toEqual([3, 3]);
+    for (let n = 0; n < 3; n += 1) await end('change');
+    expect(running()).toEqual([6, 0]);
+  });
+
   it('creates take a quarter where there are starts for the rest, and all of them come to their end', async () => {
     const { call, running, end, all } = begin(8);
     call('change', 20);
