@@ -1,4 +1,4 @@
-// Counts one test tier from vitest's JSON report: count-tests.ts REPORT EXIT-STATUS prints what failed or was left out, then "P F S".
+// Counts one test tier from vitest's JSON report: count-tests.ts REPORT EXIT-STATUS prints what failed, was retried or left out, then "P F S".
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 
@@ -15,7 +15,7 @@ const Report = z.object({
 const MESSAGE_LINES = 6;
 const LINE_LENGTH = 300;
 
-/** What one tier amounts to; `lines` name each test that failed, with why, or was left out. */
+/** What one tier amounts to; `lines` name each test that failed or needed a second try, with why, or was left out. */
 export type TierCount = { readonly passed: number; readonly failed: number; readonly skipped: number; readonly lines: readonly string[] };
 
 /**
@@ -30,6 +30,8 @@ export const countTests = (report: unknown, exitStatus: number): TierCount => {
   const tests = files.flatMap((file) => file.assertionResults.map((test) => ({ ...test, file: file.name })));
   const failedTests = tests.filter(({ status }) => status === 'failed');
   const skippedTests = tests.filter(({ status }) => status !== 'failed' && status !== 'passed');
+  // The runner keeps what the first try said.
+  const retriedTests = tests.filter(({ status, failureMessages }) => status === 'passed' && (failureMessages ?? []).length > 0);
   const brokenFiles = files.filter((file) => file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed'));
   const unexplained = exitStatus !== 0 && failedTests.length + brokenFiles.length === 0 ? 1 : 0;
   return {
@@ -37,16 +39,19 @@ export const countTests = (report: unknown, exitStatus: number): TierCount => {
     failed: failedTests.length + brokenFiles.length + unexplained,
     skipped: skippedTests.length,
     lines: [
-      ...failedTests.flatMap(({ file, fullName, failureMessages }) => [
-        `failed: ${fullName} (${file})`,
-        ...(failureMessages?.[0] ?? '').split('\n', MESSAGE_LINES).filter((line) => line !== '').map((line) => `  ${line.slice(0, LINE_LENGTH)}`),
-      ]),
+      ...failedTests.flatMap((test) => whatItSaid('failed', test)),
+      ...retriedTests.flatMap((test) => whatItSaid('passed at its second try only', test)),
       ...brokenFiles.map(({ name }) => `failed: ${name} could not be run`),
       ...(unexplained === 1 ? [`failed: the test runner ended with status ${exitStatus}`] : []),
       ...skippedTests.map(({ file, fullName }) => `skipped: ${fullName} (${file})`),
     ],
   };
 };
+
+const whatItSaid = (what: string, { file, fullName, failureMessages }: { file: string; fullName: string; failureMessages?: string[] | null | undefined }): string[] => [
+  `${what}: ${fullName} (${file})`,
+  ...(failureMessages?.[0] ?? '').split('\n', MESSAGE_LINES).filter((line) => line !== '').map((line) => `  ${line.slice(0, LINE_LENGTH)}`),
+];
 
 if (import.meta.main) {
   const [path = '', exitStatus = '1'] = process.argv.slice(2);

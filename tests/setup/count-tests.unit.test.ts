@@ -27,6 +27,13 @@ describe('countTests', () => {
     ]);
   });
 
+  it('names a test that passed at its second try, and what the first one said', () => {
+    const test = { fullName: 'links', status: 'passed', failureMessages: ['AssertionError: expected 1 to be 2'] };
+    expect(countTests({ testResults: [{ name: 'a.test.ts', status: 'passed', assertionResults: [test] }] }, 0)).toEqual({
+      passed: 1, failed: 0, skipped: 0, lines: ['passed at its second try only: links (a.test.ts)', '  AssertionError: expected 1 to be 2'],
+    });
+  });
+
   it('counts a file that could not be loaded as one failure', () => {
     expect(countTests({ testResults: [file('failed'), file('passed', 'passed')] }, 1)).toMatchObject({ passed: 1, failed: 1 });
   });
