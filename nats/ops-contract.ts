@@ -85,8 +85,8 @@ export const OPS = {
   /** What the lab was last deployed from, resolved and (`source`) as written; also of a destroyed lab. */
   spec: { kind: 'read', scope: 'lab', request: nothing, response: z.object({ spec: LabSpec }) },
   node: { kind: 'read', scope: 'lab', request: z.object({ node: NodeId }), response: NodeView },
-  /** Entries after number `after`, the last `limit` of them. */
-  history: { kind: 'read', scope: 'lab', request: z.object({ after: z.number().int().nonnegative(), limit: z.number().int().positive().max(1000) }), response: z.object({ entries: z.array(HistoryEntry), last: z.number().int() }) },
+  /** Entries after number `after` and before `before` (numbers have no gaps), the last `limit` of them. */
+  history: { kind: 'read', scope: 'lab', request: z.object({ after: z.number().int().nonnegative(), before: z.number().int().positive().optional(), limit: z.number().int().positive().max(1000) }), response: z.object({ entries: z.array(HistoryEntry), last: z.number().int() }) },
   list: { kind: 'read', scope: 'none', request: z.object({ destroyed: z.boolean() }), response: z.object({ labs: z.array(LabSummary) }) },
   hosts: { kind: 'read', scope: 'none', request: nothing, response: z.object({ hosts: z.array(HostDetail) }) },
   /** One host with its nodes. `stuck`: why nodes of a lab cannot leave it now, while it is draining. */

@@ -168,6 +168,7 @@ async function readHistory(supervisor: Supervisor, lab: LabId, request: OpsReque
     const evolution = evolve(state, record.entry);
     state = evolution.state;
     for (const secret of secretsOf(state.spec)) secrets.add(secret);
+    if (record.entry.n >= (request.before ?? Infinity)) continue;
     if (record.entry.n > request.after) entries.push({ entry: record.entry, news: [...evolution.news] });
     if (entries.length > request.limit) entries.shift();
   }
