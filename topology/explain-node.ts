@@ -98,10 +98,12 @@ function withDerived(settings: readonly ExplainedSetting[], lab: LabSpec, node: 
   const derived = new Map(Object.entries(derivedEnvironment(lab, node)).map(([name, value]) => [`env.${name}`, value]));
   const present = new Set(settings.map((setting) => setting.key));
   return [
-    ...settings.map((setting) => (derived.has(setting.key) ? { ...setting, value: derived.get(setting.key) } : setting)),
-    ...[...derived].filter(([key]) => !present.has(key)).map(([key, value]): ExplainedSetting => ({ key, value, layer: 'lab', overridden: [] })),
+    ...settings.map((setting) => (derived.has(setting.key) ? { ...setting, value: derived.get(setting.key), ...derivedNote(setting.key) } : setting)),
+    ...[...derived].filter(([key]) => !present.has(key)).map(([key, value]): ExplainedSetting => ({ key, value, layer: 'lab', overridden: [], ...derivedNote(key) })),
   ];
 }
+
+const derivedNote = (key: string): { note?: string } => (/no_proxy$/i.test(key) ? { note: 'and the addresses that the lab leases when it is deployed' } : {});
 
 /** What holds of keys that no layer sets. */
 function unset(node: NodeSpec, present: ReadonlySet<string>): ExplainedSetting[] {

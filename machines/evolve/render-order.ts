@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Attachment, HostsEntry, LabContext, LinkLeg, MgmtTunnel, Order, PendingEffect } from '../vocabulary/effect.ts';
 import type { LinkEnd, NodeSpec } from '../vocabulary/lab-spec.ts';
 import { fenceAfterMs, LINK_BUDGET, MGMT_WIRE_BUDGET, NODE_BUDGET, STOP_GRACE_MS } from '../policy/retry-policy.ts';
+import { hostNames, interfacesIn } from '../vocabulary/node-environment.ts';
 import type { LabState, LinkRecord, NodeRecord } from './lab-state.ts';
 import { NO_NETWORK, overLogs, owedKeyOf } from './lab-state.ts';
 import { mgmtOn, plannedHosts } from './lab-parts.ts';
@@ -77,7 +78,7 @@ function addresses(mgmt: NodeRecord['plan']['mgmt']): { ipv4?: string; ipv6?: st
 
 function hostsEntry(record: NodeRecord): HostsEntry {
   const { spec, plan } = standing(record);
-  return { names: [...new Set([spec.containerName, spec.id, ...spec.aliases])], addresses: Object.values(addresses(plan.mgmt)) };
+  return { names: hostNames(spec), addresses: Object.values(addresses(plan.mgmt)) };
 }
 
 function renderNode(state: LabState, effect: EffectOf<'node.prepare' | 'node.start' | 'node.stop' | 'node.remove' | 'node.exec' | 'node.save'>, record: Pick<NodeRecord, 'spec' | 'plan'>): Order | null {
@@ -112,8 +113,7 @@ function labContext(state: LabState, host: HostId): LabContext | null {
 
 /** Counted from the wish: the node is made before its links are. */
 function interfacesOf(state: LabState, node: NodeId): number {
-  const isInside = (end: LinkEnd): boolean => (end.at === 'node' && end.node === node) || (end.at === 'node-bridge' && end.inside === node);
-  return linksOf(state, node).filter(({ machine }) => machine.context.desired === 'present').flatMap(({ spec }) => [spec.a, spec.b]).filter(isInside).length;
+  return interfacesIn(linksOf(state, node).filter(({ machine }) => machine.context.desired === 'present').map(({ spec }) => spec), node);
 }
 
 /** Namespaces bear the container's name, as people's scripts expect of `ip netns exec`. */

@@ -78,7 +78,7 @@ describe('keys of a node', () => {
   it('derives what every node is told of its lab, outside of its own definition', () => {
     const { lab } = accepted('name: t\ntopology:\n  defaults: {kind: linux, image: x}\n  nodes: {n1: {mgmt-ipv4: 172.20.20.5}, n2: {env: {NO_PROXY: mine}}}\n  links:\n    - endpoints: ["n1:eth1", "n2:eth1"]\n    - endpoints: ["n1:eth2", "n1:eth3"]\n');
     expect(derivedEnvironment(lab, nodeOf(lab, 'n1')).CLAB_INTFS).toBe('3');
-    expect(derivedEnvironment(lab, nodeOf(lab, 'n2')).NO_PROXY).toBe('mine,localhost,127.0.0.1,::1,*.local,172.20.20.0/24,172.20.20.5,3fff:172:20:20::/64,n1,n2');
+    expect(derivedEnvironment(lab, nodeOf(lab, 'n2')).NO_PROXY).toBe('mine,localhost,127.0.0.1,::1,*.local,172.20.20.0/24,3fff:172:20:20::/64,clab-t-n1,n1,172.20.20.5,clab-t-n2,n2');
   });
 
   it('takes the health check with the defaults of the engine', () => {
