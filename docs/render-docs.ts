@@ -10,6 +10,7 @@ import { renderDiagram } from '../machines/evolve/render-diagram.ts';
 import { renderComingFrom } from './derive/render-coming-from.ts';
 import { renderLabFile } from './derive/render-lab-file.ts';
 import { renderOpsApi } from './derive/render-ops-api.ts';
+import { renderSettings } from './derive/render-settings.ts';
 import { renderSubjects } from './derive/render-subjects.ts';
 
 /** Path below docs/ and text of each derived document. */
@@ -20,6 +21,7 @@ export function derivedDocs(): Record<string, string> {
     'machines.md': `# The machines\n\nDrawn from the code by \`node docs/render-docs.ts\`; do not edit.\n\n${diagrams.join('\n')}`,
     'ops-api.md': renderOpsApi(example('follow-lab.ts')),
     'subjects.md': renderSubjects(),
+    'settings.md': renderSettings(),
     'lab-file.md': renderLabFile(example('every-link.clab.yml')),
     'coming-from-containerlab.md': renderComingFrom(),
   };

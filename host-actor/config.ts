@@ -9,40 +9,31 @@ import type { VlanRange } from '../machines/vocabulary/vlan-ranges.ts';
 import { HostActorError } from './host-actor-error.ts';
 import type { CapacityWish } from './host-capacity.ts';
 
-const Environment = z.object({
-  LABWRIGHT_HOME: z.string().min(1),
-  LABWRIGHT_NATS_URL: z.string().min(1),
-  LABWRIGHT_NATS_CREDS: z.string().min(1).optional(),
-  LABWRIGHT_HOST_ID: z.string().min(1).optional(),
-  /** The host's hosts file, which gets a block of names for each lab. */
-  LABWRIGHT_HOSTS_FILE: z.string().min(1).default('/etc/hosts'),
-  /** Address by which other hosts reach this one; found by the route to NATS where unset. */
-  LABWRIGHT_UNDERLAY_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional(),
-  /** What of this host may be given to nodes; all that it has where unset. */
-  LABWRIGHT_CAPACITY_CPUS: z.coerce.number().positive().optional(),
-  /** How many times its CPU may be given away; 4 where unset. */
-  LABWRIGHT_CPU_OVERCOMMIT: z.coerce.number().positive().optional(),
-  LABWRIGHT_CAPACITY_MEMORY_MIB: z.coerce.number().int().positive().optional(),
-  LABWRIGHT_CAPACITY_DISK_MIB: z.coerce.number().int().positive().optional(),
-  /** Path of the engine's socket. */
-  LABWRIGHT_DOCKER_SOCKET: z.string().startsWith('/').default('/var/run/docker.sock'),
-  /** What joins links that name no plane. */
-  LABWRIGHT_PLANE: z.enum(['tc', 'ovs']).default('tc'),
-  /** Folder of the sockets of Open vSwitch. */
-  LABWRIGHT_OVS_RUN_DIR: z.string().startsWith('/').default('/var/run/openvswitch'),
-  /** A bridge of Open vSwitch that others use too; links on it get a VLAN each. Unset = a bridge of our own. */
-  LABWRIGHT_OVS_SHARED_BRIDGE: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
-  /** VLANs of the shared bridge that links may take; all that nobody has where unset. */
-  LABWRIGHT_OVS_VLANS: VlanRanges.optional(),
-  /** Repairs that are made by themselves, for labs that say nothing: classes with a comma between, or `none`. */
-  LABWRIGHT_REPAIRS: z.enum(['safe,invasive', 'safe', 'invasive', 'none']).default('safe,invasive'),
-  LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60),
-  /** How often the far ends of links across hosts are probed. */
-  LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000),
-  /** How long after its start a host reads for the first time, in the background, what it can do; then every hour. */
-  LABWRIGHT_FINGERPRINT_AFTER_SECONDS: z.coerce.number().nonnegative().default(60),
-  LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-}).refine((env) => env.LABWRIGHT_OVS_VLANS === undefined || env.LABWRIGHT_OVS_SHARED_BRIDGE !== undefined, {
+/** Each variable that this process reads, with its meaning. */
+export const HostActorSettings = z.object({
+  LABWRIGHT_HOME: z.string().min(1).describe('state directory'),
+  LABWRIGHT_NATS_URL: z.string().min(1).describe('the NATS server'),
+  LABWRIGHT_NATS_CREDS: z.string().min(1).optional().describe('file with the credentials for it'),
+  LABWRIGHT_HOST_ID: z.string().min(1).optional().describe('identity of this host; that of `host-identity.json` where unset'),
+  LABWRIGHT_HOSTS_FILE: z.string().min(1).default('/etc/hosts').describe("the host's hosts file, which gets a block of names for each lab"),
+  LABWRIGHT_UNDERLAY_ADDRESS: z.union([z.ipv4(), z.ipv6()]).optional().describe('address by which other hosts reach this one; found by the route to NATS where unset'),
+  LABWRIGHT_CAPACITY_CPUS: z.coerce.number().positive().optional().describe('cores of this host that nodes may be given; all where unset'),
+  LABWRIGHT_CPU_OVERCOMMIT: z.coerce.number().positive().optional().describe('how many times its cores may be given away; 4 where unset'),
+  LABWRIGHT_CAPACITY_MEMORY_MIB: z.coerce.number().int().positive().optional().describe('memory in MiB that nodes may be given; all where unset'),
+  LABWRIGHT_CAPACITY_DISK_MIB: z.coerce.number().int().positive().optional().describe('disk space in MiB that nodes may be given; all that is free where unset'),
+  LABWRIGHT_DOCKER_SOCKET: z.string().startsWith('/').default('/var/run/docker.sock').describe("the engine's socket"),
+  LABWRIGHT_PLANE: z.enum(['tc', 'ovs']).default('tc').describe('what joins links of labs that name no plane: `tc` or `ovs`'),
+  LABWRIGHT_OVS_RUN_DIR: z.string().startsWith('/').default('/var/run/openvswitch').describe('folder of the sockets of Open vSwitch'),
+  LABWRIGHT_OVS_SHARED_BRIDGE: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional().describe('a bridge of Open vSwitch that others use too; links on it get a VLAN each. A bridge of our own where unset'),
+  LABWRIGHT_OVS_VLANS: VlanRanges.optional().describe('VLANs of the shared bridge that links may take (`100-199,300`); all that nobody has where unset'),
+  LABWRIGHT_REPAIRS: z.enum(['safe,invasive', 'safe', 'invasive', 'none']).default('safe,invasive').describe('repairs that are made by themselves in labs that say nothing: classes with a comma between, or `none`'),
+  LABWRIGHT_SWEEP_SECONDS: z.coerce.number().positive().default(60).describe('how often all that is wanted is compared with all that is there, beside what events say'),
+  LABWRIGHT_ECHO_EVERY_MS: z.coerce.number().int().min(100).default(5_000).describe('how often the far ends of links and management networks across hosts are probed'),
+  LABWRIGHT_FINGERPRINT_AFTER_SECONDS: z.coerce.number().nonnegative().default(60).describe('how long after its start a host reads for the first time, in the background, what it can do; then every hour'),
+  LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info').describe('least level that its log holds'),
+});
+
+const Environment = HostActorSettings.refine((env) => env.LABWRIGHT_OVS_VLANS === undefined || env.LABWRIGHT_OVS_SHARED_BRIDGE !== undefined, {
   path: ['LABWRIGHT_OVS_VLANS'], message: 'means the VLANs of a bridge that others use too: name it in LABWRIGHT_OVS_SHARED_BRIDGE, or unset this',
 });
 

@@ -2,20 +2,16 @@
 import { z } from 'zod';
 import type { Patience } from './host-registry.ts';
 
-const Environment = z.object({
-  LABWRIGHT_NATS_URL: z.string().min(1),
-  LABWRIGHT_NATS_CREDS: z.string().min(1),
-  /** Configuration of the NATS server, where it is ours. */
-  LABWRIGHT_NATS_CONFIG: z.string().min(1).optional(),
-  /** Seconds of silence after which a host is lost; a third of it makes it suspect. */
-  LABWRIGHT_HOST_LOST_SECONDS: z.coerce.number().positive().default(15),
-  /** Within which hosts have to answer orders before they are asked again. */
-  LABWRIGHT_ANSWER_SECONDS: z.coerce.number().positive().optional(),
-  /** Seconds of silence after which another supervisor takes the labs of this one. */
-  LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5),
-  /** Days after which the log of a destroyed lab is pruned; none = by hand only. */
-  LABWRIGHT_KEEP_DESTROYED_DAYS: z.coerce.number().nonnegative().optional(),
-  LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+/** Each variable that this process reads, with its meaning. */
+export const SupervisorSettings = z.object({
+  LABWRIGHT_NATS_URL: z.string().min(1).describe('the NATS server'),
+  LABWRIGHT_NATS_CREDS: z.string().min(1).describe('file with the credentials for it'),
+  LABWRIGHT_NATS_CONFIG: z.string().min(1).optional().describe('configuration of the NATS server, where it is ours'),
+  LABWRIGHT_HOST_LOST_SECONDS: z.coerce.number().positive().default(15).describe('seconds of silence after which a host is lost; a third of it makes it suspect'),
+  LABWRIGHT_ANSWER_SECONDS: z.coerce.number().positive().optional().describe('seconds within which hosts have to answer orders before they are asked again; fits each kind of order where unset'),
+  LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5).describe('seconds of silence after which another supervisor takes the labs of this one'),
+  LABWRIGHT_KEEP_DESTROYED_DAYS: z.coerce.number().nonnegative().optional().describe('days after which the log of a destroyed lab is pruned; by `labwright prune` only where unset'),
+  LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info').describe('least level that its log holds'),
 });
 
 export type SupervisorConfig = {
@@ -31,7 +27,7 @@ export type SupervisorConfig = {
 
 /** Reads the configuration. @throws Error that names every variable that is missing or wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): SupervisorConfig {
-  const parsed = Environment.safeParse(env);
+  const parsed = SupervisorSettings.safeParse(env);
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
     throw new Error(`the supervisor cannot start: ${faults}. It is started by \`labwright up\`; by hand, set these variables`);

@@ -12,7 +12,7 @@ const nothing = z.object({});
 export const upCommand = command({
   usage: 'up',
   summary: 'start the controller; deploy does so by itself',
-  details: 'Where there is systemd, a unit is installed, so that labs come back after a reboot. With --listen other machines can join as hosts; only those with credentials are let in, but what crosses the network is not encrypted: name an address on a network that you trust. It is kept until another one is named; 127.0.0.1 closes it again. On a machine that joined a controller elsewhere, its host-actor is started.',
+  details: 'Where there is systemd, a unit is installed, so that labs come back after a reboot. With --listen other machines can join as hosts; only those with credentials are let in, but what crosses the network is not encrypted: name an address on a network that you trust. It is kept until another one is named; 127.0.0.1 closes it again. On a machine that joined a controller elsewhere, its host-actor is started. A NATS server of yours takes the place of the embedded one with LABWRIGHT_NATS_URL and LABWRIGHT_NATS_CREDS (docs/subjects.md); all settings: docs/settings.md.',
   examples: ['labwright up', 'labwright up --listen 10.0.0.1', 'labwright up --listen [fd00::1]:4222'],
   options: [{ flags: '--listen <address[:port]>', text: 'address of this machine on which the NATS server of the controller listens, for hosts' }],
   schema: z.object({ listen: z.string().optional() }),

@@ -61,7 +61,7 @@ export const deployCommand = command({
     { flags: '-c, --reconfigure', text: 'recreate all nodes, whatever they are' },
     ...READ_OPTIONS,
     { flags: '--take-over', text: 'let this file replace the one that a lab of this name runs from' },
-    { flags: '--dry-run', text: 'print what would be done and why; touch nothing' },
+    { flags: '--dry-run', text: 'print what would be done and why; touch no lab (the controller is started where none runs, for it knows the hosts)' },
     { flags: '--wait <what>', text: 'what to wait for', choices: ['running', 'none'] },
     { flags: '--max-workers <n>', text: 'not needed: taken and ignored' },
     { flags: '--skip-labdir-acl', text: 'no access lists are set: taken and ignored' },

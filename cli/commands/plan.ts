@@ -1,4 +1,4 @@
-// plan: what a deploy would do to which object, and why; nothing is touched.
+// plan: what a deploy would do to which object, and why; no lab is touched.
 import { z } from 'zod';
 import type { LabSpec } from '../../machines/vocabulary/lab-spec.ts';
 import { command } from '../command-spec.ts';
@@ -15,7 +15,7 @@ import { readTopology } from '../read-topology.ts';
 export const planCommand = command({
   usage: 'plan',
   summary: 'show what a deploy would change, where each node would be, and why',
-  details: 'The same as deploy --dry-run.',
+  details: 'The same as deploy --dry-run. No lab is touched; the controller is started where none runs, for it knows the hosts.',
   examples: ['labwright plan -t lab.clab.yml', 'labwright plan -t lab.clab.yml --json'],
   options: [
     { flags: '-c, --reconfigure', text: 'as deploy would recreate all nodes' },

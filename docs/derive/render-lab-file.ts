@@ -47,6 +47,7 @@ export function renderLabFile(example: string): string {
     'Brief: two ends as `node:interface`; instead of a node one end may be `host`, `mgmt-net`, `macvlan` or `dummy`. Extended: a `type` and its keys. All of these forms in one file (`docs/examples/every-link.clab.yml`):\n',
     `\`\`\`yaml\n${example.trimEnd()}\n\`\`\`\n`,
     markdownTable(['type', 'keys (needed ones first)'], (Object.keys(linkFileSchemas) as LinkForm[]).map((form) => [code(form), linkKeys(form)])),
+    '`impairment` has no effect (warning): `labwright tools netem` impairs a link.\n',
     REST,
   ].join('\n');
 }

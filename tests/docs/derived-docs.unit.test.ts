@@ -7,9 +7,13 @@ import { MERGED } from '../../docs/derive/lab-file-text.ts';
 import { CLIENT_CODES, SERVICE_CODES } from '../../docs/derive/ops-error-codes.ts';
 import { OUTPUT, SIDE_EFFECTS } from '../../docs/derive/peer-behaviour.ts';
 import { NOT_THERE, PEER_VERBS } from '../../docs/derive/peer-verbs.ts';
+import { BY_CONTROLLER } from '../../docs/derive/render-settings.ts';
 import { SILENT_KEYS } from '../../docs/derive/silent-keys.ts';
 import { derivedDocs } from '../../docs/render-docs.ts';
+import { PASSED_ON } from '../../controller/start-parent.ts';
+import { HostActorSettings } from '../../host-actor/config.ts';
 import { Rejection } from '../../machines/vocabulary/command.ts';
+import { SupervisorSettings } from '../../supervisor/config.ts';
 import { readLab } from '../../topology/read-lab.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', '..');
@@ -88,5 +92,13 @@ describe('coming from containerlab', () => {
       return flags.filter((flag) => !takesFlag(command, flag)).map((flag) => `${verb} ${flag}`);
     });
     expect(Object.keys(NOT_THERE).toSorted()).toEqual(absent.toSorted());
+  });
+});
+
+describe('docs/settings.md', () => {
+  it('names what the systemd unit keeps of the environment of `labwright up`', () => {
+    const settings = [...Object.keys(HostActorSettings.shape), ...Object.keys(SupervisorSettings.shape)].filter((name) => !BY_CONTROLLER.includes(name));
+    expect(settings.filter((name) => !PASSED_ON.includes(name))).toEqual([]);
+    expect(PASSED_ON.filter((name) => name.startsWith('LABWRIGHT_') && !derivedDocs()['settings.md']?.includes(`\`${name}\``))).toEqual([]);
   });
 });
