@@ -12,6 +12,7 @@ import { labFromText } from '../support/test-bed.ts';
 import type { TestBed } from '../support/test-bed.ts';
 import { allDestroyed, recordEngine } from './engine-record.ts';
 import type { EngineEvent } from './engine-record.ts';
+import { HostLeftovers } from './host-leftovers.ts';
 
 const run = promisify(execFile);
 
@@ -38,6 +39,7 @@ topology:
 /** Deploys three nodes, brings them to a file with two, destroys them. Resolves when the engine told the end of the last one. */
 export async function liveOneLife(bed: TestBed, of: LifeOf, whenDeployed: () => Promise<void> = async () => undefined): Promise<Life> {
   const engine = await recordEngine(of.name);
+  const host = await HostLeftovers.since([of.name]);
   try {
     const views: LabView[] = [];
     const path = `/tmp/${of.name}/t.clab.yml`;
@@ -53,6 +55,9 @@ export async function liveOneLife(bed: TestBed, of: LifeOf, whenDeployed: () => 
     await allDestroyed(engine);
     await engineEventsAreLogged(bed, of, engine.events);
     await refoldsToLive(bed, of.name);
+    // Of the controller's processes some may be away just now.
+    const { processes: _processes, ...left } = await host.read();
+    expect(left).toEqual({});
     return { views, starts: engine.starts() };
   } finally {
     await engine.stop();
