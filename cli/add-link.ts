@@ -1,6 +1,7 @@
 // Adds one link, given by its two ends as text, to the description of a running lab.
 import { LinkId } from '../machines/vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec } from '../machines/vocabulary/lab-spec.ts';
+import { toDeviceName } from '../topology/interface-name.ts';
 import { CliError, EXIT } from './exit-code.ts';
 
 /**
@@ -21,8 +22,11 @@ type Placed = { readonly id: string; readonly end: LinkEnd };
 
 function parseEnd(lab: LabSpec, text: string): Placed {
   const [place = '', middle = '', last] = text.split(':');
-  const name = last ?? middle;
-  if (!/^[^\s/:]{1,15}$/.test(name) || text.split(':').length > 3) throw bad(text, 'the interface must have 1 to 15 characters without blanks and slashes');
+  if (text.split(':').length > 3) throw bad(text, 'it has more than three parts');
+  // Names are made to fit the kernel as those of lab files are.
+  const device = toDeviceName(last ?? middle);
+  if ('error' in device) throw bad(text, device.error);
+  const { name, altname } = device;
   const node = lab.nodes.find((one) => one.id === (last === undefined ? place : middle)) ?? lab.nodes.find((one) => one.containerName === (last === undefined ? place : middle));
   if (last !== undefined && place === 'bridge') return { id: `${middle}:${name}`, end: { at: 'bridge', node: node?.id ?? bridgeNode(middle), bridge: middle, interface: name } };
   if (last !== undefined) throw bad(text, 'only a bridge takes three parts');
@@ -30,7 +34,7 @@ function parseEnd(lab: LabSpec, text: string): Placed {
   if (node === undefined) throw bad(text, `lab ${lab.id} has no node ${place}`);
   const id = `${node.id}:${name}`;
   if (node.runtime === 'bridge' || node.runtime === 'ovs-bridge') return { id, end: { at: 'bridge', node: node.id, bridge: node.containerName, interface: name } };
-  return node.runtime === 'host' ? { id: `host:${name}`, end: { at: 'host', interface: name } } : { id, end: { at: 'node', node: node.id, interface: name } };
+  return node.runtime === 'host' ? { id: `host:${name}`, end: { at: 'host', interface: name } } : { id, end: { at: 'node', node: node.id, interface: name, ...(altname === undefined ? {} : { altname }) } };
 }
 
 const bad = (text: string, why: string): CliError =>

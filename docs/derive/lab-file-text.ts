@@ -88,4 +88,7 @@ of the file, and \`sans\`. It is kept while it is good; \`deploy --reconfigure\`
 
 **Management addresses** are given once and stay the same over restarts and repairs. With no range in the file the network \`clab\` has
 172.20.20.0/24 and 3fff:172:20:20::/64; with one of the two ranges given there is only that one.
+
+**What outlives a lab.** Named volumes (\`volumes: [data:/x]\`) are the engine's and hold data: \`destroy\` leaves them, \`docker volume rm\` removes
+them; those without a name go with their container. A host that once had a management network goes on forwarding, as with the engine.
 `;

@@ -1,6 +1,9 @@
 // What a deployed lab leaves and says beside its nodes: certificates, drawings, exported data, its description; save; exec in a container of somebody else.
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,7 +26,7 @@ topology:
       certificate: { issue: true, sans: [n1.example] }
       binds: ["__clabDir__/.tls/__clabNodeName__:/tls:ro", "__clabDir__/.tls/ca/ca.pem:/ca.pem:ro"]
       exec: ["cat /tls/n1.pem"]
-      ports: ["18053:53/udp"]
+      ports: ["18053:53/udp", "18080:80"]
     frr: { image: labwright/frr:local, binds: ["daemons:/etc/frr/daemons"] }
     ${EXTERNAL}: { kind: ext-container, exec: ["hostname"] }
   links:
@@ -79,8 +82,31 @@ describe('deploy', () => {
   });
 });
 
-describe('a published UDP port', () => {
-  it('answers on ::1', async () => {
+/** What a server answers first; rejects when it does not let us in. */
+async function sayTo(host: string, port: number, words: string): Promise<string> {
+  const socket = connect({ host, port, timeout: 1_000 });
+  try {
+    await once(socket, 'connect');
+    socket.write(words);
+    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(2_000) });
+    return String(answer);
+  } finally {
+    socket.destroy();
+  }
+}
+
+describe('a published port', () => {
+  it('of TCP answers on 127.0.0.1, ::1 and an address of the host', async () => {
+    await execa('docker', ['exec', '--detach', 'clab-tclf-n1', 'socat', 'TCP6-LISTEN:80,fork,reuseaddr', 'EXEC:cat']);
+    const ofHost = Object.values(networkInterfaces()).flat().filter((one) => one !== undefined && !one.internal && !one.address.startsWith('fe80')).map((one) => one?.address ?? '');
+    expect(ofHost.length).toBeGreaterThan(0);
+    for (const address of ['127.0.0.1', '::1', ...ofHost]) {
+      const answer = await eventually(async () => await sayTo(address, 18080, `by ${address}`), { what: `an answer by ${address}` });
+      expect(answer).toBe(`by ${address}`);
+    }
+  });
+
+  it('of UDP answers on ::1', async () => {
     await execa('docker', ['exec', '--detach', 'clab-tclf-n1', 'socat', 'UDP6-RECVFROM:53,fork', 'EXEC:cat']);
     const client = createSocket('udp6');
     let answer = '';

@@ -11,19 +11,23 @@ const lines = async (file: string, args: string[]): Promise<string[]> =>
 /** Counters and handles change by themselves and are left out. */
 const stable = (text: string): string => text.replaceAll(/packets \d+ bytes \d+|\[\d+:\d+\]| # handle \d+/g, '').trimEnd();
 
+/** Switches of the whole kernel that concern packets; not that it forwards, which stays on as it does with the engine. */
+const SWITCHES = ['net.ipv4.conf.all.rp_filter', 'net.ipv4.conf.all.route_localnet', 'net.ipv4.conf.default.rp_filter', 'net.ipv6.conf.all.disable_ipv6', 'net.ipv6.conf.default.disable_ipv6'];
+
 export type Baseline = Record<string, string[]>;
 
 /** Reads the host; two readings are equal when a lab left nothing. */
 export async function readBaseline(): Promise<Baseline> {
-  const [containers, networks, volumes, links, qdiscs, actions, nft, iptables, ip6tables, netns, routes] = await Promise.all([
+  const [containers, networks, volumes, links, addresses, switches, qdiscs, actions, nft, iptables, ip6tables, netns, routes] = await Promise.all([
     lines('docker', ['ps', '-a', '--format', '{{.Names}} {{.ID}}']), lines('docker', ['network', 'ls', '--format', '{{.Name}} {{.Driver}}']),
     lines('docker', ['volume', 'ls', '--format', '{{.Name}}']),
-    lines('ip', ['-o', 'link']), lines('tc', ['qdisc', 'show']), lines('tc', ['actions', 'ls', 'action', 'mirred']), lines('nft', ['list', 'ruleset']),
+    lines('ip', ['-o', 'link']), lines('ip', ['-o', 'address']), lines('sysctl', SWITCHES), lines('tc', ['qdisc', 'show']), lines('tc', ['actions', 'ls', 'action', 'mirred']), lines('nft', ['list', 'ruleset']),
     lines('iptables-save', []), lines('ip6tables-save', []), lines('ip', ['netns', 'list']), lines('ip', ['route', 'show', 'table', 'all']),
   ]);
   return {
-    containers, networks, volumes, qdiscs, netns, routes,
+    containers, networks, volumes, switches, qdiscs, netns, routes,
     links: links.map((line) => line.replace(/^(\d+: )([^:@]+).*/, '$2')).toSorted(),
+    addresses: addresses.map((line) => line.replace(/^\d+: (\S+)\s+(inet6?) (\S+).*/, '$1 $2 $3')).toSorted(),
     actions: actions.filter((line) => line.includes('mirred')),
     nft: nft.map(stable), iptables: rules(iptables), ip6tables: rules(ip6tables),
     processes: await ourProcesses(),

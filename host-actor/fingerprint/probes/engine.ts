@@ -6,7 +6,7 @@ import type { ProbeContext, ProbeSpec } from '../probe.ts';
 
 /** Docker 20.10, in Debian 12: what this program is tested with. */
 const MINIMUM_API = '1.41';
-const DEADLINE_MS = 5_000;
+export const ENGINE_DEADLINE_MS = 5_000;
 
 const noEngine = {
   costs: 'No container can run: labs of containers cannot be deployed.',
@@ -16,7 +16,7 @@ const noEngine = {
 export const engineProbe: ProbeSpec = {
   id: 'engine',
   title: 'Container engine',
-  deadlineMs: DEADLINE_MS + 1_000,
+  deadlineMs: ENGINE_DEADLINE_MS + 1_000,
   ...noEngine,
   run: async (context) => {
     const info = await readInfo(context);
@@ -37,7 +37,7 @@ const noRuntime = {
 export const runtimeProbe: ProbeSpec = {
   id: 'runtime',
   title: 'Runtime that joins our namespaces',
-  deadlineMs: DEADLINE_MS + 1_000,
+  deadlineMs: ENGINE_DEADLINE_MS + 1_000,
   ...noRuntime,
   run: async (context) => {
     const info = await readInfo(context);
@@ -50,7 +50,7 @@ export const runtimeProbe: ProbeSpec = {
 export const cgroupProbe: ProbeSpec = {
   id: 'cgroup',
   title: 'Control groups',
-  deadlineMs: DEADLINE_MS + 1_000,
+  deadlineMs: ENGINE_DEADLINE_MS + 1_000,
   ...noEngine,
   run: async (context) => {
     const info = await readInfo(context);
@@ -68,9 +68,9 @@ export const cgroupProbe: ProbeSpec = {
 };
 
 /** What the engine says, or in words why it says nothing. */
-const readInfo = async ({ engineSocket, signal }: ProbeContext): Promise<EngineInfo | string> => {
+export const readInfo = async ({ engineSocket, signal }: ProbeContext): Promise<EngineInfo | string> => {
   try {
-    return await readEngineInfo(new EngineClient({ socketPath: engineSocket, deadlineMs: DEADLINE_MS }), { signal });
+    return await readEngineInfo(new EngineClient({ socketPath: engineSocket, deadlineMs: ENGINE_DEADLINE_MS }), { signal });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

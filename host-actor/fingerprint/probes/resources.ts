@@ -3,6 +3,7 @@ import { readFile, stat, statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ProbeSpec } from '../probe.ts';
+import { ENGINE_DEADLINE_MS, readInfo } from './engine.ts';
 
 const GIB = 1024 ** 3;
 const LEAST_MEMORY_GIB = 1;
@@ -43,16 +44,26 @@ const disk = { costs: 'Images cannot be pulled, and when the disk is full the lo
 export const diskProbe: ProbeSpec = {
   id: 'disk',
   title: 'Free disk',
-  deadlineMs: 2_000,
+  deadlineMs: ENGINE_DEADLINE_MS + 2_000,
   ...disk,
-  run: async ({ stateDir }) => {
-    const place = await nearestExisting(stateDir);
-    const { bavail, blocks, bsize } = await statfs(place);
-    const free = (bavail * bsize) / GIB;
-    const found = `${free.toFixed(1)} of ${((blocks * bsize) / GIB).toFixed(1)} GiB are free below ${place}`;
-    return free >= LEAST_DISK_GIB ? { status: 'ok', found } : { status: 'missing', found, ...disk };
+  run: async (context) => {
+    const engine = await readInfo(context);
+    const places = await Promise.all([context.stateDir, ...(typeof engine === 'string' ? [] : [engine.dataDir])].filter((path) => path !== '').map(nearestExisting));
+    const rooms = await Promise.all(places.map(readRoom));
+    const found = distinct(rooms).map(({ place, freeGib, allGib }) => `${freeGib.toFixed(1)} of ${allGib.toFixed(1)} GiB are free below ${place}`).join(', ');
+    return rooms.every(({ freeGib }) => freeGib >= LEAST_DISK_GIB) ? { status: 'ok', found } : { status: 'missing', found, ...disk };
   },
 };
+
+type Room = { readonly place: string; readonly device: number; readonly freeGib: number; readonly allGib: number };
+
+const readRoom = async (place: string): Promise<Room> => {
+  const [{ bavail, blocks, bsize }, { dev }] = await Promise.all([statfs(place), stat(place)]);
+  return { place, device: dev, freeGib: (bavail * bsize) / GIB, allGib: (blocks * bsize) / GIB };
+};
+
+/** State and images are often on one file system. */
+const distinct = (rooms: readonly Room[]): Room[] => rooms.filter(({ device }, index) => rooms.findIndex((other) => other.device === device) === index);
 
 const nearestExisting = async (path: string): Promise<string> => {
   const there = await stat(path).then(() => true, () => false);

@@ -284,6 +284,13 @@ describe('values of the kernel', () => {
     expect(await probe('file-limit', { procDir })).toMatchObject({ status: 'not-effective', found: expect.stringContaining('4096 a process') });
   });
 
+  it('disk is read where our state lies and where images lie; a file system that both are on once', async () => {
+    const dataDir = (await execa('docker', ['info', '--format', '{{.DockerRootDir}}'])).stdout;
+    expect((await probe('disk', { stateDir: '/dev/shm/none/yet' })).found).toMatch(new RegExp(`^[\\d.]+ of [\\d.]+ GiB are free below /dev/shm, [\\d.]+ of [\\d.]+ GiB are free below ${dataDir}$`));
+    expect((await probe('disk', { stateDir: dataDir })).found).toMatch(new RegExp(`^[\\d.]+ of [\\d.]+ GiB are free below ${dataDir}$`));
+    expect((await probe('disk', { stateDir: dataDir, engineSocket: join(folder, 'none.sock') })).found).toContain(dataDir);
+  });
+
   it('little memory is missing', async () => {
     const procDir = await withFiles({ meminfo: 'MemTotal: 2097152 kB\nMemAvailable: 524288 kB\nSwapFree: 0 kB\n' });
     expect(await probe('memory', { procDir })).toMatchObject({ status: 'missing', found: '0.5 of 2.0 GiB are free, swap 0.0 GiB' });
