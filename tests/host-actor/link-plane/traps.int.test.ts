@@ -62,6 +62,21 @@ describe('traps', () => {
     expect(await world.host('ip -o link')).toMatch(/ v2: .* group default /);
   });
 
+  it.each(['h', 'dev', 'up', 'peer', 'mtu', 'name', 'vrf', '6', 'help'])('a device called %s, which is a word of ip, is made, told apart, mended and removed as any other', async (name) => {
+    await world.withNodes('r1', 'r2');
+    const plain = joinedWire(world, 1, 'r1', 'r2');
+    const end = (side: 'a' | 'b', address: string) => ({ ...plain[side], inner: { ...plain[side].inner, interface: name, mac: `aa:c1:ab:00:00:0${address.at(-4)}`, addresses: [address] } });
+    const wire = { ...plain, a: end('a', '10.0.0.1/24'), b: end('b', '10.0.0.2/24') };
+    await world.plane.ensureWires([wire]);
+    expect(await world.pings('r1', '10.0.0.2')).toBe(true);
+    await world.inNode('r2', `ip link del dev ${name}`);
+    await world.plane.ensureWires([wire]);
+    expect((await world.plane.readWires([wire])).get(wire.id)).toMatchObject({ up: true, faults: [] });
+    expect(await world.pings('r1', '10.0.0.2')).toBe(true);
+    await world.plane.removeWires([wire.id]);
+    expect(await world.inNode('r1', 'ip -o link')).not.toMatch(new RegExp(` ${name}[@:]`));
+  });
+
   it('a group that somebody uses is neither taken nor deleted', async () => {
     await world.withNodes('r1', 'r2');
     await world.host('ip link add dev theirs type bridge && ip link set dev theirs group 77');
