@@ -174,10 +174,13 @@ export function problemsOf(state: LabState): string[] {
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
     ...sortedKeys(state.links).flatMap((id) => {
       const failure = state.links[id]?.machine.context.failure;
-      return failure ? [`link ${id}: ${failure.message}`] : [];
+      return failure ? [about(`link ${id}`, failure.message)] : [];
     }),
   ];
 }
+
+/** Many a message names its object itself. */
+const about = (object: string, message: string): string => (message.startsWith(`${object}:`) || message.startsWith(`${object} `) ? message : `${object}: ${message}`);
 
 function networkProblem(state: LabState, host: HostId): string[] {
   const failure = state.networks[host]?.failure;
@@ -204,7 +207,7 @@ function lostProblem(state: LabState, host: HostId): string {
 function nodeProblem(state: LabState, id: NodeId): string[] {
   const context = state.nodes[id]?.machine.context;
   if (!context) return [];
-  if (context.failure) return [`node ${id}: ${context.failure.message}`];
+  if (context.failure) return [about(`node ${id}`, context.failure.message)];
   if (context.health === 'unhealthy') return [`node ${id}: health check fails`];
   return context.execFailures > 0 ? [`node ${id}: ${context.execFailures} exec command(s) failed`] : [];
 }

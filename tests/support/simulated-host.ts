@@ -1,6 +1,7 @@
 // A host that speaks the real queues but makes nothing: it remembers what it was ordered and answers as an ideal host would.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Order } from '../../machines/vocabulary/effect.ts';
+import type { HostFacts } from '../../machines/vocabulary/host-facts.ts';
 import { HOST_PROTOCOL } from '../../machines/vocabulary/host-protocol.ts';
 import type { HostId } from '../../machines/vocabulary/ids.ts';
 import type { Observation, Report } from '../../machines/vocabulary/observation.ts';
@@ -23,7 +24,7 @@ export type SimulatedHost = {
 };
 
 /** Starts the host; an order whose id was carried out before is answered again, not carried out twice. One that `forgets` thinks again about what it left unanswered. */
-export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answer = idealHost, options: { forgets?: boolean; beatEveryMs?: number } = {}): SimulatedHost {
+export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answer = idealHost, options: { forgets?: boolean; beatEveryMs?: number; /** What it says that it has. */ facts?: HostFacts } = {}): SimulatedHost {
   const orders: Order[] = [];
   const objects = new Set<string>();
   const made = new Map<string, number>();
@@ -63,7 +64,7 @@ export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answe
     },
     onProblem: () => {},
   });
-  const beat = setInterval(() => nc.publish(beatSubject(id), JSON.stringify({ version: 'simulated', protocol: HOST_PROTOCOL })), options.beatEveryMs ?? 200);
+  const beat = setInterval(() => nc.publish(beatSubject(id), JSON.stringify({ version: 'simulated', protocol: HOST_PROTOCOL, ...options.facts })), options.beatEveryMs ?? 200);
   return {
     id, orders, objects, made, report,
     async stop() {
