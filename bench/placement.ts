@@ -49,7 +49,7 @@ function inputOf(shape: Shape, policy: PlacementInput['policy'], room: number): 
     id: hostName(n), state: 'joined', cores: 64, capacity: { cpuMillis: 64_000, memoryMiB: Math.floor(size * (0.75 + random(50) / 100)), diskMiB: 1_000_000 },
     allocated: { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 }, offers: { kvm: n % 2 === 0 ? ['kvm'] : [] }, images: new Set([`image${random(5)}`]), planes: [{ kind: n % 4 === 0 ? 'ovs' : 'tc', ...(n % 4 === 0 ? { maxPorts: 512 } : {}) }],
   }));
-  return { policy, nodes, hosts, links: shape.links(random).map(([a, b]) => ({ a: nodeName(a), b: nodeName(b) })), together: [], cpuOvercommit: 4, lostHosts: 'keep' };
+  return { policy, nodes, hosts, links: shape.links(random).map(([a, b]) => ({ a: nodeName(a), b: nodeName(b) })), together: [], cpuOvercommit: 4 };
 }
 
 function timed(input: PlacementInput): { view: PlacementView; ms: number[]; cpuMs: number } {

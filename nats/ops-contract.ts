@@ -8,7 +8,7 @@ import { Change } from '../machines/vocabulary/lab-plan.ts';
 import { Impairment, LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { LabView, NodeView } from '../machines/vocabulary/lab-view.ts';
 import { HostOrphans, RemovedOrphans } from '../machines/vocabulary/orphan.ts';
-import { PlacementView } from '../machines/vocabulary/placement.ts';
+import { PlacementView, StuckNodes } from '../machines/vocabulary/placement.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 
 /** Made by the caller; the same id sent again has no second effect and gets the same answer. */
@@ -89,8 +89,8 @@ export const OPS = {
   history: { kind: 'read', scope: 'lab', request: z.object({ after: z.number().int().nonnegative(), before: z.number().int().positive().optional(), limit: z.number().int().positive().max(1000) }), response: z.object({ entries: z.array(HistoryEntry), last: z.number().int() }) },
   list: { kind: 'read', scope: 'none', request: z.object({ destroyed: z.boolean() }), response: z.object({ labs: z.array(LabSummary) }) },
   hosts: { kind: 'read', scope: 'none', request: nothing, response: z.object({ hosts: z.array(HostDetail) }) },
-  /** One host with its nodes. `stuck`: why nodes of a lab cannot leave it now, while it is draining. */
-  host: { kind: 'read', scope: 'none', request: z.object({ host: HostId }), response: z.object({ host: HostDetail, nodes: z.array(HostNode), stuck: z.array(z.object({ lab: LabId, message: z.string() })), unsaved: z.array(UnsavedNode), fingerprint: HostFingerprint.optional() }) },
+  /** One host with its nodes. `stuck`: who is to leave it and cannot now, and why. */
+  host: { kind: 'read', scope: 'none', request: z.object({ host: HostId }), response: z.object({ host: HostDetail, nodes: z.array(HostNode), stuck: z.array(StuckNodes.extend({ lab: LabId })), unsaved: z.array(UnsavedNode), fingerprint: HostFingerprint.optional() }) },
   'host-wish': { kind: 'do', scope: 'none', request: z.object({ commandId, host: HostId, wish: HostWish }), response: z.object({ host: HostDetail }) },
   /** Forgets a host and the orders that wait for it. Refused while it carries something, unless `force`. */
   'host-rm': { kind: 'do', scope: 'none', request: z.object({ commandId, host: HostId, force: z.boolean() }), response: z.object({ labs: z.array(LabId), nodes: z.array(HostNode) }) },

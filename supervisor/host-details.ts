@@ -1,13 +1,12 @@
 // Hosts as people see them, with what labs have on them; wishing for one, and forgetting one.
-import { decide } from '../machines/decide/decide.ts';
 import { concerns } from '../machines/evolve/lab-parts.ts';
+import { stuckOn } from '../machines/evolve/stuck-nodes.ts';
 import { addCeilings, allocatedBy, NOTHING } from '../machines/plan/choose-places.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
 import type { HostDetail, HostNode, HostSummary, HostWish, UnsavedNode } from '../machines/vocabulary/host-view.ts';
 import type { HostId, LabId } from '../machines/vocabulary/ids.ts';
 import type { Ceilings } from '../machines/vocabulary/placement.ts';
 import type { OpsRequest, OpsResponse } from '../nats/ops-contract.ts';
-import { isToLeave } from './host-notes.ts';
 import type { KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import { OpsError } from './ops-error.ts';
@@ -53,23 +52,14 @@ function nodesOf({ id, state }: LabActor, host: HostId): HostNode[] {
 
 /** @throws {OpsError} `host-not-found`. */
 export async function hostWithNodes(supervisor: Supervisor, id: HostId): Promise<OpsResponse<'host'>> {
-  const host = knownHost(supervisor, id);
-  const detail = await detailOf(supervisor, id);
+  const host = await detailOf(supervisor, id);
   const labs = await liveLabs(supervisor);
   const fingerprint = supervisor.hosts.fingerprint(id);
-  return { host: detail, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: host.state === 'draining' ? await stuckNodes(supervisor, host) : [], unsaved: labs.flatMap((actor) => unsavedFrom(actor, id)), ...(fingerprint === undefined ? {} : { fingerprint }) };
+  return { host, nodes: labs.flatMap((actor) => nodesOf(actor, id)), stuck: labs.flatMap(({ id: lab, state }) => stuckOn(state, id).map((stuck) => ({ lab, ...stuck }))), unsaved: labs.flatMap((actor) => unsavedFrom(actor, id)), ...(fingerprint === undefined ? {} : { fingerprint }) };
 }
 
 function unsavedFrom({ id, state }: LabActor, host: HostId): UnsavedNode[] {
   return Object.values(state.nodes).flatMap(({ spec, save }) => (save?.host === host && save.problem !== undefined ? [{ lab: id, node: spec.id, reason: save.problem }] : []));
-}
-
-/** Why nodes cannot leave a host that is being drained: what the next try would answer. */
-async function stuckNodes(supervisor: Supervisor, host: KnownHost): Promise<{ lab: LabId; message: string }[]> {
-  return (await liveLabs(supervisor)).filter((actor) => isToLeave(actor.state, host)).flatMap((actor) => {
-    const decision = decide({ type: 'lab.leave', host: host.id }, actor.latest, supervisor.facts(actor.id));
-    return decision.kind === 'rejected' ? [{ lab: actor.id, message: decision.rejections.map(({ message }) => message).join('\n') }] : [];
-  });
 }
 
 export async function wishForHost(supervisor: Supervisor, id: HostId, wish: HostWish): Promise<OpsResponse<'host-wish'>> {

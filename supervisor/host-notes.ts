@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { hasVtep, moveName } from '../machines/evolve/apply-host.ts';
 import { isSaving } from '../machines/evolve/apply-save.ts';
 import { concerns } from '../machines/evolve/lab-parts.ts';
+import { leaversOf, stuckOn } from '../machines/evolve/stuck-nodes.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
 import { linkHosts } from '../machines/link/crossing.ts';
 import type { LabEvent } from '../machines/vocabulary/event.ts';
@@ -14,7 +15,7 @@ import type { LabActor } from './lab-actor.ts';
 import { randomUUID } from 'node:crypto';
 
 const EVERY_MS = 500;
-/** A lab whose nodes cannot go elsewhere is asked again after so long. */
+/** A lab of which no node could go elsewhere is asked again after so long. */
 const LEAVE_AGAIN_MS = 10_000;
 
 export type HostNotes = { stop(): void };
@@ -28,36 +29,43 @@ export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent
   return vtep === undefined || hasVtep(state, host.id, vtep) ? null : { type: 'VtepChanged', host: host.id, vtep };
 }
 
-/** Whether the lab's nodes on the host are to go elsewhere now. */
-export function isToLeave(state: LabState, host: Pick<KnownHost, 'id' | 'state'>): boolean {
-  const stands = Object.values(state.nodes).some((node) => node.plan.host === host.id && node.next === null && node.spec.host !== host.id && node.machine.context.desired !== 'absent');
-  if (!stands || state.lab.value === 'destroying') return false;
-  // One after another: the next one goes when the lab is as wanted again.
-  if (state.lost[host.id] === undefined) return host.state === 'draining' && state.lab.value !== 'deploying' && !isSaving(state);
+type Left = Pick<KnownHost, 'id' | 'state'>;
+
+/** Whether nodes of the lab are to leave the host. */
+function isLeft(state: LabState, host: Left): boolean {
+  if (leaversOf(state, host.id).length === 0) return false;
+  if (state.lost[host.id] === undefined) return host.state === 'draining';
   return typeof state.spec?.placement?.onLostHost === 'object' && state.deadlines[moveName(host.id)] === undefined;
 }
+
+/** Whether they are to go now. From a host that is there one after another: the next one goes when the lab is as wanted again. */
+export const isToLeave = (state: LabState, host: Left): boolean => isLeft(state, host) && (state.lost[host.id] !== undefined || (state.lab.value !== 'deploying' && !isSaving(state)));
 
 /** Looks at all labs of this supervisor and all hosts, again and again, until stopped. */
 export function noteHosts(parts: { hosts: HostRegistry; learn: (spec: LabSpec) => Promise<void>; labs: () => LabActor[]; now: () => number; logger: Logger }): HostNotes {
   const { hosts, learn, labs, now, logger } = parts;
-  const refusedAt = new Map<string, number>();
+  const heldUpAt = new Map<string, number>();
   let busy = false;
 
-  const tell = async (actor: LabActor, host: Pick<KnownHost, 'id' | 'state'>, news: LabEvent | null): Promise<void> => {
+  const tell = async (actor: LabActor, host: Left, news: LabEvent | null): Promise<void> => {
     if (news) await actor.record(news);
+    if (!isLeft(actor.state, host) && stuckOn(actor.state, host.id).length > 0) await actor.record({ type: 'LeaveHeldUp', host: host.id, stuck: [] });
     const key = `${actor.id}\t${host.id}`;
-    if (!isToLeave(actor.state, host) || now() - (refusedAt.get(key) ?? 0) < LEAVE_AGAIN_MS) return;
-    if (await leave(actor, host.id)) refusedAt.delete(key);
-    else refusedAt.set(key, now());
+    if (!isToLeave(actor.state, host) || now() - (heldUpAt.get(key) ?? 0) < LEAVE_AGAIN_MS) return;
+    if (await leave(actor, host.id)) heldUpAt.delete(key);
+    else heldUpAt.set(key, now());
   };
+  /** Whether a node is on its way. */
   const leave = async (actor: LabActor, host: HostId): Promise<boolean> => {
     if (actor.state.spec) await learn(actor.state.spec);
+    const before = leaversOf(actor.state, host);
     const outcome = await actor.command({ type: 'lab.leave', host }, CommandId.parse(`leave-${randomUUID()}`));
-    if (outcome.kind === 'rejected') logger.warn({ labId: actor.id, hostId: host, reasons: outcome.rejections.map(({ message }) => message) }, 'nodes cannot leave the host');
-    return outcome.kind === 'accepted' || outcome.kind === 'saving';
+    const stuck = stuckOn(actor.state, host);
+    if (outcome.kind === 'accepted' && stuck.length > 0) logger.warn({ labId: actor.id, hostId: host, stuck }, 'nodes cannot leave the host');
+    return outcome.kind === 'saving' || leaversOf(actor.state, host).length < before.length;
   };
   /** Whether every lab could be told. */
-  const tellAll = async (host: Pick<KnownHost, 'id' | 'state'>, newsOf: (state: LabState) => LabEvent | null): Promise<boolean> => {
+  const tellAll = async (host: Left, newsOf: (state: LabState) => LabEvent | null): Promise<boolean> => {
     const told = await Promise.allSettled(labs().filter((actor) => actor.state.n > 0).map(async (actor) => await tell(actor, host, newsOf(actor.state))));
     for (const one of told) if (one.status === 'rejected') logger.warn({ err: one.reason as unknown, hostId: host.id }, 'a lab could not be told about a host, it is told again');
     return told.every((one) => one.status === 'fulfilled');

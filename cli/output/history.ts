@@ -49,6 +49,8 @@ function describe(event: LabEvent, news: readonly string[]): Said {
       return command(`host ${event.host} was removed: what it holds is not waited for`);
     case 'NodesMoved':
       return { cause: 'supervisor', what: `nodes ${event.nodes.join(', ')} moved away from host ${event.from}` };
+    case 'LeaveHeldUp':
+      return { cause: 'supervisor', what: event.stuck.length === 0 ? `nothing holds up those who are to leave host ${event.host} any more` : event.stuck.map(({ reason }) => `cannot leave host ${event.host}: ${reason}`).join('; ') };
     case 'VtepChanged':
       return { cause: 'external', what: `host ${event.host} has the underlay address ${event.vtep}` };
     case 'DeadlinePassed':

@@ -1,7 +1,8 @@
 // Hosts as a table, one host in full, and the nodes on it.
-import type { HostDetail, HostFingerprint, HostNode } from '../../machines/vocabulary/host-view.ts';
+import type { HostDetail } from '../../machines/vocabulary/host-view.ts';
 import { DEFAULT_CPU_OVERCOMMIT } from '../../machines/vocabulary/placement.ts';
 import { renderVlans } from '../../machines/vocabulary/vlan-ranges.ts';
+import type { OpsResponse } from '../../nats/ops-contract.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
 import { RepairClass } from '../../machines/vocabulary/repair-switches.ts';
@@ -31,7 +32,7 @@ const gib = (mib: number): string => (mib / 1024).toFixed(1);
 const paceWords = ({ pace }: HostDetail): string =>
   (pace === undefined ? '-' : `${pace.atOnce} nodes at once${pace.because === undefined ? '' : `, fewer than usual: ${pace.because === 'load' ? 'the host is loaded' : 'it waits for memory'}`}`);
 
-export function renderHost(host: HostDetail, nodes: readonly HostNode[], options: HostTableOptions & { readonly fingerprint?: HostFingerprint | undefined }): string {
+export function renderHost({ host, nodes, stuck, fingerprint }: OpsResponse<'host'>, options: HostTableOptions): string {
   const { capacity, underlay } = host;
   const lines: [string, string][] = [
     ['host', host.host], ['state', stateWords(host, options.paintState)], ...(host.problem === undefined ? [] : [['problem', host.problem] as [string, string]]),
@@ -41,8 +42,9 @@ export function renderHost(host: HostDetail, nodes: readonly HostNode[], options
     ['CPU', `${cpus(host)} given to nodes (ceilings), may be given away ${capacity?.cpuOvercommit ?? DEFAULT_CPU_OVERCOMMIT} times`], ['memory', `${memory(host)} given`], ['disk', `${gib(host.allocated.diskMiB)}/${capacity === undefined ? '?' : gib(capacity.diskMiB)} GiB given`],
     ...(host.repairs === undefined ? [] : [['repairs', RepairClass.options.map((kind) => `${kind} ${host.repairs?.[kind] === false ? 'off' : 'on'}`).join(', ')] as [string, string]]),
     ['pace', paceWords(host)], ['devices', (capacity?.devices ?? []).join(', ') || '-'], ['labs', host.labs.join(', ') || '-'],
-    ...(options.fingerprint?.changed ?? []).map((one, index): [string, string] => [index === 0 ? 'changed' : '', `${one.title}: ${one.before} before, ${one.now} now`]),
-    ...(options.fingerprint?.notWell ?? []).map((probe, index): [string, string] => [index === 0 ? 'not well' : '', `${probe.title}: ${probe.found}${probe.remedy === undefined ? '' : ` (${probe.remedy})`}`]),
+    ...(fingerprint?.changed ?? []).map((one, index): [string, string] => [index === 0 ? 'changed' : '', `${one.title}: ${one.before} before, ${one.now} now`]),
+    ...(fingerprint?.notWell ?? []).map((probe, index): [string, string] => [index === 0 ? 'not well' : '', `${probe.title}: ${probe.found}${probe.remedy === undefined ? '' : ` (${probe.remedy})`}`]),
+    ...stuck.map(({ lab, reason }, index): [string, string] => [index === 0 ? 'cannot leave' : '', `lab ${lab}: ${reason}`]),
     ...(host.conflict ?? []).map((one, index): [string, string] => [index === 0 ? 'host-actors' : '', `${one.instance} started ${new Date(one.startedAt).toISOString()}${one.fenced ? ', fenced' : index === 0 ? ', counts' : ', not fenced yet'}`]),
   ];
   const width = Math.max(...lines.map(([key]) => key.length));

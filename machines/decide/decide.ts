@@ -1,10 +1,13 @@
 // A command on a lab -> the events it causes, or why it is refused. Nothing to do is neither.
 import type { Command, Rejection } from '../vocabulary/command.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
-import type { LinkId, NodeId } from '../vocabulary/ids.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
-import type { PlacementView } from '../vocabulary/placement.ts';
+import type { PlacementView, StuckNodes } from '../vocabulary/placement.ts';
 import type { LabState } from '../evolve/lab-state.ts';
+import { leaversOf, stuckOn } from '../evolve/stuck-nodes.ts';
+import { unplacedText } from '../plan/choose-places.ts';
+import { deepEqual } from '../plan/deep-equal.ts';
 import { planLab } from '../plan/plan-lab.ts';
 import { hasNewPlaceWishes } from '../plan/plan-changes.ts';
 import type { Facts } from '../plan/plan-lab.ts';
@@ -19,6 +22,7 @@ export type Decision =
 
 const NOTHING: Decision = { kind: 'nothing' };
 const events = (...list: LabEvent[]): Decision => ({ kind: 'events', events: list, changes: [] });
+const asEvents = (list: LabEvent[]): Decision => (list.length === 0 ? NOTHING : events(...list));
 const reject = (code: Rejection['code'], message: string, details: Record<string, unknown> = {}): Decision => ({ kind: 'rejected', rejections: [{ code, message, details }] });
 
 /** Decides one command against the present state. Pure: all that is not in the log comes in `facts`. */
@@ -64,19 +68,23 @@ function decideDeploy(command: Of<'lab.deploy'>, state: LabState, facts: Facts):
   };
 }
 
-/** A pinned node stays; so do all when nothing else can take them, with the reason. */
+/** Who fits elsewhere goes; a pinned node stays, and so does, with the reason, one that nothing else can take now. */
 function decideLeave({ host }: Of<'lab.leave'>, state: LabState, facts: Facts): Decision {
   const { spec } = state;
   if (!spec || state.lab.value === 'destroying') return NOTHING;
   const planned = planLab({ state, spec, facts, reconfigure: false, leave: { host, oneByOne: state.lost[host] === undefined } });
-  if ('rejections' in planned) return { kind: 'rejected', rejections: planned.rejections };
+  if ('rejections' in planned) return asEvents(heldUp(state, host, [{ nodes: leaversOf(state, host), reason: planned.rejections.map(({ message }) => message).join('\n') }]));
+  const stuck = heldUp(state, host, planned.placement.unplaced.map((one) => ({ nodes: one.nodes, reason: unplacedText(one) })));
   const nodes = Object.values(state.nodes).filter((node) => node.plan.host === host && planned.plan.nodes[node.spec.id]?.host !== host && node.machine.context.desired !== 'absent').map((node) => node.spec.id).toSorted();
-  if (nodes.length === 0) return NOTHING;
-  if (state.lost[host] !== undefined) return events({ type: 'NodesMoved', from: host, nodes, plan: planned.plan, changes: planned.changes.filter(({ object }) => object === 'mgmt') });
+  if (nodes.length === 0) return asEvents(stuck);
+  if (state.lost[host] !== undefined) return asEvents([{ type: 'NodesMoved', from: host, nodes, plan: planned.plan, changes: planned.changes.filter(({ object }) => object === 'mgmt') }, ...stuck]);
   const saving = saveFirst(state, planned.kept, facts.now);
   if (saving) return { kind: 'saving', events: saving, changes: planned.changes, placement: planned.placement };
-  return { kind: 'events', events: [{ type: 'LabDeployRequested', spec, plan: planned.plan, changes: [...planned.changes] }], changes: planned.changes };
+  return { kind: 'events', events: [{ type: 'LabDeployRequested', spec, plan: planned.plan, changes: [...planned.changes] }, ...stuck], changes: planned.changes };
 }
+
+/** Said when it is not what is known already. */
+const heldUp = (state: LabState, host: HostId, stuck: StuckNodes[]): LabEvent[] => (deepEqual(stuckOn(state, host), stuck) ? [] : [{ type: 'LeaveHeldUp', host, stuck }]);
 
 const NODE_EVENTS = { 'node.start': 'NodesStartRequested', 'node.stop': 'NodesStopRequested', 'node.restart': 'NodesRestartRequested' } as const;
 

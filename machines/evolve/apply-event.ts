@@ -11,6 +11,7 @@ import { applyObservation } from './apply-observation.ts';
 import { applySaveRequest, giveUpSave } from './apply-save.ts';
 import { splitDeadline } from './deadline-names.ts';
 import { needsNetwork } from './lab-parts.ts';
+import { applyHeldUp } from './stuck-nodes.ts';
 
 /** Applies one recorded event. Never refuses: what an event cannot change, it leaves. Returns whether anything changed. */
 export function applyEvent(draft: Draft, event: LabEvent): boolean {
@@ -52,6 +53,8 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
       return applyHostForgotten(draft, event.host);
     case 'NodesMoved':
       return applyMove(draft, event);
+    case 'LeaveHeldUp':
+      return applyHeldUp(draft, event);
     case 'VtepChanged':
       return applyVtep(draft, event);
     case 'Reported':

@@ -12,6 +12,7 @@ import type { Draft } from './draft.ts';
 import { oweGivenUp } from './forgotten-hosts.ts';
 import type { LabState } from './lab-state.ts';
 import { concerns, dropEffectsOn, plannedHosts, rejoinLinksOf } from './lab-parts.ts';
+import { applyHeldUp, stuckOn } from './stuck-nodes.ts';
 import { markUntold } from './untold.ts';
 
 type Of<T extends LabEvent['type']> = Extract<LabEvent, { type: T }>;
@@ -61,6 +62,7 @@ export function applyHostReturned(draft: Draft, host: HostId): boolean {
   delete state.lost[host];
   if (state.forgotten[host] || state.givenUp[host]) oweGivenUp(draft, host);
   delete state.deadlines[moveName(host)];
+  if (stuckOn(state, host).length > 0) applyHeldUp(draft, { type: 'LeaveHeldUp', host, stuck: [] });
   for (const key of Object.keys(state.owed)) if (state.owed[key]?.host === host) askOwed(draft, key);
   for (const [id, node] of Object.entries(state.nodes)) if (node.plan.host === host) sendNode(draft, id as NodeId, { type: 'host.returned' });
   for (const [id, link] of Object.entries(state.links)) {

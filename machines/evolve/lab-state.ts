@@ -5,6 +5,7 @@ import type { LabSpec, LinkSpec, NodeSpec } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, NodePlan } from '../vocabulary/lab-plan.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { FarSeen } from '../vocabulary/observation.ts';
+import type { StuckNodes } from '../vocabulary/placement.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import type { NodeContext } from '../node/node-machine.ts';
 import type { LinkContext } from '../link/link-machine.ts';
@@ -24,11 +25,14 @@ export type NodeRecord = {
   /** Place of the newest report about it; absent before one came, and in states of older code. So for links and networks. */
   readonly heard?: number;
   /** Set where what its process is kept by has changed, until its host has answered an order of since that entry (over logs). */
-  readonly untold?: { readonly since: number; readonly asked: EffectId | null };
+  readonly untold?: Untold;
   readonly machine: Plain<NodeContext>;
   /** What came of the last order to save the node's configuration. */
   readonly save?: NodeSave;
 };
+
+/** `only`: it is told all but the MTU, so its host knows when it has to end it. */
+export type Untold = { readonly since: number; readonly asked: EffectId | null; readonly only?: 'mtu' };
 
 /** `host` and `generation` of the node that was saved; `problem`: what could not be, and why. */
 export type NodeSave = { readonly host: HostId; readonly generation: number; readonly at: EpochMs; readonly files: readonly CarriedSource[]; readonly problem?: string };
@@ -80,6 +84,8 @@ export type LabState = {
   readonly owed: Readonly<Record<string, Owed>>;
   /** Those of the lost hosts that people removed: nothing there is waited for. */
   readonly forgotten: Readonly<Record<HostId, true>>;
+  /** Who is to leave a host and cannot, by that host; absent in states of older code. */
+  readonly stuck?: Readonly<Record<HostId, readonly StuckNodes[]>>;
   /** What removed hosts held when it was given up, by its owed key: owed again by a host that comes back all the same. */
   readonly givenUp: Readonly<Record<HostId, Readonly<Record<string, Owed>>>>;
   /** The last things that the engine of each host did, each as in `historyKey`; absent before one came, and in states of older code. */

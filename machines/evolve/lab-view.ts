@@ -9,6 +9,7 @@ import { isOverdue, overdueWait, silences } from './answers.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { reachProblems } from './mgmt-reach.ts';
+import { stuckOn } from './stuck-nodes.ts';
 import { boundTo } from './untold.ts';
 import { hasSandbox, linkWait, nodeWait } from './waits.ts';
 
@@ -167,6 +168,7 @@ export function problemsOf(state: LabState): string[] {
   return [
     ...silences(state),
     ...sortedKeys(state.lost).map((host) => lostProblem(state, host)),
+    ...sortedKeys(state.stuck ?? {}).flatMap((host) => stuckOn(state, host).map(({ reason }) => `cannot leave host ${host}: ${reason}`)),
     ...sortedKeys(state.givenUp).map((host) => `host ${host} was removed by hand: what it held is given up, and removed only if it comes back: ${Object.values(state.givenUp[host] ?? {}).map(({ spec }) => spec.id).toSorted().join(', ')}`),
     ...owingHosts(state).map((host) => `host ${host} has still to remove what left it: ${owedTo(state, host).join(', ')}`),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),

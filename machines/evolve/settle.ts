@@ -14,6 +14,7 @@ import type { LabState, LinkRecord } from './lab-state.ts';
 import { unreached } from './mgmt-reach.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
 import { QUICK_DEATH_MS } from '../node/node-machine.ts';
+import { dropUnstuck } from './stuck-nodes.ts';
 import { tellNode } from './untold.ts';
 import { linkGate, linkWait, nodeWait, startGate, startupDelayName, steadyGate, steadyName, stepGate, stepsOf } from './waits.ts';
 
@@ -27,6 +28,7 @@ export function settle(draft: Draft): void {
     for (const id of linkIds(draft.state)) moved = settleLink(draft, id) || moved;
   }
   dropIdleWaits(draft);
+  dropUnstuck(draft);
   for (const host of Object.keys(draft.state.networks) as HostId[]) removeNetworkWhenLast(draft, host);
   leaveForgotten(draft);
   armAnswers(draft);

@@ -16,7 +16,9 @@ export function markUntold(draft: Draft, before: Pick<LabState, 'spec' | 'plan'>
   const mtu = isNew('mgmt') && before.plan?.mgmt.mtu !== state.plan?.mgmt.mtu;
   if (!fence && !mtu) return;
   for (const [id, record] of Object.entries(state.nodes)) {
-    if (record.spec.runtime === 'container' && record.machine.context.desired === 'running') state.nodes[id as NodeId] = { ...record, untold: { since: overLogs(state.born, state.n), asked: null } };
+    if (record.spec.runtime !== 'container' || record.machine.context.desired !== 'running') continue;
+    const only = !fence && (record.untold === undefined || record.untold.only === 'mtu') ? { only: 'mtu' as const } : {};
+    state.nodes[id as NodeId] = { ...record, untold: { since: overLogs(state.born, state.n), asked: null, ...only } };
   }
 }
 
@@ -42,7 +44,7 @@ export function noteTold(draft: Draft, { id: effectId, type, target }: PendingEf
 /** Nodes of a lost host that may still run there and be started nowhere else: it never said that it will end them. */
 export function boundTo(state: Pick<LabState, 'nodes' | 'lost'>, host: HostId): NodeId[] {
   if (state.lost[host] === undefined) return [];
-  return Object.values(state.nodes).filter((node) => node.plan.host === host && node.untold !== undefined).map((node) => node.spec.id).toSorted();
+  return Object.values(state.nodes).filter((node) => node.plan.host === host && node.untold !== undefined && node.untold.only === undefined).map((node) => node.spec.id).toSorted();
 }
 
 const entryOf = (id: PendingEffect['id']): number => Number(id.split('/').at(-2));

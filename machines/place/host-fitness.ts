@@ -60,9 +60,8 @@ export function refusalOfNew(host: PlacementHost): string | undefined {
 }
 
 /** Why a host cannot keep a node that it has; undefined when it can. Room is another question. */
-export function refusalToKeep(host: PlacementHost, lostHosts: PlacementInput['lostHosts']): string | undefined {
-  const gone = host.state === 'lost' || host.state === 'unreadable';
-  return host.state === 'draining' || (gone && lostHosts === 'leave') ? refusalOfNew(host) : undefined;
+export function refusalToKeep(host: PlacementHost, { left }: PlacementInput): string | undefined {
+  return host.state === 'draining' || host.id === left ? refusalOfNew(host) : undefined;
 }
 
 /** What a host lacks that nodes require; undefined when it has all. */

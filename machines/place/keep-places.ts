@@ -37,7 +37,7 @@ function keep(room: HostRoom, unit: Unit, departures: Departures): boolean {
   const index = unit.previous;
   const host = index === undefined ? undefined : hosts[index];
   if (index === undefined || host === undefined) return false;
-  const refusal = unit.fixed ? undefined : refusalToKeep(host, input.lostHosts) ?? lackOf(host, unit.requirement, input) ?? (isOutOfSight(host) ? undefined : shortageText(room, unit, index));
+  const refusal = unit.fixed ? undefined : refusalToKeep(host, input) ?? lackOf(host, unit.requirement, input) ?? (isOutOfSight(host) ? undefined : shortageText(room, unit, index));
   if (refusal !== undefined) departures.set(unit.index, refusal);
   else room.put(unit, index);
   return refusal === undefined;

@@ -62,6 +62,6 @@ export type PlacementInput = {
   /** Plane of the lab; unset = each host's own. */
   readonly plane?: PlaneKind;
   readonly cpuOvercommit: number;
-  /** `leave` once the lab's policy says that nodes of lost (and unreadable) hosts are to be made anew elsewhere. */
-  readonly lostHosts: 'keep' | 'leave';
+  /** Host that the lab is to leave: unless it takes new nodes, it keeps those alone that are fixed. */
+  readonly left?: HostId;
 };

@@ -35,7 +35,7 @@ export type Leave = { readonly host: HostId; readonly oneByOne: boolean };
 const UNTOLD: Omit<HostCapacity, 'devices'> = { cpus: 1024, memoryMiB: 1024 * 1024, diskMiB: 1024 * 1024 };
 
 export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInput): Places {
-  if (!hosts.some((host) => host.state === 'joined')) return { ok: false, rejections: [{ code: 'no-host', message: 'no host has joined: start one with `labwright up`', details: {} }] };
+  if (leave === undefined && !hosts.some((host) => host.state === 'joined')) return { ok: false, rejections: [{ code: 'no-host', message: 'no host has joined: start one with `labwright up`', details: {} }] };
   const places = new Map(spec.nodes.flatMap((node): [NodeId, HostId][] => {
     const plan = state.nodes[node.id]?.next?.plan ?? state.nodes[node.id]?.plan;
     return plan ? [[node.id, plan.host]] : [];
@@ -46,7 +46,7 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
   // On a host that is none any more, and what may still run on the host that it is to leave.
   const bound = withMates(leave ? boundTo(state, leave.host) : [], wishes.together);
   const stands = (node: PlacementNode): boolean => bound.has(node.id) || (isFixed(node) && !hosts.some((host) => host.id === node.previous));
-  const standing = wishes.nodes.flatMap((node): StandingNode[] => (node.previous !== undefined && stands(node) ? [{ ...node, host: node.previous }] : []));
+  const standing = wishes.nodes.filter(stands).flatMap((node) => standingNode(node, WHY_STANDING));
   const waiting = new Set(standing.map(({ id }) => id));
   const input: PlacementInput = {
     ...wishes,
@@ -54,14 +54,17 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
     together: wishes.together.filter((group) => !group.some((node) => waiting.has(node))),
     links: wishes.links.filter(({ a, b }) => !waiting.has(a) && !waiting.has(b)),
     policy: spec.placement?.policy ?? 'pack',
-    hosts: hosts.map((host) => placementHost(host, addCeilings(allocated(host.id), ceilingsOf(standing.filter((node) => node.host === host.id))), { isLeft: leave?.host === host.id, things: thingsOn(host, spec, state) })),
+    hosts: hosts.map((host) => placementHost(host, addCeilings(allocated(host.id), ceilingsOf(standing.filter((node) => node.host === host.id))), thingsOn(host, spec, state))),
     ...(spec.placement?.plane === undefined ? {} : { plane: spec.placement.plane }),
     cpuOvercommit: DEFAULT_CPU_OVERCOMMIT,
-    lostHosts: 'keep',
+    ...(leave === undefined ? {} : { left: leave.host }),
   };
   const placed = placeNodes(input);
-  if (placed.unplaced.length > 0) return { ok: false, rejections: placed.unplaced.map(rejectUnplaced) };
-  const view = withStanding(placed, standing, input);
+  if (leave === undefined && placed.unplaced.length > 0) return { ok: false, rejections: placed.unplaced.map(rejectUnplaced) };
+  // Who leaves goes where it fits; the others stay where they are until there is room.
+  const unplaced = new Set(placed.unplaced.flatMap(({ nodes }) => nodes));
+  const stuck = input.nodes.filter(({ id }) => unplaced.has(id)).flatMap((node) => standingNode(node, WHY_STUCK));
+  const view = withStanding(placed, [...standing, ...stuck], input);
   const staying = leave?.oneByOne === true ? allButFirst(view.nodes.filter(({ from }) => from === leave.host).map(({ node }) => node), wishes.together) : new Set<NodeId>();
   const chosen = view.nodes.map(({ node, host }): [NodeId, HostId] => [node, staying.has(node) ? (places.get(node) ?? host) : host]);
   return { ok: true, view, hosts: new Map(chosen) };
@@ -69,9 +72,9 @@ export function choosePlaces({ state, spec, hosts, allocated, leave }: PlacesInp
 
 /** Nodes that were not asked about belong to the answer all the same; what they take was counted before. */
 function withStanding(view: PlacementView, standing: readonly StandingNode[], input: PlacementInput): PlacementView {
-  const nodes = standing.map(({ id, host, pin }): PlacedNode => {
+  const nodes = standing.map(({ id, host, pin, why }): PlacedNode => {
     const code = pin === host ? 'pinned' : 'stays';
-    return { node: id, host, code, reason: WHY_STANDING[code] };
+    return { node: id, host, code, reason: code === 'pinned' ? 'the file pins it' : why };
   });
   const hosts = input.hosts.flatMap((host): HostShare[] => {
     const share = view.hosts.find((one) => one.host === host.id);
@@ -84,19 +87,21 @@ function withStanding(view: PlacementView, standing: readonly StandingNode[], in
   return { ...view, nodes: [...view.nodes, ...nodes].toSorted((a, b) => (a.node < b.node ? -1 : 1)), hosts: hosts.toSorted((a, b) => (a.host < b.host ? -1 : 1)) };
 }
 
-const WHY_STANDING = { pinned: 'the file pins it', stays: 'may still run there: its lost host never learned that it has to end it' };
+const WHY_STANDING = 'may still run there: its lost host never learned that it has to end it';
+const WHY_STUCK = 'no other host can take it at present';
 
-type StandingNode = PlacementNode & { readonly host: HostId };
+type StandingNode = PlacementNode & { readonly host: HostId; readonly why: string };
+const standingNode = (node: PlacementNode, why: string): StandingNode[] => (node.previous === undefined ? [] : [{ ...node, host: node.previous, why }]);
 
 /** Ports are counted by their links. */
 const ceilingsOf = (nodes: readonly StandingNode[]): Ceilings => nodes.reduce((sum, { needs }) => addCeilings(sum, { ...needs, ports: 0 }), NOTHING);
 
-function placementHost(host: PlanHost, allocated: Ceilings, { isLeft, things }: { isLeft: boolean; things: HostThings | undefined }): PlacementHost {
+function placementHost(host: PlanHost, allocated: Ceilings, things: HostThings | undefined): PlacementHost {
   const has = host.capacity ?? UNTOLD;
   const planes = (host.planes ?? ['tc']).flatMap((kind) => PlaneKind.safeParse(kind).data ?? []);
   return {
     id: host.id,
-    state: isLeft ? 'draining' : host.state,
+    state: host.state,
     cores: has.cpus,
     ...(has.cpuOvercommit === undefined ? {} : { cpuOvercommit: has.cpuOvercommit }),
     capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
@@ -129,9 +134,13 @@ function maxPortsOf({ planePorts }: PlanHost, kind: PlaneKind): { maxPorts?: num
   return maxPorts === undefined ? {} : { maxPorts };
 }
 
-function rejectUnplaced({ nodes, message, hosts, remedies }: UnplacedNodes): Rejection {
-  return { code: 'no-capacity', message: `${message}${remedies.length > 0 ? `. It would fit with: ${remedies.join(', or ')}` : ''}`, details: { nodes, hosts, remedies } };
+function rejectUnplaced(unplaced: UnplacedNodes): Rejection {
+  const { nodes, hosts, remedies } = unplaced;
+  return { code: 'no-capacity', message: unplacedText(unplaced), details: { nodes, hosts, remedies } };
 }
+
+/** Why nodes fit on no host, and what would make them fit. */
+export const unplacedText = ({ message, remedies }: UnplacedNodes): string => `${message}${remedies.length > 0 ? `. It would fit with: ${remedies.join(', or ')}` : ''}`;
 
 /** The first of the nodes goes with all that must be where it is; the others wait for their turn. */
 function allButFirst(leaving: readonly NodeId[], together: readonly (readonly NodeId[])[]): Set<NodeId> {

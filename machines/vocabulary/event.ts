@@ -4,6 +4,7 @@ import { CommandId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
 import { Impairment, LabSpec } from './lab-spec.ts';
 import { Change, LabPlan } from './lab-plan.ts';
 import { Observation } from './observation.ts';
+import { StuckNodes } from './placement.ts';
 
 export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('LabDeployRequested'), spec: LabSpec, plan: LabPlan, changes: z.array(Change) }),
@@ -29,6 +30,8 @@ export const LabEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('NodesMoved'), from: HostId, nodes: z.array(NodeId), plan: LabPlan,
     /** What changes for the nodes that stay; none in entries of older supervisors. */
     changes: z.array(Change).optional() }),
+  /** Who is to leave the host and cannot go now, which is tried again; empty = nobody any more. */
+  z.object({ type: z.literal('LeaveHeldUp'), host: HostId, stuck: z.array(StuckNodes) }),
   /** A host's address in the underlay is another one now. */
   z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
   /** An observation that was news. `position`: its place among all reports, which only grows; absent in entries of older supervisors. */

@@ -56,6 +56,10 @@ export const UnplacedNodes = z.object({
 });
 export type UnplacedNodes = z.infer<typeof UnplacedNodes>;
 
+/** Nodes that are to leave a host and cannot: why not, and what would let them. */
+export const StuckNodes = z.object({ nodes: z.array(NodeId), reason: z.string() });
+export type StuckNodes = z.infer<typeof StuckNodes>;
+
 /** What the plan puts on a host. */
 export const HostShare = z.object({
   host: HostId,

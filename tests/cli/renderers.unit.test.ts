@@ -54,7 +54,7 @@ describe('link planes', () => {
       host: 'h1', state: 'joined', firstSeenAt: 0, lastSeenAt: 0, wish: 'open', labs: [], nodes: 0, allocated: { cpuMillis: 0, memoryMiB: 0, diskMiB: 0, ports: 0 },
       planes: ['ovs', 'tc'], ovs: { sharedBridge: 'br0', vlans: [[100, 399], [500, 500]] },
     });
-    expect(renderHost(host, [], { now: 0, paintState: (state) => state })).toContain('ovs, tc (on bridge br0, VLANs 100-399,500)');
+    expect(renderHost({ host, nodes: [], stuck: [], unsaved: [] }, { now: 0, paintState: (state) => state })).toContain('ovs, tc (on bridge br0, VLANs 100-399,500)');
   });
 });
 

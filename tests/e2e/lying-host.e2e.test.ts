@@ -31,7 +31,7 @@ beforeAll(async () => {
   bed = await openTestHosts({ hosts: 1, images: ['alpine:3'] });
   liar = startSimulatedHost(await bed.nats.connect({ role: 'host', hostId: LIAR }), LIAR, undefined, {
     // An address that is there, and at which nobody knows of tunnels.
-    facts: { underlay: { address: addressOf(CONTROL), device: 'under', mtu: 1500 }, capacity: { cpus: 4, memoryMiB: 4_096, diskMiB: 10_000, devices: [] }, planes: ['tc'] },
+    facts: () => ({ underlay: { address: addressOf(CONTROL), device: 'under', mtu: 1500 }, capacity: { cpus: 4, memoryMiB: 4_096, diskMiB: 10_000, devices: [] }, planes: ['tc'] }),
   });
   await eventually(async () => (await bed.summaries()).length === 2, { what: 'the liar to be taken for a host' });
 });

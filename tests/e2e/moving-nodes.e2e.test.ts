@@ -22,7 +22,7 @@ topology:
 `, `/tmp/${NAME}/t.clab.yml`);
 
 let bed: TestHosts;
-beforeAll(async () => void (bed = await openTestHosts({ hosts: 3, images: ['alpine:3'], env: () => ({ LABWRIGHT_ECHO_EVERY_MS: '500' }), supervisorEnv: { LABWRIGHT_HOST_LOST_SECONDS: '6' } })));
+beforeAll(async () => void (bed = await openTestHosts({ hosts: 3, images: ['alpine:3'], env: (number) => ({ LABWRIGHT_ECHO_EVERY_MS: '500', LABWRIGHT_CAPACITY_MEMORY_MIB: number === 1 ? '8192' : '2048' }), supervisorEnv: { LABWRIGHT_HOST_LOST_SECONDS: '6' } })));
 afterEach(async () => {
   for (const host of bed.hosts) await host.heal();
   await bed.destroyAll();
@@ -111,5 +111,40 @@ describe('a host that loses its power', () => {
     await running();
     await eventually(async () => await pings(), { timeoutMs: 30_000, what: 'pings to the returned node', everyMs: 200 });
     expect(await copies('b')).toEqual([old]);
+  });
+});
+
+describe('a host that is drained, with a node that fits on no other one', () => {
+  const file = `
+name: ${NAME}
+mgmt: {network: ${NAME}-net, ipv4-subnet: 172.31.122.0/24}
+topology:
+  defaults: {kind: linux, image: "alpine:3", memory: 200MB}
+  nodes:
+    a: {memory: 3GB, exec: ["ip addr add 10.0.0.1/24 dev eth1"]}
+    b: {exec: ["ip addr add 10.0.0.2/24 dev eth1"]}
+    c: {}
+  links:
+    - endpoints: [a:eth1, b:eth1]
+`;
+
+  it('P08: gives the others away, keeps that one running, and names it with the reason until the drain is taken back', async () => {
+    const h1 = bed.host(1).id;
+    const wish = async (to: 'draining' | 'open') => await bed.ops.request('host-wish', { commandId: bed.nextId(), host: h1, wish: to });
+    const idOfA = async () => (await bed.view(NAME)).nodes.find((one) => one.node === 'a')?.runtimeId;
+    const stuck = async () => (await bed.ops.request('host', { host: h1 })).stuck;
+    await bed.deploy(labFromText(file, `/tmp/${NAME}/t.clab.yml`));
+    await running();
+    const before = await idOfA();
+    expect((await bed.view(NAME)).nodes.map(({ host }) => host)).toEqual([h1, h1, h1]);
+    await wish('draining');
+    await eventually(async () => (await stuck()).length === 1 && (await bed.view(NAME)).nodes.filter(({ host }) => host === h1).length === 1, { timeoutMs: 60_000, what: 'all but the large node to leave', everyMs: 200 });
+    await running();
+    expect(await stuck()).toEqual([{ lab: NAME, nodes: ['a'], reason: expect.stringMatching(/^a cannot be placed: it needs \d+ MiB of memory, the largest free is .*It would fit with: /) }]);
+    expect((await bed.view(NAME)).problems).toEqual([`cannot leave host ${h1}: ${(await stuck())[0]?.reason}`]);
+    expect([await idOfA(), await copies('a'), (await copies('b'))[0] === h1]).toEqual([before, [h1], false]);
+    await eventually(async () => await pings(), { timeoutMs: 30_000, what: 'pings from the large node to the one that left', everyMs: 200 });
+    await wish('open');
+    await eventually(async () => (await stuck()).length + (await bed.view(NAME)).problems.length === 0, { timeoutMs: 20_000, what: 'nothing to be held up', everyMs: 200 });
   });
 });

@@ -64,11 +64,16 @@ describe('hosts', () => {
     answering.unsubscribe();
   });
 
-  it('say why nodes cannot leave while draining', async () => {
+  it('say why nodes cannot leave while draining, as do their labs, and no longer once the drain is taken back', async () => {
+    const told = async () => ({ ...(await ops.request('host', { host: H1 })), problems: (await ops.request('inspect', {}, { lab: lab('hosts-a') })).problems });
     await ops.request('host-wish', { commandId: command('w3'), host: H1, wish: 'draining' });
-    const answer = await ops.request('host', { host: H1 });
-    expect([answer.host.state, answer.nodes.length, answer.stuck[0]?.lab]).toEqual(['draining', 1, 'hosts-a']);
+    await eventually(async () => (await told()).stuck.length > 0, { what: 'the node that cannot leave to be named' });
+    const answer = await told();
+    expect([answer.host.state, answer.nodes.length]).toEqual(['draining', 1]);
+    expect(answer.stuck).toEqual([{ lab: 'hosts-a', nodes: ['a'], reason: expect.stringMatching(/^a cannot be placed: h1: it is being drained.* It would fit with: .*add a host with/) }]);
+    expect(answer.problems).toEqual([`cannot leave host h1: ${answer.stuck[0]?.reason}`]);
     await ops.request('host-wish', { commandId: command('w4'), host: H1, wish: 'open' });
+    await eventually(async () => (await told()).stuck.length + (await told()).problems.length === 0, { what: 'nothing to be held up' });
   });
 
   it('X13: of another protocol get no nodes, no orders, and the reason is shown; a restarted supervisor knows it at once', async () => {

@@ -17,7 +17,7 @@ export function aHost(id: string, capacity: Partial<KnownHost['capacity']> = {},
 }
 
 export function aPlacement(nodes: PlacementNode[], hosts: PlacementHost[], over: Partial<PlacementInput> = {}): PlacementInput {
-  return { policy: 'pack', nodes, hosts, links: [], together: [], cpuOvercommit: 4, lostHosts: 'keep', ...over };
+  return { policy: 'pack', nodes, hosts, links: [], together: [], cpuOvercommit: 4, ...over };
 }
 
 /** `aWire('a', 'b')` for `PlacementInput.links`. */

@@ -24,7 +24,7 @@ export type SimulatedHost = {
 };
 
 /** Starts the host; an order whose id was carried out before is answered again, not carried out twice. One that `forgets` thinks again about what it left unanswered. */
-export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answer = idealHost, options: { forgets?: boolean; beatEveryMs?: number; /** What it says that it has. */ facts?: HostFacts } = {}): SimulatedHost {
+export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answer = idealHost, options: { forgets?: boolean; beatEveryMs?: number; facts?: () => HostFacts } = {}): SimulatedHost {
   const orders: Order[] = [];
   const objects = new Set<string>();
   const made = new Map<string, number>();
@@ -64,7 +64,7 @@ export function startSimulatedHost(nc: NatsConnection, id: HostId, answer: Answe
     },
     onProblem: () => {},
   });
-  const beat = setInterval(() => nc.publish(beatSubject(id), JSON.stringify({ version: 'simulated', protocol: HOST_PROTOCOL, ...options.facts })), options.beatEveryMs ?? 200);
+  const beat = setInterval(() => nc.publish(beatSubject(id), JSON.stringify({ version: 'simulated', protocol: HOST_PROTOCOL, ...options.facts?.() })), options.beatEveryMs ?? 200);
   return {
     id, orders, objects, made, report,
     async stop() {

@@ -36,7 +36,7 @@ export const hostShowCommand = command({
     return await withSession(context, { start: 'never' }, async ({ ops }) => {
       const answer = await ops.request('host', { host });
       if (globals.json) terminal.out(JSON.stringify(answer, undefined, 2));
-      else terminal.out(renderHost(answer.host, answer.nodes, { fingerprint: answer.fingerprint, now: Date.now(), paintState: (state) => paintState(terminal, state) }));
+      else terminal.out(renderHost(answer, { now: Date.now(), paintState: (state) => paintState(terminal, state) }));
       return EXIT.ok;
     });
   },

@@ -66,7 +66,7 @@ async function followDrain({ terminal, globals }: Context, { ops }: Session, hos
     for (const node of going) seen.add(nameOf(node));
     // What became of a node here is known only until it is saved elsewhere.
     for (const node of answer.unsaved) if (seen.has(nameOf(node))) unsaved.set(nameOf(node), node);
-    const why = answer.stuck.map(({ lab, message }) => `lab ${lab}: ${message}`).join('\n');
+    const why = answer.stuck.map(({ lab, reason }) => `lab ${lab}: ${reason}`).join('\n');
     if (going.length === 0 || performance.now() > endAt) {
       if (globals.json) terminal.out(JSON.stringify({ host: answer.host, left: going, pinned: staying, stuck: answer.stuck, unsaved: [...unsaved.values()] }, undefined, 2));
       if (staying.length > 0) terminal.log('WARN', 'Nodes that their lab files pin to the host stay there', { nodes: staying.map(nameOf).join(', ') });

@@ -66,16 +66,16 @@ describe('hosts that may not be used', () => {
     expect(view.unplaced[0]?.hosts[0]).toEqual({ host: 'h0', reason: 'it reports sizes that make no sense' });
   });
 
-  it.each<[HostState, 'keep' | 'leave', string]>([
-    ['cordoned', 'keep', 'h1'], ['suspect', 'leave', 'h1'], ['returned', 'leave', 'h1'], ['lost', 'keep', 'h1'], ['lost', 'leave', 'h2'], ['draining', 'keep', 'h2'],
-  ])('a host that is %s gets nothing new; with lost hosts %s, what is there is then on %s', (state, lostHosts, expected) => {
-    const view = placeNodes(aPlacement([aPlaceable('new'), aPlaceable('old', {}, { previous: host('h1') })], [aHost('h1', {}, { state }), aHost('h2')], { lostHosts }));
+  it.each<[HostState, string, string]>([
+    ['cordoned', 'h2', 'h1'], ['suspect', 'h2', 'h1'], ['returned', 'h2', 'h1'], ['lost', 'h2', 'h1'], ['lost', 'h1', 'h2'], ['suspect', 'h1', 'h2'], ['draining', 'h2', 'h2'],
+  ])('a host that is %s gets nothing new; when %s is left, what is there is then on %s', (state, left, expected) => {
+    const view = placeNodes(aPlacement([aPlaceable('new'), aPlaceable('old', {}, { previous: host('h1') })], [aHost('h1', {}, { state }), aHost('h2')], { left: host(left) }));
     expect(placesOf(view)).toEqual({ new: 'h2', old: expected });
   });
 
   it('P08: a node that leaves a host names it, so that its copy there is known to be gone before it starts', () => {
     const nodes = [aPlaceable('a', {}, { previous: host('h1') }), aPlaceable('b', {}, { previous: host('h2') }), aPlaceable('c', {}, { previous: host('gone') }), aPlaceable('d')];
-    const view = placeNodes(aPlacement(nodes, [aHost('h1', {}, { state: 'lost' }), aHost('h2')], { lostHosts: 'leave' }));
+    const view = placeNodes(aPlacement(nodes, [aHost('h1', {}, { state: 'lost' }), aHost('h2')], { left: host('h1') }));
     expect(view.nodes.map(({ node: id, host: to, from }) => [id, to, from])).toEqual([['a', 'h2', 'h1'], ['b', 'h2', undefined], ['c', 'h2', 'gone'], ['d', 'h2', undefined]]);
     expect(view.nodes.map(({ reason }) => reason.split(';')[0])).toEqual(['leaves h1: it is lost', 'is there already', 'leaves gone: that is no host any more', expect.anything()]);
   });

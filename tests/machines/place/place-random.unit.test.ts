@@ -35,7 +35,7 @@ function randomInput(seed: number): PlacementInput {
     })));
   const links = Array.from({ length: random(2 * nodeCount) }, () => aWire(`n${random(nodeCount)}`, `n${random(nodeCount)}`));
   const together = Array.from({ length: random(3) }, () => [node(`n${random(nodeCount)}`), node(`n${random(nodeCount)}`)]);
-  return aPlacement(nodes, hosts, { links, together, policy: random(2) === 0 ? 'pack' : 'spread', cpuOvercommit: 1 + random(4), lostHosts: random(2) === 0 ? 'keep' : 'leave' });
+  return aPlacement(nodes, hosts, { links, together, policy: random(2) === 0 ? 'pack' : 'spread', cpuOvercommit: 1 + random(4), ...(random(2) === 0 ? {} : { left: hostName(random(hostCount)) }) });
 }
 
 /** What the nodes need on a host, counted afresh from the answer alone. */

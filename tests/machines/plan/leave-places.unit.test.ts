@@ -1,7 +1,8 @@
 // Where nodes go that leave a host, and that nobody else goes anywhere for them.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { labView } from '../../../machines/evolve/lab-view.ts';
 import type { Facts } from '../../../machines/plan/plan-lab.ts';
-import { aLab, aLink, aNode, host } from '../../support/lab-builders.ts';
+import { aLab, aLink, aNode, host, node } from '../../support/lab-builders.ts';
 import { idealHost, SimulatedLab } from '../../support/simulated-lab.ts';
 
 const GIB = 1024 ** 3;
@@ -33,7 +34,8 @@ describe('nodes that leave a host', () => {
     expect(places()).toEqual({ big: 'h2', x: 'h1', y: 'h1' });
     if (state === 'lost') sim.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
     const others = [aHost(1, 8192), aHost(2, 8192, state)];
-    expect(leaveH2([...others, aHost(3, SMALL)])).toMatchObject([{ code: 'no-capacity', details: { nodes: ['big'] } }]);
+    leaveH2([...others, aHost(3, SMALL)]);
+    expect(sim.state.stuck).toMatchObject({ h2: [{ nodes: ['big'], reason: expect.stringContaining('big cannot be placed: it needs 6144 MiB of memory') }] });
     expect(places()).toEqual({ big: 'h2', x: 'h1', y: 'h1' });
     expect(leaveH2([...others, aHost(3, 8192)])).toEqual([]);
     sim.run((order, at) => (state === 'lost' && order.host === 'h2' ? null : idealHost(order, at)));
@@ -49,6 +51,68 @@ describe('nodes that leave a host', () => {
       expect(again.command({ type: 'lab.leave', host: host('h2') }, { hosts: [...first, aHost(2, 8192, 'lost'), aHost(3, 16_384)] })).toEqual([]);
       expect(Object.values(again.state.plan?.nodes ?? {}).map((plan) => plan.host)).toEqual(['h3', 'h1', 'h1']);
     }
+  });
+});
+
+describe('of nodes that leave a host', () => {
+  const wanted = aLab(
+    [aNode('big', { memoryBytes: 6 * GIB }), aNode('mate', { network: { mode: 'node', node: node('big') } }), aNode('s1', { memoryBytes: GIB }), aNode('s2', { memoryBytes: GIB }), aNode('there', { host: 'h2' })],
+    [aLink('s1:eth1', 's2:eth1'), aLink('big:eth1', 's1:eth2')],
+    { placement: { policy: 'pack', onLostHost: { moveAfterSeconds: 5 } } },
+  );
+  const problems = () => labView(sim.state).problems.filter((problem) => problem.startsWith('cannot leave'));
+  const isLost = (state: State) => state === 'lost';
+  const settle = (state: State) => sim.run((order, at) => (isLost(state) && order.host === 'h2' ? null : idealHost(order, at)));
+
+  beforeEach(() => {
+    sim = new SimulatedLab();
+    sim.command(deploy(wanted), { hosts: [aHost(2, 16_384)] });
+    sim.run();
+  });
+
+  it.each(['lost', 'draining'] as const)('one that fits nowhere holds up none that fits, and is named with the reason and a remedy until it goes (%s)', (state) => {
+    if (isLost(state)) sim.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
+    const hosts = [aHost(1, SMALL), aHost(2, 16_384, state)];
+    const trail = ['s1', 's2', 's2'].map(() => {
+      leaveH2(hosts);
+      settle(state);
+      return Object.entries(places()).filter(([, on]) => on === 'h1').map(([id]) => id).join();
+    });
+    expect(trail).toEqual(isLost(state) ? ['s1,s2', 's1,s2', 's1,s2'] : ['s1', 's1,s2', 's1,s2']);
+    expect(sim.states()).toMatchObject(isLost(state) ? { big: 'unknown', mate: 'unknown', s1: 'running', s2: 'running', there: 'unknown' } : { big: 'running', mate: 'running', s1: 'running', s2: 'running', there: 'running' });
+    expect(sim.state.stuck).toMatchObject({ h2: [{ nodes: ['big', 'mate'] }] });
+    expect(problems()).toEqual([expect.stringMatching(new RegExp(`^cannot leave host h2: big, mate cannot be placed: together they need 6176 MiB of memory, the largest free is \\d+ MiB of memory on h1 \\(h2: it is ${isLost(state) ? 'lost' : 'being drained'}\\)\\. It would fit with: .*add a host with 6176 MiB`))]);
+    const entries = sim.entries.length;
+    leaveH2(hosts);
+    expect(sim.entries.length).toBe(entries);
+    leaveH2([...hosts, aHost(3, 8192)]);
+    settle(state);
+    expect(places()).toEqual({ big: 'h3', mate: 'h3', s1: 'h1', s2: 'h1', there: 'h2' });
+    expect([sim.state.stuck, problems()]).toEqual([{}, []]);
+  });
+
+  it('one that waits is held up by nothing once its host is back, the lab is destroyed, or it is wanted no more', () => {
+    sim.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
+    leaveH2([aHost(1, SMALL), aHost(2, 16_384, 'lost')]);
+    const before = sim.state;
+    const ends = [
+      () => sim.append([{ type: 'HostReturned', host: host('h2') }]),
+      () => void sim.command({ type: 'lab.destroy', cleanup: false, keepMgmtNet: false }),
+      () => void sim.command(deploy({ ...wanted, nodes: wanted.nodes.filter(({ id }) => id !== 'big' && id !== 'mate'), links: [aLink('s1:eth1', 's2:eth1')] }), { hosts: [aHost(1, SMALL), aHost(2, 16_384, 'lost')] }),
+    ];
+    for (const end of ends) {
+      sim = new SimulatedLab();
+      sim.state = before;
+      expect(problems()).toHaveLength(1);
+      end();
+      expect([sim.state.stuck, problems()]).toEqual([{}, []]);
+    }
+  });
+
+  it('none goes for a reason of the whole lab: it is told for all of them', () => {
+    sim.append([{ type: 'HostLost', host: host('h2'), reason: 'silent' }]);
+    leaveH2([{ ...aHost(1, 16_384), underlay: undefined }, aHost(2, 16_384, 'lost'), { ...aHost(3, SMALL), underlay: undefined }]);
+    expect(sim.state.stuck).toMatchObject({ h2: [{ nodes: ['big', 'mate', 's1', 's2'], reason: expect.stringContaining('has not told an address') }] });
   });
 });
 
