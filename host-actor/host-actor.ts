@@ -53,7 +53,7 @@ export type HostActorStatus = {
   readonly orders: { readonly last: number; readonly open: number };
   readonly nodes: { readonly running: number; readonly down: number };
   readonly reportsWaiting: number;
-  readonly engineConnected: boolean;
+  readonly engineConnected: boolean | undefined;
   readonly loops: readonly LoopReport[];
 };
 
@@ -79,6 +79,7 @@ export class HostActor {
   #fenceTimer: NodeJS.Timeout | undefined;
   #gapTimer: NodeJS.Timeout | undefined;
   #nodesRead: Promise<void> | undefined;
+  #tellEngine: () => void = () => {};
   #stopped = false;
 
   constructor(options: HostActorOptions) {
@@ -103,7 +104,7 @@ export class HostActor {
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
     this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
-    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), isBusy: () => this.#intake.isBusy() });
+    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), onEngine: () => this.#tellEngine(), isBusy: () => this.#intake.isBusy() });
     this.#loops = new LoopHealth(log, now);
     this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;
   }
@@ -147,6 +148,11 @@ export class HostActor {
   /** From now on reports go out this way. */
   connect(publish: PublishReports): void {
     this.context.out.connect(publish);
+  }
+
+  /** From now on it is told at once when the engine answers again, or does not any more. */
+  onEngine(tell: () => void): void {
+    this.#tellEngine = tell;
   }
 
   /** The server that orders come through has answered just now. */

@@ -108,6 +108,7 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
     },
   });
   const heart = startHeartbeat(connection, { host: config.host, facts, readFacts, status: () => actor.status(), fingerprint: () => fingerprint.digest(), fenced: () => fence.fenced, log });
+  actor.onEngine(() => heart.beat());
   actor.connect((reports, id) => publishReports(connection, config.host, fitReports(reports, serverFeatures(connection).maxPayload / 2), id));
   files.connect({ fetch: async (sha256) => await askForFile(connection, config.host, sha256), give: async (bytes) => await giveFile(connection, config.host, bytes) });
   const flow = startOrderFlow(connection, {

@@ -14,6 +14,8 @@ import { repairNetworks } from './sweep.ts';
 export type WatchContext = HostContext & {
   readonly nodes: NodeKeeper;
   readonly recent: RecentEvents;
+  /** The engine answers again, or does not any more. */
+  readonly onEngine: () => void;
   /** Events may have been missed: everything is to be read. */
   readonly onGap: (what: 'engine') => void;
   /** Whether orders wait or run. */
@@ -32,7 +34,7 @@ export class Watches {
   readonly #stop = new AbortController();
   readonly #mgmtWires: MgmtWireKeeper;
   #wires: { sweep: () => Promise<void> } | undefined;
-  #engineConnected = false;
+  #engineConnected: boolean | undefined;
   /** Cursor of the newest event that was taken; the ledger learns of it a little later. */
   #taken: string | undefined;
   #repairing = false;
@@ -43,7 +45,8 @@ export class Watches {
     this.#mgmtWires = new MgmtWireKeeper(context);
   }
 
-  get engineConnected(): boolean {
+  /** Undefined until it answered, or did not. */
+  get engineConnected(): boolean | undefined {
     return this.#engineConnected;
   }
 
@@ -51,7 +54,12 @@ export class Watches {
   async catchUp(): Promise<void> {
     const cursor = this.#context.ledger.state.engineSeen;
     if (cursor === undefined) return;
-    for (const event of await this.#context.hands.provider.readEventsSince(cursor, this.#context.hands.host)) this.#takeEvent(event, 'past');
+    const { provider, host } = this.#context.hands;
+    const missed = await provider.readEventsSince(cursor, host).catch((err: unknown) => {
+      this.#noteEngine(false, err);
+      throw err;
+    });
+    for (const event of missed) this.#takeEvent(event, 'past');
   }
 
   /** Watches the engine from the last event taken on; goes on over its restarts until `stop`. */
@@ -120,16 +128,24 @@ export class Watches {
   #takeItem(item: WatchItem): void {
     switch (item.kind) {
       case 'connected':
-        this.#engineConnected = true;
+        this.#noteEngine(true);
         this.#context.onGap('engine');
         return;
       case 'disconnected':
-        this.#engineConnected = false;
-        this.#log.warn({ reason: item.reason }, 'engine is not heard');
+        this.#noteEngine(false, item.reason);
         return;
       case 'event':
         this.#takeEvent(item.event, 'now');
     }
+  }
+
+  /** It is tried again without end; people hear of it once, and from each sign of life. */
+  #noteEngine(connected: boolean, reason?: unknown): void {
+    if (this.#engineConnected === connected) return;
+    if (!connected) this.#log.error({ err: reason }, 'engine is not heard: containers are neither made nor kept until it is');
+    else if (this.#engineConnected === false) this.#log.info('engine is heard again');
+    this.#engineConnected = connected;
+    this.#context.onEngine();
   }
 
   #takeEvent(event: NodeEvent, when: 'past' | 'now'): void {

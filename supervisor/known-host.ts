@@ -37,6 +37,8 @@ export class KnownHostRecord {
   beat: Beat = {};
   readonly #log: Logger;
   readonly #version: string;
+  /** What it says itself is not well with it. */
+  #ailments: readonly string[] = [];
   #machine: Plain<HostContext> = hostStepper.initial();
   #instances: readonly KnownInstance[] = [];
   #holdUntil = 0;
@@ -68,6 +70,11 @@ export class KnownHostRecord {
 
   /** What is not well, in words; undefined when nothing is known. */
   problem(now: number): string | undefined {
+    const life = this.#lifeProblem(now);
+    return [...(life === undefined ? [] : [life]), ...this.#ailments].join('; ') || undefined;
+  }
+
+  #lifeProblem(now: number): string | undefined {
     const [newest, ...older] = this.conflict();
     if (newest !== undefined) {
       const acting = older.filter((one) => !one.fenced).length;
@@ -100,6 +107,7 @@ export class KnownHostRecord {
     if (beat.fenced !== undefined) return { fence, by: '' };
     this.beat = beat;
     this.lastSeenAt = now;
+    this.#noteAilments(ailmentsOf(beat));
     if (now < this.#holdUntil) this.send({ type: 'silent' });
     else this.send({ type: this.mismatch(beat) === undefined ? 'beat' : 'strange' });
     return { fence, by: newest?.instance ?? '' };
@@ -116,8 +124,18 @@ export class KnownHostRecord {
   look(now: number, patience: Patience): void {
     this.#instances = withoutSilent(this.#instances, { now, windowMs: patience.suspectMs });
     const silentMs = now - this.lastSeenAt;
+    // What it said last is of another time.
+    if (silentMs >= patience.suspectMs) this.#ailments = [];
     if (silentMs >= patience.lostMs) this.send({ type: 'silent' });
     else if (silentMs >= patience.suspectMs) this.send({ type: 'overdue' });
+  }
+
+  #noteAilments(ailments: readonly string[]): void {
+    if (ailments.join() !== this.#ailments.join()) {
+      if (ailments.length > 0) this.#log.error({ ailments }, 'host is not well');
+      else this.#log.info('host is well again');
+    }
+    this.#ailments = ailments;
   }
 
   send(event: HostEvent): void {
@@ -126,4 +144,9 @@ export class KnownHostRecord {
     if (next.value !== this.#machine.value) this.#log.info({ from: this.#machine.value, to: next.value }, 'host changed its state');
     this.#machine = next;
   }
+}
+
+/** What a sign of life tells of troubles, in words that stay the same while they last. */
+function ailmentsOf({ engineConnected }: Beat): string[] {
+  return engineConnected === false ? ['its container engine does not answer: it gets no new containers, and those that are there are not kept until it does'] : [];
 }

@@ -1,6 +1,6 @@
 // Says of nodes that no host can take why not, host by host, and what would make them fit.
 import type { UnplacedNodes } from '../vocabulary/placement.ts';
-import { isReadable, lackOf, refusalOfNew, thingsToBring } from './host-fitness.ts';
+import { isReadable, lackOf, NO_ENGINE, refusalOf, thingsToBring } from './host-fitness.ts';
 import type { HostRoom, Resource, Shortage } from './host-room.ts';
 import { amountText, shortageText } from './keep-places.ts';
 import type { Unit } from './placement-world.ts';
@@ -18,7 +18,7 @@ function explain(room: HostRoom, units: readonly Unit[]): UnplacedNodes {
   if (unit === undefined) throw new Error('a group of units has one at least');
   const { hosts, input } = room.world;
   const verdicts = hosts.map((host, index): Verdict => {
-    const state = refusalOfNew(host);
+    const state = refusalOf(host, unit.requirement);
     const lack = lackOf(host, unit.requirement, input);
     const short = isReadable(host) ? room.shortage(unit, index) : undefined;
     return { host: index, id: host.id, state, lack, short, text: state ?? lack ?? shortageText(room, unit, index) ?? 'other nodes of the lab were placed first' };
@@ -73,7 +73,7 @@ function remediesOf(room: HostRoom, unit: Unit, verdicts: readonly Verdict[]): s
 
 function waitRemedies(verdicts: readonly Verdict[]): string[] {
   return verdicts.filter(({ lack, short, state }) => state !== undefined && lack === undefined && short === undefined)
-    .slice(0, 3).map(({ id, state }) => (state === 'it is cordoned' ? `uncordon ${id}` : `have ${id} back in service`));
+    .slice(0, 3).map(({ id, state }) => (state === 'it is cordoned' ? `uncordon ${id}` : state === NO_ENGINE ? `have the engine of ${id} answer again` : `have ${id} back in service`));
 }
 
 /** Where something could be brought to a host that has room otherwise. */

@@ -10,6 +10,7 @@ export type Requirement = {
   readonly images: readonly string[];
   readonly preferredImages: readonly string[];
   readonly cores: number;
+  readonly needsEngine: boolean;
   /** Hosts (by index) that lack nothing and take new nodes. */
   readonly open: readonly number[];
   readonly isOpen: ReadonlySet<number>;
@@ -25,12 +26,13 @@ export function requirementOf(nodes: readonly PlacementNode[], hosts: readonly P
     images: sorted(nodes.flatMap((node) => (node.image?.mustBePresent === true ? node.image.name : []))),
     preferredImages: sorted(nodes.flatMap((node) => node.image?.name ?? [])),
     cores: nodes.reduce((most, node) => Math.max(most, node.cores ?? 0), 0),
+    needsEngine: nodes.some((node) => node.needsEngine === true),
   };
   const key = JSON.stringify(asked);
   const present = known.get(key);
   if (present !== undefined) return present;
   const bare = { index: known.size, ...asked, open: [], isOpen: new Set<number>() };
-  const open = hosts.flatMap((host, index) => (refusalOfNew(host) === undefined && lackOf(host, bare, input) === undefined ? [index] : []));
+  const open = hosts.flatMap((host, index) => (refusalOf(host, bare) === undefined && lackOf(host, bare, input) === undefined ? [index] : []));
   const requirement: Requirement = { ...bare, open, isOpen: new Set(open) };
   known.set(key, requirement);
   return requirement;
@@ -57,6 +59,13 @@ export function refusalOfNew(host: PlacementHost): string | undefined {
     case 'draining': return 'it is being drained';
     case 'joined': return isReadable(host) ? undefined : 'it reports sizes that make no sense';
   }
+}
+
+export const NO_ENGINE = 'its container engine does not answer';
+
+/** Why a host takes no such node newly; what it has it keeps, for an engine may come back at any moment. */
+export function refusalOf(host: PlacementHost, { needsEngine }: Pick<Requirement, 'needsEngine'>): string | undefined {
+  return refusalOfNew(host) ?? (needsEngine && host.state !== 'unreadable' && host.engineAnswers === false ? NO_ENGINE : undefined);
 }
 
 /** Why a host cannot keep a node that it has; undefined when it can. Room is another question. */

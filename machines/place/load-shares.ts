@@ -1,5 +1,5 @@
 // How large a unit is, how full a host is, and how much of the lab is a host's share under the policy `spread`.
-import { refusalOfNew } from './host-fitness.ts';
+import { refusalOf } from './host-fitness.ts';
 import type { HostRoom } from './host-room.ts';
 import type { Unit, World } from './placement-world.ts';
 
@@ -23,7 +23,8 @@ export class LoadShares {
     const { world } = room;
     this.#room = room;
     this.sizes = sizesOf(world);
-    const open = world.hosts.map((host) => refusalOfNew(host) === undefined);
+    const needsEngine = world.units.every(({ requirement }) => requirement.needsEngine);
+    const open = world.hosts.map((host) => refusalOf(host, { needsEngine }) === undefined);
     const sum = (values: Float64Array): number => values.reduce((total, value, host) => total + (open[host] === true ? Math.max(0, value) : 0), 0) || 1;
     this.#totalCpu = sum(room.cpu);
     this.#totalMemory = sum(room.memory);

@@ -10,6 +10,8 @@ export type PlacementNode = {
   readonly cores?: number;
   /** `class:name` of things that must be there on the host, e.g. `kvm:kvm`, `bridge:br0`, `interface:eth1`. */
   readonly wants: readonly string[];
+  /** It is a container: where no engine answers it is not newly placed. */
+  readonly needsEngine?: boolean;
   /** A host that has the image is preferred; where nothing may be pulled it must have it. */
   readonly image?: { readonly name: string; readonly mustBePresent: boolean };
   readonly pin?: HostId;
@@ -40,6 +42,8 @@ export type KnownHost = {
   readonly cpuOvercommit?: number;
   /** Names that are there, by class. A class that is missing is not known, and refuses nobody. */
   readonly offers: Readonly<Record<string, readonly string[]>>;
+  /** Unset = not known, which refuses nobody. */
+  readonly engineAnswers?: boolean;
   /** Unset = not known. */
   readonly images?: ReadonlySet<string>;
   /** The first one is the host's own choice. `maxPorts` is the size limit of a userspace datapath. */

@@ -79,6 +79,7 @@ function placementNode(node: NodeSpec, far: readonly LinkEnd[], standing: Standi
     needs: { ...ceilings(node, standing.unlimited ?? UNLIMITED_CONTAINER), ports: portsOf(far) },
     wants: [...new Set([...wantsOfNode(node), ...far.flatMap((end) => (end.at === 'macvlan' ? [`interface:${end.parent}`] : []))])].toSorted(),
     restarts: standing.restarts.has(node.id),
+    needsEngine: node.runtime === 'container' || node.runtime === 'ext-container',
     ...(cores === undefined ? {} : { cores }),
     ...(node.image === undefined ? {} : { image: { name: node.image, mustBePresent: node.imagePullPolicy === 'never' } }),
     ...(node.host === undefined ? {} : { pin: standing.hostNamed?.(node.host) ?? HostName.parse(node.host) }),

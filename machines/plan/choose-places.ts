@@ -103,6 +103,7 @@ function placementHost(host: PlanHost, allocated: Ceilings, things: HostThings |
     id: host.id,
     state: host.state,
     cores: has.cpus,
+    ...(host.engineConnected === undefined ? {} : { engineAnswers: host.engineConnected }),
     ...(has.cpuOvercommit === undefined ? {} : { cpuOvercommit: has.cpuOvercommit }),
     capacity: host.capacity ? capacityOfHost({ cores: has.cpus, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB }) : { cpuMillis: has.cpus * 1000, memoryMiB: has.memoryMiB, diskMiB: has.diskMiB },
     allocated,

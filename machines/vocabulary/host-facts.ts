@@ -49,6 +49,8 @@ export const HostFacts = z.object({
   capacity: HostCapacity.optional(),
   /** Link planes that can be ordered here, the host's own choice first. */
   planes: z.array(z.string()).optional(),
+  /** Whether the container engine answers; absent while that is not known yet. */
+  engineConnected: z.boolean().optional(),
   /** False where the engine knows no runtime of ours: nodes are wired after each start, and a restart breaks their links until they are. */
   joinsNamespaces: z.boolean().optional(),
   /** Ports that a plane carries at most, by its name; none = no limit. */

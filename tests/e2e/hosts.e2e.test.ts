@@ -130,6 +130,32 @@ describe('four hosts', () => {
     expect((await home?.exec('docker', 'ps', '-a', '--format', '{{.Names}}'))).not.toContain('lwb4');
   });
 
+  it('P05: that lose their engine are said to, get no new containers, and keep those that they have', async () => {
+    const [first] = bed.hosts;
+    const named = (name: string, hosts: readonly (string | undefined)[]) => labFromText(`
+name: ${name}
+placement: {policy: spread}
+topology:
+  defaults: {kind: linux, image: "alpine:3", labels: {labwright-apart: x}}
+  nodes: {${hosts.map((host, index) => `n${index}: {${host === undefined ? '' : `host: ${host}`}}`).join(', ')}}
+`, `/tmp/${name}.clab.yml`);
+    const problem = async () => (await bed.summaries()).find((one) => one.host === first?.id)?.problem;
+    await bed.deploy(named('lwb6', ['h1']));
+    await bed.settled('lwb6', ['running']);
+    await first?.engine.kill();
+    await eventually(async () => (await problem())?.includes('its container engine does not answer'), { timeoutMs: 20_000, what: 'the dead engine to be told' });
+    expect(await stateOf(bed.host(1))).toBe('joined');
+    await expect(bed.deploy(named('lwb7', ['h1']))).rejects.toThrow(/the file pins it to h1: its container engine does not answer/);
+    await bed.deploy(named('lwb7', [undefined, undefined, undefined, undefined]));
+    expect((await bed.settled('lwb7', ['running'])).nodes.map(({ host }) => host)).not.toContain('h1');
+    expect((await bed.view('lwb6')).nodes.map(({ host }) => host)).toEqual(['h1']);
+    await first?.engine.start();
+    await eventually(async () => (await problem()) === undefined, { timeoutMs: 20_000, what: 'the engine to be heard again' });
+    await eventually(async () => (await first?.exec('docker', 'ps', '--format', '{{.Names}}'))?.includes('clab-lwb6-n0'), { timeoutMs: 30_000, what: 'the node that stayed to run again', everyMs: 200 });
+    await bed.destroy('lwb6');
+    await bed.destroy('lwb7');
+  });
+
   it('find NATS again after its death, and a second supervisor beside the first', async () => {
     const before = await bed.summaries();
     await bed.nats.kill();

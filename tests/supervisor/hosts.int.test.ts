@@ -76,6 +76,30 @@ describe('hosts', () => {
     await eventually(async () => (await told()).stuck.length + (await told()).problems.length === 0, { what: 'nothing to be held up' });
   });
 
+  it('P05 P07: get no new containers while their engine does not answer, which is said; what stands there stays', async () => {
+    let engineConnected = true;
+    const beat = setInterval(() => h2.publish(beatSubject(H2), JSON.stringify({ protocol: HOST_PROTOCOL, version: '0.1.0', engineConnected, underlay: { address: '10.200.0.2', device: 'under', mtu: 1500 } })), 100);
+    await eventually(async () => (await detail(H2))?.state === 'joined', { what: 'h2 to join' });
+    expect((await detail(H2))?.problem).toBeUndefined();
+    const { changes } = await deploy('hosts-e', { host: H2 });
+    expect(changes.map(({ action }) => action)).toEqual(['add']);
+    engineConnected = false;
+    await eventually(async () => (await detail(H2))?.problem !== undefined, { what: 'the dead engine to be told' });
+    expect(await detail(H2)).toMatchObject({ state: 'joined', engineConnected: false, problem: expect.stringContaining('its container engine does not answer') });
+    await expect(deploy('hosts-c', { host: H2 })).rejects.toThrow(/the file pins it to h2: its container engine does not answer.*have the engine of h2 answer again/);
+    const { nodes } = await ops.request('inspect', {}, { lab: lab('hosts-e') });
+    expect(nodes.map(({ node, host: on }) => `${node} on ${on}`)).toEqual(['a on h2']);
+    await ops.request('host-wish', { commandId: command('w5'), host: H1, wish: 'cordoned' });
+    await expect(deploy('hosts-c')).rejects.toThrow(/a cannot be placed: h1: it is cordoned; h2: its container engine does not answer/);
+    await ops.request('host-wish', { commandId: command('w6'), host: H1, wish: 'open' });
+    engineConnected = true;
+    await eventually(async () => (await detail(H2))?.problem === undefined, { what: 'h2 to be well again' });
+    clearInterval(beat);
+    await ops.request('host-rm', { commandId: command('r0'), host: H2, force: true });
+    await ops.request('destroy', { commandId: command('d0'), cleanup: false, keepMgmtNet: false }, { lab: lab('hosts-e') });
+    await eventually(async () => (await ops.request('inspect', {}, { lab: lab('hosts-e') })).state === 'destroyed', { what: 'the lab to be gone', timeoutMs: 10_000 });
+  });
+
   it('X13: of another protocol get no nodes, no orders, and the reason is shown; a restarted supervisor knows it at once', async () => {
     const old = { protocol: HOST_PROTOCOL + 7, version: '9.9.9' };
     const beat = setInterval(() => h2.publish(beatSubject(H2), JSON.stringify(old)), 200);

@@ -73,6 +73,17 @@ describe('hosts that may not be used', () => {
     expect(placesOf(view)).toEqual({ new: 'h2', old: expected });
   });
 
+  it('P05: one without an answering engine gets no container, keeps those that it has, and takes what needs none', () => {
+    const dead = aHost('h1', {}, { engineAnswers: false });
+    const container = (id: string, over: Parameters<typeof aPlaceable>[2] = {}) => aPlaceable(id, {}, { needsEngine: true, ...over });
+    const nodes = [container('new'), container('old', { previous: host('h1') }), aPlaceable('bridge', {}, { wants: ['bridge:br0'] }), container('near-old', { near: 'x' })];
+    const hosts = [{ ...dead, offers: { bridge: ['br0'] } }, aHost('h2', {}, { engineAnswers: true, offers: { bridge: [] } })];
+    expect(placesOf(placeNodes(aPlacement(nodes, hosts, { links: [aWire('new', 'old')] })))).toEqual({ new: 'h2', old: 'h1', bridge: 'h1', 'near-old': 'h2' });
+    const [refused] = placeNodes(aPlacement([container('a', { pin: host('h1') })], hosts)).unplaced;
+    expect(refused?.message).toBe('a cannot be placed: the file pins it to h1: its container engine does not answer');
+    expect(refused?.remedies).toEqual(['have the engine of h1 answer again', 'take its pin away: it fits on h2', 'let h1 be a host with 100 MiB of memory, 0.03 cores, 0 MiB of disk free']);
+  });
+
   it('P08: a node that leaves a host names it, so that its copy there is known to be gone before it starts', () => {
     const nodes = [aPlaceable('a', {}, { previous: host('h1') }), aPlaceable('b', {}, { previous: host('h2') }), aPlaceable('c', {}, { previous: host('gone') }), aPlaceable('d')];
     const view = placeNodes(aPlacement(nodes, [aHost('h1', {}, { state: 'lost' }), aHost('h2')], { left: host('h1') }));
