@@ -1,6 +1,7 @@
 // Probes the far ends of legs at the pace of all probes, and tells when their answers change.
 import type { Logger } from 'pino';
-import { EchoPace } from './echo-pace.ts';
+import type { LoopHealth } from '../nats/loop-health.ts';
+import { EchoPace, ROUND_WITHIN_MS } from './echo-pace.ts';
 import type { EchoSeen } from './echo-pace.ts';
 import type { LinkPlane } from './hands.ts';
 import type { WireState } from './link-plane/wire.ts';
@@ -10,6 +11,7 @@ import { wireIdOfLink } from './wire-of-order.ts';
 export type EchoKeeperContext = {
   readonly plane: Pick<LinkPlane, 'probe' | 'readUnderlays'>;
   readonly log: Logger;
+  readonly loops: Pick<LoopHealth, 'expect'>;
   readonly everyMs?: number;
 };
 
@@ -17,9 +19,9 @@ export class EchoKeeper {
   readonly #pace: EchoPace<LinkEnsureOrder>;
   #tell: (order: LinkEnsureOrder) => void = () => {};
 
-  constructor({ plane, log, everyMs }: EchoKeeperContext) {
+  constructor({ plane, log, loops, everyMs }: EchoKeeperContext) {
     this.#pace = new EchoPace({
-      probe: (ids) => plane.probe(ids), readUnderlays: (remotes) => plane.readUnderlays(remotes), log, everyMs,
+      probe: (ids) => plane.probe(ids), readUnderlays: (remotes) => plane.readUnderlays(remotes), rounds: loops.expect('link echoes', ROUND_WITHIN_MS, 'as-needed'), everyMs,
       onChange: (order, { echo, reason }, before) => {
         if (before.echo !== echo) log.info({ labId: order.lab, linkId: order.link, echo, reason }, echo === 'ok' ? 'far end of link answers' : 'far end of link does not answer');
         this.#tell(order);

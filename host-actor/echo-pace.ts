@@ -1,5 +1,5 @@
 // Paces probes of far ends: soon after each change, then now and then; knows what they said, and tells when it changes.
-import type { Logger } from 'pino';
+import type { LoopRounds } from '../nats/loop-health.ts';
 import type { LinkPlane } from './hands.ts';
 import type { EchoResult } from './link-plane/echo-probe.ts';
 
@@ -11,7 +11,7 @@ export type EchoPaceContext<Item> = {
   readonly readUnderlays: LinkPlane['readUnderlays'];
   /** Called when what is known of a far end has changed. */
   readonly onChange: (item: Item, seen: EchoSeen, before: EchoSeen) => void;
-  readonly log: Logger;
+  readonly rounds: LoopRounds;
   readonly everyMs?: number | undefined;
 };
 
@@ -31,6 +31,8 @@ type Probed<Item> = {
 };
 
 const EVERY_MS = 5_000;
+/** A round that lasts much longer has got stuck. */
+export const ROUND_WITHIN_MS = 5_000;
 const FIRST_PAUSE_MS = 50;
 const LOST_AFTER = 3;
 /** A lost one is looked for more often: its return is what people wait for. */
@@ -126,17 +128,20 @@ export class EchoPace<Item> {
     this.#rounds += 1;
     for (const [, probed] of due) probed.probing = true;
     this.#schedule();
+    await this.#context.rounds.run(async () => await this.#probeAll(due));
+    for (const [, probed] of due) probed.probing = false;
+    this.#rounds -= 1;
+    this.#schedule();
+  }
+
+  async #probeAll(due: readonly (readonly [string, Probed<Item>])[]): Promise<void> {
     try {
       await this.#probe(due);
     } catch (err) {
-      this.#context.log.warn({ err, farEnds: due.length }, 'far ends could not be probed');
       // Who cannot ask does not know, and nobody is to wait for an answer for ever.
       const reason = `it could not be probed: ${err instanceof Error ? err.message : String(err)}`;
       for (const [key, probed] of due) if (this.#probed.get(key) === probed) this.#take(probed, reason, { underlayMtu: probed.seen.underlayMtu, askedAt: performance.now() });
-    } finally {
-      for (const [, probed] of due) probed.probing = false;
-      this.#rounds -= 1;
-      this.#schedule();
+      throw err;
     }
   }
 

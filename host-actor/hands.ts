@@ -1,4 +1,5 @@
 // What a host-actor acts through: engine, link plane and management network, each replaceable as a whole.
+import type { LoopRounds } from '../nats/loop-health.ts';
 import type { CarriedSource } from '../machines/vocabulary/carried-file.ts';
 import type { HostId, LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostsEntry, Order } from '../machines/vocabulary/effect.ts';
@@ -42,7 +43,7 @@ export interface MgmtHands {
   repair(): Promise<readonly Drift[]>;
   /** Calls back when rules, bridges or addresses changed so that something of ours is missing; until the signal. `whenCalm`
    *  resolves when a look is worth its cost: while a lab is made or removed, nearly all that changes is our own doing. */
-  watch(watch: { signal: AbortSignal; whenCalm: () => Promise<void>; onDrift: (drifts: readonly Drift[]) => Promise<void>; onError: (error: unknown) => void }): Promise<void>;
+  watch(watch: { signal: AbortSignal; rounds: LoopRounds; whenCalm: () => Promise<void>; onDrift: (drifts: readonly Drift[]) => Promise<void>; onError: (error: unknown) => void }): Promise<void>;
   /** Writes /etc/hosts and /etc/resolv.conf of a node; the files stay the same while their text changes. */
   writeNodeFiles(lab: LabId, node: NodeId, entries: readonly HostsEntry[], dns: NodeSpec['dns']): Promise<NodeFiles>;
   rewriteHostsFiles(lab: LabId, nodes: readonly NodeId[], entries: readonly HostsEntry[]): Promise<void>;

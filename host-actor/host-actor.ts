@@ -3,7 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { LoopReport } from '../machines/vocabulary/loop-report.ts';
 import type { RepairSwitches } from '../machines/vocabulary/repair-switches.ts';
+import type { LoopRounds } from '../nats/loop-health.ts';
+import { LoopHealth } from '../nats/loop-health.ts';
 import { EchoKeeper } from './echo-keeper.ts';
 import { LastContactFile } from './last-contact.ts';
 import { NodeLease } from './node-lease.ts';
@@ -11,8 +14,6 @@ import type { Hands } from './hands.ts';
 import { MgmtEchoKeeper } from './mgmt-echo-keeper.ts';
 import { Interrupts } from './interrupts.ts';
 import { LinkKeeper } from './link-keeper.ts';
-import type { LoopReport } from './loop-health.ts';
-import { LoopHealth } from './loop-health.ts';
 import { NetworkRoom } from './network-room.ts';
 import { NodeKeeper } from './node-keeper.ts';
 import { NodeStates } from './node-states.ts';
@@ -64,12 +65,15 @@ const NEWS_WITHIN_MS = 2_000;
 const CALM_WITHIN_MS = 300_000;
 const REPLAY_PAUSE_MS = 250;
 const FENCE_EVERY_MS = 500;
+/** A loop that ran no more often than this would not do what it is for. */
+const FENCE_WITHIN_MS = 5_000;
 
 export class HostActor {
   readonly context: SweepContext;
   readonly #intake: OrderIntake;
   readonly #watches: Watches;
   readonly #loops: LoopHealth;
+  readonly #sweeping: LoopRounds;
   readonly #sweepEveryMs: number;
   readonly #lease: NodeLease;
   readonly #uptimeMs: () => number;
@@ -88,13 +92,16 @@ export class HostActor {
     this.#uptimeMs = options.uptimeMs ?? (() => Math.round(uptime() * 1000));
     this.#lease = new NodeLease(this.#uptimeMs);
     this.#ledgerDir = options.ledgerDir;
+    this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;
+    this.#loops = new LoopHealth(log, this.#uptimeMs);
+    this.#sweeping = this.#loops.expect('sweep', this.#sweepEveryMs);
     const ledger = new OutcomeLedger({ directory: options.ledgerDir, host: hands.host, log, onBroken: options.onLedgerBroken });
     const out = new ObservationsOut({ ledger, host: hands.host, log });
     const wanted = new Wanted(ledger);
     const [states, queue, prepared, recent] = [new NodeStates(), new ObjectQueue(), new PreparedNodes(), new RecentEvents()];
     const wires = new WireRoom({ hands, states, wanted });
     const networks = new NetworkRoom({ hands, wanted, wires, states, log });
-    const pace = { log, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) };
+    const pace = { log, loops: this.#loops, ...(options.echoEveryMs === undefined ? {} : { everyMs: options.echoEveryMs }) };
     const echoes = new EchoKeeper({ plane: hands.plane, ...pace });
     const mgmtEchoes = new MgmtEchoKeeper({ network: hands.network, plane: hands.plane, ...pace, report: (lab, seen) => reportSeen({ out, now }, lab, seen), onDrift: () => this.#watches.repairNetworksSoon() });
     const repairs = new RepairGate(wanted, options.repairs ?? {});
@@ -104,9 +111,7 @@ export class HostActor {
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
     this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
-    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), onEngine: () => this.#tellEngine(), isBusy: () => this.#intake.isBusy() });
-    this.#loops = new LoopHealth(log, now);
-    this.#sweepEveryMs = options.sweepEveryMs ?? SWEEP_EVERY_MS;
+    this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), onEngine: () => this.#tellEngine(), loops: this.#loops, isBusy: () => this.#intake.isBusy() });
   }
 
   /** Reads the ledger; from here on orders may be accepted. */
@@ -126,17 +131,18 @@ export class HostActor {
    */
   async start(news: Promise<void> = Promise.resolve()): Promise<void> {
     const { ledger, log } = this.context;
-    this.#loops.expect('sweep', this.#sweepEveryMs);
+    this.#loops.start();
     await Promise.all([
       this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read')),
       ledger.state.orders.size > 0 && Promise.race([news, delay(NEWS_WITHIN_MS)]),
     ]);
     this.#intake.resume();
-    await sweepAtStart(this.context).catch((err: unknown) => this.#loops.failed('sweep', err));
+    await this.#sweeping.run(async () => await sweepAtStart(this.context));
     this.#watches.watchEngine();
     await this.#watches.watchKernel();
     this.#sweepTimer = setInterval(() => void this.#sweep(), this.#sweepEveryMs);
-    this.#fenceTimer = setInterval(() => this.#lookAtLease(), FENCE_EVERY_MS);
+    const fence = this.#loops.expect('fence', FENCE_WITHIN_MS);
+    this.#fenceTimer = setInterval(() => void fence.run(() => this.#lookAtLease()), FENCE_EVERY_MS);
     log.info({ orders: ledger.state.orders.size, open: this.#intake.open }, 'host-actor keeps its last orders');
   }
 
@@ -185,6 +191,7 @@ export class HostActor {
     clearInterval(this.#sweepTimer);
     clearInterval(this.#fenceTimer);
     clearTimeout(this.#gapTimer);
+    this.#loops.stop();
     const { links, nodes, queue, out, ledger, hands, networks, mgmtEchoes } = this.context;
     this.#intake.stop();
     this.#watches.stop();
@@ -220,19 +227,16 @@ export class HostActor {
 
   async #sweep(): Promise<void> {
     if (this.#stopped) return;
-    try {
+    await this.#sweeping.run(async () => {
       await this.#watches.sweep();
       await this.#readNodes();
-      this.#loops.succeeded('sweep');
-    } catch (err) {
-      this.#loops.failed('sweep', err);
-    }
+    });
   }
 
   /** After a reconnect the engine first tells what was missed; deaths are judged by that. */
   #readNodesSoon(): void {
     clearTimeout(this.#gapTimer);
-    if (!this.#stopped) this.#gapTimer = setTimeout(() => void this.#readNodes(), REPLAY_PAUSE_MS);
+    if (!this.#stopped) this.#gapTimer = setTimeout(() => void this.#readNodes().catch((err: unknown) => this.context.log.warn({ err }, 'nodes cannot be read')), REPLAY_PAUSE_MS);
   }
 
   /** One reading at a time; a request during one waits for the next. */
@@ -243,7 +247,7 @@ export class HostActor {
       if (!this.#stopped) await sweepNodes(this.context);
     })();
     this.#nodesRead = next;
-    await next.catch((err: unknown) => this.context.log.warn({ err }, 'nodes cannot be read'));
+    await next;
   }
 }
 

@@ -1,8 +1,9 @@
 // Probes the other hosts of management networks at the pace of all probes, and tells each lab which of them answer.
 import type { Logger } from 'pino';
+import type { LoopHealth } from '../nats/loop-health.ts';
 import { LabId } from '../machines/vocabulary/ids.ts';
 import type { FarSeen } from '../machines/vocabulary/observation.ts';
-import { EchoPace } from './echo-pace.ts';
+import { EchoPace, ROUND_WITHIN_MS } from './echo-pace.ts';
 import type { EchoResult } from './link-plane/echo-probe.ts';
 import type { LinkPlane, MgmtHands } from './hands.ts';
 import type { Seen } from './host-context.ts';
@@ -12,6 +13,7 @@ export type MgmtEchoKeeperContext = {
   readonly network: Pick<MgmtHands, 'paths' | 'probe'>;
   readonly plane: Pick<LinkPlane, 'readUnderlays'>;
   readonly log: Logger;
+  readonly loops: Pick<LoopHealth, 'expect'>;
   readonly everyMs?: number;
   readonly report: (lab: LabId, seen: Seen) => void;
   /** A tunnel was not as it was made. */
@@ -29,9 +31,9 @@ export class MgmtEchoKeeper {
 
   constructor(context: MgmtEchoKeeperContext) {
     this.#context = context;
-    const { plane, log, everyMs } = context;
+    const { plane, log, loops, everyMs } = context;
     this.#pace = new EchoPace({
-      probe: (ids) => this.#probe(ids), readUnderlays: (remotes) => plane.readUnderlays(remotes), log, everyMs,
+      probe: (ids) => this.#probe(ids), readUnderlays: (remotes) => plane.readUnderlays(remotes), rounds: loops.expect('network echoes', ROUND_WITHIN_MS, 'as-needed'), everyMs,
       onChange: (path, { echo, reason }, before) => {
         if (before.echo !== echo) log.info({ network: path.network, remote: path.remote, echo, reason }, echo === 'ok' ? 'far host of management network answers' : 'far host of management network does not answer');
         this.#tellSoon(path.labs);

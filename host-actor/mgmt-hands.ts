@@ -40,12 +40,12 @@ export function makeMgmtHands(options: MgmtHandsOptions): MgmtHands {
     probe: (paths) => networks.probe(paths),
     check: () => networks.check(),
     repair: () => networks.repair(),
-    watch: ({ signal, whenCalm, onDrift, onError }) => {
+    watch: ({ signal, rounds, whenCalm, onDrift, onError }) => {
       const check = async (at: AbortSignal) => {
         await whenCalm();
         return await networks.check(at);
       };
-      return watchMgmtNetworks({ shell: networks.shell, check, onDrift, onError, signal });
+      return watchMgmtNetworks({ shell: networks.shell, check, rounds, onDrift, onError, signal });
     },
     writeNodeFiles: async (lab, node, entries, dns) => {
       const [hosts, resolvConf] = await Promise.all([writeHostsFile(stateDir, lab, node, entries), writeResolvConf(stateDir, lab, node, dns)]);

@@ -1,6 +1,7 @@
 // Joins the three watches (engine, link plane, management networks) to those who act on what they see.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { LoopHealth, LoopRounds } from '../nats/loop-health.ts';
 import { LabId, LinkId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
@@ -16,6 +17,7 @@ export type WatchContext = HostContext & {
   readonly recent: RecentEvents;
   /** The engine answers again, or does not any more. */
   readonly onEngine: () => void;
+  readonly loops: Pick<LoopHealth, 'expect'>;
   /** Events may have been missed: everything is to be read. */
   readonly onGap: (what: 'engine') => void;
   /** Whether orders wait or run. */
@@ -27,12 +29,15 @@ const FAULT_PATIENCE_MS = 3_000;
 /** To look into nodes costs a process each: it waits for a big lab to be made, not for a long command. */
 const INNER_PATIENCE_MS = 15_000;
 const CALM_POLL_MS = 100;
+/** A check of management networks, with its repairs, that lasts much longer has got stuck. */
+const CHECK_WITHIN_MS = 15_000;
 
 export class Watches {
   readonly #context: WatchContext;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #mgmtWires: MgmtWireKeeper;
+  readonly #networkChecks: LoopRounds;
   #wires: { sweep: () => Promise<void> } | undefined;
   #engineConnected: boolean | undefined;
   /** Cursor of the newest event that was taken; the ledger learns of it a little later. */
@@ -43,6 +48,7 @@ export class Watches {
     this.#context = context;
     this.#log = context.log;
     this.#mgmtWires = new MgmtWireKeeper(context);
+    this.#networkChecks = context.loops.expect('network checks', CHECK_WITHIN_MS, 'as-needed');
   }
 
   /** Undefined until it answered, or did not. */
@@ -93,6 +99,7 @@ export class Watches {
     );
     await this.#context.hands.network.watch({
       signal,
+      rounds: this.#networkChecks,
       whenCalm: () => this.untilCalm(FAULT_PATIENCE_MS),
       onDrift: async () => this.#repairNetworks(),
       onError: (err) => this.#log.warn({ err }, 'watch of management networks complained'),

@@ -8,6 +8,7 @@ import { Change } from '../machines/vocabulary/lab-plan.ts';
 import { Impairment, LabSpec } from '../machines/vocabulary/lab-spec.ts';
 import { LabView, NodeView } from '../machines/vocabulary/lab-view.ts';
 import { HostOrphans, RemovedOrphans } from '../machines/vocabulary/orphan.ts';
+import { LoopReport } from '../machines/vocabulary/loop-report.ts';
 import { PlacementView, StuckNodes } from '../machines/vocabulary/placement.ts';
 import { ExecResult } from '../machines/vocabulary/observation.ts';
 
@@ -39,6 +40,8 @@ export const Status = z.object({
   loopDelayMaxMs: z.number(),
   /** Its 99th percentile, in the worst two seconds of that minute. */
   loopDelayP99Ms: z.number().optional(),
+  /** Loops of the supervisor that answers. */
+  loops: z.array(LoopReport).default([]),
 });
 export type Status = z.infer<typeof Status>;
 

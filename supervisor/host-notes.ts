@@ -10,11 +10,14 @@ import type { LabEvent } from '../machines/vocabulary/event.ts';
 import { CommandId } from '../machines/vocabulary/ids.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
+import type { LoopHealth } from '../nats/loop-health.ts';
 import type { HostRegistry, KnownHost } from './host-registry.ts';
 import type { LabActor } from './lab-actor.ts';
 import { randomUUID } from 'node:crypto';
 
 const EVERY_MS = 500;
+/** Labs that learn of their hosts no sooner than this learn too late; all of them write their logs in one round. */
+const LOOK_WITHIN_MS = 15_000;
 /** A lab of which no node could go elsewhere is asked again after so long. */
 const LEAVE_AGAIN_MS = 10_000;
 
@@ -42,7 +45,7 @@ function isLeft(state: LabState, host: Left): boolean {
 export const isToLeave = (state: LabState, host: Left): boolean => isLeft(state, host) && (state.lost[host.id] !== undefined || (state.lab.value !== 'deploying' && !isSaving(state)));
 
 /** Looks at all labs of this supervisor and all hosts, again and again, until stopped. */
-export function noteHosts(parts: { hosts: HostRegistry; learn: (spec: LabSpec) => Promise<void>; labs: () => LabActor[]; now: () => number; logger: Logger }): HostNotes {
+export function noteHosts(parts: { hosts: HostRegistry; learn: (spec: LabSpec) => Promise<void>; labs: () => LabActor[]; now: () => number; logger: Logger; loops: Pick<LoopHealth, 'expect'> }): HostNotes {
   const { hosts, learn, labs, now, logger } = parts;
   const heldUpAt = new Map<string, number>();
   let busy = false;
@@ -77,10 +80,11 @@ export function noteHosts(parts: { hosts: HostRegistry; learn: (spec: LabSpec) =
     }
     for (const id of hosts.forgotten()) await tellAll({ id, state: 'lost' }, (state) => (state.forgotten[id] || !concerns(state, id) ? null : { type: 'HostForgotten', host: id }));
   };
+  const rounds = parts.loops.expect('host notes', LOOK_WITHIN_MS);
   const timer = setInterval(() => {
     if (busy) return;
     busy = true;
-    void look().finally(() => {
+    void rounds.run(look).then(() => {
       busy = false;
     });
   }, EVERY_MS);

@@ -6,6 +6,7 @@ import { HOST_PROTOCOL } from '../machines/vocabulary/host-protocol.ts';
 import type { HostFingerprint, HostInstance, HostWish } from '../machines/vocabulary/host-view.ts';
 import { HostId } from '../machines/vocabulary/ids.ts';
 import type { PlanHost } from '../machines/plan/plan-lab.ts';
+import type { LoopHealth } from '../nats/loop-health.ts';
 import { answerHello, helloIn } from '../nats/host-hello.ts';
 import { openHostWishes } from '../nats/host-wishes.ts';
 import { ensureHostConsumer, removeHostConsumer } from '../nats/streams.ts';
@@ -17,6 +18,8 @@ import { Beat, KnownHostRecord } from './known-host.ts';
 export type { Patience } from './known-host.ts';
 
 const LOOK_EVERY_MS = 500;
+/** Hosts that are looked at no more often than this are lost too late. */
+const LOOK_WITHIN_MS = 5_000;
 
 export type KnownHost = {
   readonly id: HostId; readonly state: PlanHost['state']; readonly wish: HostWish; readonly firstSeenAt: number; readonly lastSeenAt: number; readonly beat: Beat;
@@ -53,6 +56,7 @@ export type RegistryParts = {
   readonly now: () => number;
   readonly patience: Patience;
   readonly version: string;
+  readonly loops: Pick<LoopHealth, 'expect'>;
   /** Nodes that labs have on a host. */
   readonly nodesOn: (host: HostId) => number;
 };
@@ -120,9 +124,10 @@ export async function watchHosts(nc: NatsConnection, parts: RegistryParts): Prom
       else onBeat(host, message.data).catch((error: unknown) => logger.warn({ err: error }, 'sign of life not understood'));
     },
   });
-  const looking = setInterval(() => {
+  const looks = parts.loops.expect('hosts', LOOK_WITHIN_MS);
+  const looking = setInterval(() => void looks.run(() => {
     for (const record of known.values()) record.look(now(), patience);
-  }, LOOK_EVERY_MS);
+  }), LOOK_EVERY_MS);
   const following = await wishes.follow((host, kept) => {
     if (kept === null) {
       leaveBehind(host);

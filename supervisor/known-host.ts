@@ -8,6 +8,7 @@ import type { KnownInstance } from '../machines/host/host-instances.ts';
 import { hostStateOf } from '../machines/host/host-machine.ts';
 import type { HostContext, HostEvent, HostLife } from '../machines/host/host-machine.ts';
 import { HostFacts } from '../machines/vocabulary/host-facts.ts';
+import { LoopReport, loopProblem } from '../machines/vocabulary/loop-report.ts';
 import { HOST_PROTOCOL, protocolMismatch } from '../machines/vocabulary/host-protocol.ts';
 import type { HostInstance, HostState } from '../machines/vocabulary/host-view.ts';
 import type { HostId } from '../machines/vocabulary/ids.ts';
@@ -23,6 +24,8 @@ export const Beat = z.looseObject({
   fenced: z.object({ by: z.string() }).optional(),
   /** Digest of what it can do; another one = worth asking. */
   fingerprint: z.string().optional(),
+  /** Strange ones void no sign of life. */
+  loops: z.array(LoopReport).optional().catch(undefined),
   ...HostFacts.shape,
 });
 export type Beat = z.infer<typeof Beat>;
@@ -147,6 +150,9 @@ export class KnownHostRecord {
 }
 
 /** What a sign of life tells of troubles, in words that stay the same while they last. */
-function ailmentsOf({ engineConnected }: Beat): string[] {
-  return engineConnected === false ? ['its container engine does not answer: it gets no new containers, and those that are there are not kept until it does'] : [];
+function ailmentsOf({ engineConnected, loops }: Beat): string[] {
+  return [
+    ...(engineConnected === false ? ['its container engine does not answer: it gets no new containers, and those that are there are not kept until it does'] : []),
+    ...(loops ?? []).flatMap((loop) => loopProblem(loop) ?? []),
+  ];
 }

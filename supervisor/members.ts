@@ -1,6 +1,7 @@
 // The supervisors that live now, by their signs of life, and which of them owns a lab: the same answer wherever the same members are known.
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { LoopHealth } from '../nats/loop-health.ts';
 import type { MemberBeat, MemberBus } from '../nats/member-bus.ts';
 import { MemberSilentError } from '../nats/member-bus.ts';
 
@@ -15,6 +16,7 @@ export type MembersOptions = {
   /** How many labs are owned here. */
   readonly labs: () => number;
   readonly isConnected: () => boolean;
+  readonly loops: Pick<LoopHealth, 'expect'>;
   /** Told when others came or went, and at each beat. */
   readonly changed: () => void;
   /** This process stood still for so long that others have taken its labs: it owns nothing any more. */
@@ -166,7 +168,8 @@ export function createMembers(options: MembersOptions): Members {
     all,
     start() {
       tickAt = now();
-      timer = setInterval(tick, leaseMs / BEATS);
+      const rounds = options.loops.expect('members', leaseMs);
+      timer = setInterval(() => void rounds.run(tick), leaseMs / BEATS);
       join();
     },
     isLive: (member) => others.has(member) || (member === id && joined && !left),

@@ -113,7 +113,7 @@ export function opsHandlers(parts: OpsParts): OpsHandlers {
       nats: { version: serverFeatures(parts.nc).version, durable: await parts.durable() },
       supervisors: supervisor.members().map(({ id, startedAt, version, labs }) => ({ id, startedAt, version, labs })), gone: [...supervisor.gones()],
       hosts: supervisor.hosts.hosts().map(hostSummary), labs: (await supervisor.labs()).filter((actor) => !['absent', 'destroyed'].includes(actor.state.lab.value)).length,
-      loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(),
+      loopDelayMaxMs: parts.loop.maxMs(), loopDelayP99Ms: parts.loop.p99Ms(), loops: [...supervisor.loops()],
     }),
     fingerprint: async (_lab, { host }) => await askFingerprint(parts, host),
     orphans: async (_lab, request) => await readOrphans(parts, request),

@@ -9,9 +9,11 @@ import type { Facts } from '../machines/plan/plan-lab.ts';
 import type { LogEntry } from '../machines/vocabulary/event.ts';
 import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { LabSpec } from '../machines/vocabulary/lab-spec.ts';
+import type { LoopReport } from '../machines/vocabulary/loop-report.ts';
 import { watchConnection } from '../nats/connection-watch.ts';
 import { openEventLog } from '../nats/event-log.ts';
 import type { EventLog } from '../nats/event-log.ts';
+import { LoopHealth } from '../nats/loop-health.ts';
 import { openMemberBus } from '../nats/member-bus.ts';
 import type { MemberBeat } from '../nats/member-bus.ts';
 import type { OpsVerb } from '../nats/ops-contract.ts';
@@ -43,6 +45,8 @@ export type Supervisor = {
   readonly startedAt: number;
   /** The supervisors that live now, with ourselves. */
   members(): readonly MemberBeat[];
+  /** How the loops of this process do. */
+  loops(): readonly LoopReport[];
   /** Those that went a moment ago. */
   gones(): readonly string[];
   /** What a decision on this lab may know beyond its log. */
@@ -77,7 +81,9 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   const { incarnation } = await ensureStreams(nc);
   const log = await openEventLog(nc, RecordedEntry);
   const labs = createKnownLabs({ log, logger, now, make: (labId, folded) => new LabActor(labId, folded, actorParts) });
-  const hosts = await watchHosts(nc, { ...parts, nodesOn: (host) => labs.all().reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
+  const loops = new LoopHealth(logger, () => performance.now());
+  loops.start();
+  const hosts = await watchHosts(nc, { ...parts, loops, nodesOn: (host) => labs.all().reduce((sum, { state }) => sum + Object.values(state.nodes).filter((node) => node.plan.host === host).length, 0) });
   const snapshots = await createSnapshots(nc, parts);
   const claims = await openClaimsBook(nc, {
     logger,
@@ -105,7 +111,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   const bus = openMemberBus(nc, id);
   const watch = watchConnection(nc);
   const members = createMembers({
-    id, bus, logger, now, version: parts.version, leaseMs: parts.leaseMs,
+    id, bus, logger, now, loops, version: parts.version, leaseMs: parts.leaseMs,
     labs: () => labs.all().filter((actor) => actor.isOwner && isLive(actor.state)).length,
     isConnected: () => watch.isConnected,
     changed: () => review(),
@@ -132,7 +138,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
   });
   let carrier: OpsCarrier | null = null;
   bus.serve(async (question) => await answerMember({ intake, own: owned, forget: labs.drop, carrier: () => carrier }, question));
-  const notes = noteHosts({ hosts, learn, now, logger, labs: () => labs.all().filter((actor) => isLive(actor.state) && actor.isOwner) });
+  const notes = noteHosts({ hosts, learn, now, logger, loops, labs: () => labs.all().filter((actor) => isLive(actor.state) && actor.isOwner) });
 
   members.start();
 
@@ -161,6 +167,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
 
   return {
     id, log, hosts, startedAt: now(), facts: facts.of, owned, lab: labs.fresh,
+    loops: () => loops.read(),
     members: () => members.all(),
     gones: () => members.gones(),
     learn,
@@ -190,6 +197,7 @@ export async function startSupervisor(nc: NatsConnection, parts: SupervisorParts
       await Promise.all(labs.all().map(async (actor) => await actor.isQuiet()));
       await claims.settled();
       members.leave();
+      loops.stop();
       bus.stop();
       labs.stop();
       hosts.stop();

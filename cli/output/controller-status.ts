@@ -1,5 +1,6 @@
 // The controller as a table of its processes, with what holds for all of it below.
 import type { ControllerStatus, ProcessStatus } from '../../controller/controller-status.ts';
+import { loopProblem } from '../../machines/vocabulary/loop-report.ts';
 import { Status } from '../../nats/ops-contract.ts';
 import { renderDuration } from '../render-duration.ts';
 import { renderTable } from './table.ts';
@@ -15,7 +16,7 @@ export function renderStatus(status: ControllerStatus, options: StatusOptions): 
     `NATS             ${status.nats.kind}${status.nats.url === undefined ? '' : ` at ${status.nats.url}`}${status.nats.version === undefined ? '' : `, version ${status.nats.version}`}${status.nats.fault === undefined ? '' : `: ${status.nats.fault}`}`,
     `durability       ${status.nats.durability}`,
     `supervisor       ${status.supervisorAnswers ? 'answers' : 'does not answer: start it with `labwright up`'}`,
-    ...(said.success ? [`labs             ${said.data.labs}`, ...said.data.supervisors.map((one) => `supervisor       ${one.id} owns ${one.labs} ${one.labs === 1 ? 'lab' : 'labs'}, for ${renderDuration(options.now - one.startedAt)}`), ...said.data.hosts.map((host) => `host             ${host.host} ${host.state}`)] : []),
+    ...(said.success ? [`labs             ${said.data.labs}`, ...said.data.supervisors.map((one) => `supervisor       ${one.id} owns ${one.labs} ${one.labs === 1 ? 'lab' : 'labs'}, for ${renderDuration(options.now - one.startedAt)}`), ...said.data.loops.flatMap((loop) => loopProblem(loop) ?? []).map((problem) => `supervisor       ${problem}: see its log`), ...said.data.hosts.map((host) => `host             ${host.host} ${host.state}${host.problem === undefined ? '' : `: ${host.problem}`}`)] : []),
     `starts at boot   ${status.startsAtBoot === 'systemd' ? 'yes, by systemd' : 'no'}`,
     ...failures(status, options),
   ].join('\n');

@@ -1,5 +1,6 @@
 // Watches rules, bridges and addresses of the host, and says when a management network is not as it was made.
 import { execa } from 'execa';
+import type { LoopRounds } from '../../nats/loop-health.ts';
 import type { HostShell } from './host-shell.ts';
 import type { Drift } from './read-drifts.ts';
 
@@ -9,7 +10,9 @@ export interface WatchInputs {
   readonly check: (signal: AbortSignal) => Promise<Drift[]>;
   /** Called once for each set of differences found; a promise is waited for before the next check. */
   readonly onDrift: (drifts: Drift[]) => void | Promise<void>;
-  /** A check or a monitor failed; watching goes on. */
+  /** Each check is a round. */
+  readonly rounds: LoopRounds;
+  /** A monitor failed; watching goes on. */
   readonly onError: (error: unknown) => void;
   readonly signal: AbortSignal;
 }
@@ -91,18 +94,16 @@ class SettledCheck {
 
   async #run(): Promise<void> {
     this.#running = true;
-    const { check, onDrift, onError, signal } = this.#inputs;
+    const { check, rounds, onDrift, signal } = this.#inputs;
     while (this.#wanted && !signal.aborted) {
       const pause = Math.max(SETTLE_MS, this.#checkedAt + CHECK_EVERY_MS - performance.now());
       await new Promise((resolve) => { setTimeout(resolve, pause); });
       this.#wanted = false;
       this.#checkedAt = performance.now();
-      try {
+      await rounds.run(async () => {
         const drifts = await check(signal);
         if (drifts.length > 0) await onDrift(drifts);
-      } catch (error) {
-        if (!signal.aborted) onError(error);
-      }
+      });
     }
     this.#running = false;
   }

@@ -2,8 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { BatchCollector } from '../../../host-actor/batch-collector.ts';
 import { ObjectQueue } from '../../../host-actor/object-queue.ts';
-import { LoopHealth } from '../../../host-actor/loop-health.ts';
-import { pino } from 'pino';
 
 describe('object queue', () => {
   it('S04: runs tasks of one object one after another, also after one that failed', async () => {
@@ -54,20 +52,5 @@ describe('batch collector', () => {
     const collector = new BatchCollector<number, number>(async (jobs) => jobs.map((job) => (job === 2 ? { ok: false, error: new Error('two') } : { ok: true, value: job })));
     const outcomes = await Promise.allSettled([collector.submit(1), collector.submit(2)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-  });
-});
-
-describe('loop health', () => {
-  it('S01: a loop without success for two periods is late, until it works again', () => {
-    let now = 0;
-    const health = new LoopHealth(pino({ level: 'silent' }), () => now);
-    health.expect('sweep', 1_000);
-    now = 2_000;
-    expect(health.read()).toMatchObject([{ name: 'sweep', late: false }]);
-    health.failed('sweep', new Error('thrown in the loop'));
-    now = 2_001;
-    expect(health.read()).toMatchObject([{ late: true, failures: 1, runs: 0 }]);
-    health.succeeded('sweep');
-    expect(health.read()).toMatchObject([{ late: false, runs: 1 }]);
   });
 });

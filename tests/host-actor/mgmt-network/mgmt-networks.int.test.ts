@@ -233,6 +233,7 @@ describe('watching', () => {
       shell: networks.shell,
       check: (signal) => networks.check(signal),
       onDrift: async (drifts) => { seen.push(...drifts.map((drift) => drift.what)); await networks.repair(); },
+      rounds: { run: async (round) => await Promise.resolve(round()).catch((error: unknown) => void errors.push(error)) },
       onError: (error) => errors.push(error),
       signal: stop.signal,
     });

@@ -10,7 +10,7 @@ import { startHostProcess } from './host-process.ts';
 
 let host: HostProcess;
 let socket: string;
-let last: { engineConnected?: boolean; loops?: { name: string; runs: number }[] } | undefined;
+let last: { engineConnected?: boolean; loops?: { name: string; late: boolean }[] } | undefined;
 
 beforeAll(async () => {
   host = await startHostProcess('tha-e');
@@ -39,13 +39,17 @@ async function openEngine(): Promise<() => Promise<void>> {
   };
 }
 const tells = async (engineConnected: boolean) => await eventually(() => last?.engineConnected === engineConnected, { what: `a sign of life that says engineConnected: ${engineConnected}`, timeoutMs: 20_000 });
+const sweepIsLate = async (late: boolean) => await eventually(() => last?.loops?.find(({ name }) => name === 'sweep')?.late === late, { what: `a sign of life that says whether the sweep is late: ${late}`, timeoutMs: 20_000 });
 const complaints = async () => (await host.log()).split('\n').filter((line) => line.includes('engine is not heard')).length;
 
-it('P07: starts without the engine, which it says once in its log and in each sign of life; it comes, goes and comes back', async () => {
+it('P07 S01: starts without the engine, which it says once in its log and in each sign of life; it comes, goes and comes back', async () => {
   host.start({ LABWRIGHT_DOCKER_SOCKET: socket, LABWRIGHT_SWEEP_SECONDS: '1' });
   await tells(false);
+  // A sweep that cannot read the nodes is none.
+  await sweepIsLate(true);
   const close = await openEngine();
   await tells(true);
+  await sweepIsLate(false);
   await close();
   await tells(false);
   const closeAgain = await openEngine();

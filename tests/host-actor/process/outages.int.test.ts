@@ -150,7 +150,7 @@ describe('host-actor through outages', () => {
     const subscription = host.supervisor.subscribe(`lw.v1.beat.${host.host}`, { callback: (_error, beat) => void beats.push(beat.json()) });
     const beat = await eventually(() => beats.at(-1), { what: 'sign of life' });
     subscription.unsubscribe();
-    expect(beat).toMatchObject({ host: host.host, version: expect.any(String), bootId: expect.any(String), eventLoop: { maxMs: expect.any(Number) }, nodes: { running: 2 }, orders: { open: 0 }, engineConnected: true, loops: [{ name: 'sweep', late: false }] });
+    expect(beat).toMatchObject({ host: host.host, version: expect.any(String), bootId: expect.any(String), eventLoop: { maxMs: expect.any(Number) }, nodes: { running: 2 }, orders: { open: 0 }, engineConnected: true, loops: ['sweep', 'link echoes', 'network echoes', 'network checks', 'fence'].map((name) => ({ name, late: false })) });
   });
 
   it('says what is not there: bridge, container, image', async () => {

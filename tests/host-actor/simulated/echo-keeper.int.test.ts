@@ -1,6 +1,7 @@
 // The pace of probes: together, soon after a change, again and again while nothing comes back, seldom when all is well.
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LoopHealth } from '../../../nats/loop-health.ts';
 import { EchoKeeper } from '../../../host-actor/echo-keeper.ts';
 import { SimulatedPlane } from '../../../host-actor/providers/simulated/simulated-plane.ts';
 import type { WireState } from '../../../host-actor/link-plane/wire.ts';
@@ -31,8 +32,9 @@ describe('pace of probes', () => {
     plane = new SimulatedPlane();
     rounds = [];
     told = [];
+    const log = pino({ level: 'silent' });
     keeper = new EchoKeeper({
-      plane: { readUnderlays: plane.readUnderlays, probe: async (ids) => { rounds.push([...ids]); return await plane.probe(ids); } }, log: pino({ level: 'silent' }), everyMs: 60_000,
+      plane: { readUnderlays: plane.readUnderlays, probe: async (ids) => { rounds.push([...ids]); return await plane.probe(ids); } }, log, loops: new LoopHealth(log, () => performance.now()), everyMs: 60_000,
     });
     keeper.onChange((order) => told.push([order.link, keeper.seen(wireIdOfLink(order)).echo]));
   });
