@@ -9,7 +9,7 @@ export const SupervisorSettings = z.object({
   LABWRIGHT_NATS_CONFIG: z.string().min(1).optional().describe('configuration of the NATS server, where it is ours'),
   LABWRIGHT_HOST_LOST_SECONDS: z.coerce.number().positive().default(15).describe('seconds of silence after which a host is lost; a third of it makes it suspect'),
   LABWRIGHT_ANSWER_SECONDS: z.coerce.number().positive().optional().describe('seconds within which hosts have to answer orders before they are asked again; fits each kind of order where unset'),
-  LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5).describe('seconds of silence after which another supervisor takes the labs of this one'),
+  LABWRIGHT_LEASE_SECONDS: z.coerce.number().positive().default(5).describe('seconds within which another supervisor has the labs of this one when it stands still'),
   LABWRIGHT_KEEP_DESTROYED_DAYS: z.coerce.number().nonnegative().optional().describe('days after which the log of a destroyed lab is pruned; by `labwright prune` only where unset'),
   LABWRIGHT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info').describe('least level that its log holds'),
 });

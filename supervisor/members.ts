@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { LoopHealth } from '../nats/loop-health.ts';
 import type { MemberBeat, MemberBus } from '../nats/member-bus.ts';
 import { MemberSilentError } from '../nats/member-bus.ts';
+import { isOver, leaseTimes } from './lease.ts';
 
 export type MembersOptions = {
   readonly id: string;
@@ -11,7 +12,7 @@ export type MembersOptions = {
   readonly logger: Logger;
   readonly now: () => number;
   readonly version: string;
-  /** Silence after which a member counts as gone, in milliseconds. */
+  /** The longest that labs of a member that stands still are without an owner, in milliseconds. */
   readonly leaseMs: number;
   /** How many labs are owned here. */
   readonly labs: () => number;
@@ -29,7 +30,7 @@ export type Members = {
   /** All that live, sorted by id, with ourselves once we joined. */
   all(): readonly MemberBeat[];
   isLive(id: string): boolean;
-  /** We stood still for a lease and are not back among the others: what waited for us meanwhile is old. */
+  /** We stood still for so long that others took our labs, and are not back among them: what waited for us meanwhile is old. */
   stoodStill(): boolean;
   /** Who owns what bears this name; undefined while we have not joined. */
   ownerOf(name: string): string | undefined;
@@ -45,8 +46,6 @@ export type Members = {
   leave(): void;
 };
 
-/** Beats in one lease. */
-const BEATS = 5;
 /** How long a newcomer listens before it counts itself: whoever lives answers to its question within. */
 const LISTEN_MS = 200;
 const GONE_FOR_MS = 60_000;
@@ -63,6 +62,7 @@ export function chooseOwner(members: readonly string[], name: string): string | 
 /** The members as this one knows them; it is none of them before `start`. */
 export function createMembers(options: MembersOptions): Members {
   const { id, bus, logger, now, leaseMs } = options;
+  const times = leaseTimes(leaseMs);
   const startedAt = now();
   const others = new Map<string, { beat: MemberBeat; heardAt: number }>();
   const departed = new Set<string>();
@@ -103,10 +103,10 @@ export function createMembers(options: MembersOptions): Members {
       tell();
     }, LISTEN_MS);
   };
-  /** Who stood still for a lease has been replaced; what was heard meanwhile is old. */
+  /** Who stood still for so long may have been replaced; what was heard meanwhile is old. */
   const noticePause = (): void => {
-    if (timer === undefined || left || now() - tickAt <= leaseMs) return;
-    logger.warn({ stoodStillMs: now() - tickAt }, 'this supervisor stood still for longer than its lease, it joins anew');
+    if (timer === undefined || left || !isOver(tickAt, now(), times)) return;
+    logger.warn({ stoodStillMs: now() - tickAt }, 'this supervisor stood still until others took its labs, it joins anew');
     tickAt = now();
     isBack = false;
     others.clear();
@@ -153,9 +153,9 @@ export function createMembers(options: MembersOptions): Members {
       for (const other of others.values()) other.heardAt = now();
       return;
     }
-    for (const [member, { heardAt }] of others) if (now() - heardAt > leaseMs) {
+    for (const [member, { heardAt }] of others) if (isOver(heardAt, now(), times)) {
       still.add(member);
-      drop(member, 'its lease is over');
+      drop(member, 'it stands still');
     }
     for (const member of still) goneAt.set(member, now());
     for (const member of [...others.keys(), ...still]) void ping(member);
@@ -169,7 +169,7 @@ export function createMembers(options: MembersOptions): Members {
     start() {
       tickAt = now();
       const rounds = options.loops.expect('members', leaseMs);
-      timer = setInterval(() => void rounds.run(tick), leaseMs / BEATS);
+      timer = setInterval(() => void rounds.run(tick), times.beatMs);
       join();
     },
     isLive: (member) => others.has(member) || (member === id && joined && !left),

@@ -92,7 +92,7 @@ describe('a deploy on real engines by one of two supervisors', () => {
     owner.pause();
     await eventually(async () => takeoversOf(await entriesOf('te2e-two2')).some(({ supervisor }) => supervisor !== owner.id()), { timeoutMs: 60_000, everyMs: 50, what: 'another owner' });
     owner.resume();
-    await eventually(() => owner.output().includes('stood still for longer than its lease'), { timeoutMs: 20_000, what: 'the woken one to notice' });
+    await eventually(() => owner.output().includes('stood still until others took its labs'), { timeoutMs: 20_000, what: 'the woken one to notice' });
     await isWhole('te2e-two2');
     // Each term is one owner's: what was written in an old one after the next began would be the woken one's.
     const entries = await entriesOf('te2e-two2');

@@ -38,10 +38,10 @@ describe('commands in nodes while one of two supervisors stands still', () => {
     const ids = Array.from({ length: 8 }, (_unused, index) => `exec-${index}`);
     const answers = await Promise.all(ids.map(exec));
     expect(answers.map(({ results }) => results[0]?.stdout)).toEqual(ids);
-    await eventually(() => two.output().includes('"its lease is over"'), { timeoutMs: 20_000, what: 'the other one to count it as gone' });
+    await eventually(() => two.output().includes('"it stands still"'), { timeoutMs: 20_000, what: 'the other one to count it as gone' });
     const before = reached.length;
     one.resume();
-    await eventually(() => one.output().includes('stood still for longer than its lease'), { timeoutMs: 20_000, what: 'the paused one to wake' });
+    await eventually(() => one.output().includes('stood still until others took its labs'), { timeoutMs: 20_000, what: 'the paused one to wake' });
     await eventually(async () => [...(await all.shares()).keys()].includes(one.id()), { timeoutMs: 20_000, what: 'it to be back' });
     expect(reached.slice(before)).toEqual([]);
   });

@@ -75,13 +75,19 @@ describe('several supervisors', () => {
     const [one, two] = [await all.start(), await all.start()];
     await deployTwelve();
     await allOwned([one.id(), two.id()]);
+    const pausedAt = Date.now();
     one.pause();
     await allOwned([two.id()]);
     for (const name of TWELVE) await eventually(async () => lastOwner(await all.entries(name)) === two.id() || lastOwner(await all.entries(name)) === undefined, { what: `${name} to have its new owner` });
+    const takenAt = (await Promise.all(TWELVE.map(async (name) => await all.entries(name)))).flat()
+      .flatMap(({ at, events }) => (at > pausedAt && events.some(({ type }) => type === 'TakenOver') ? [at - pausedAt] : []));
+    expect(takenAt.length).toBeGreaterThan(0);
+    // The bound is one lease (lease.unit.test.ts); a loaded machine may be later.
+    expect(Math.max(...takenAt)).toBeLessThan(2 * LEASE_SECONDS * 1_000);
     const waking = TWELVE.map(async (name) => await restart(name, 'waking'));
     one.resume();
     await Promise.all(waking);
-    await eventually(() => one.output().includes('stood still for longer than its lease'), { timeoutMs: 20_000, what: 'the woken one to notice' });
+    await eventually(() => one.output().includes('stood still until others took its labs'), { timeoutMs: 20_000, what: 'the woken one to notice' });
     await allOwned([one.id(), two.id()]);
     await restartAll('woken');
     expect(await tooLate()).toEqual([]);
