@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const linkRounds = Number(process.argv[2] ?? 100);
 const nodeRounds = Number(process.argv[3] ?? 24);
 const NAME = LabId.parse('benchrepair');
-/** The faults go round over so many links and nodes that none spends its budget: it is the repair that is measured. */
+/** The faults go round over so many links and nodes that none waits or spends its budget: it is the repair that is measured. */
 const LINKS = 20;
 const NODES = 12;
 const FLOOR = `lwfloor-${process.pid}-repair`;
@@ -101,8 +101,9 @@ try {
   await run('docker', ['run', '-d', '--name', FLOOR, '--network', 'none', nodes[0]?.image ?? '', 'sleep', 'infinity']);
   const seen = follow(bed);
   await eventually(() => seen.view() !== null, { what: 'the first view' });
-  for (let round = 0; round < linkRounds; round += 1) {
-    for (const [name, fault] of Object.entries(FAULTS)) samples[name]?.push(await breakLink(bed, seen.view, { link: pair[round % LINKS]?.id ?? '', fault }));
+  for (let turn = 0; turn < linkRounds * Object.keys(FAULTS).length; turn += 1) {
+    const [name, fault] = Object.entries(FAULTS)[turn % Object.keys(FAULTS).length] ?? [];
+    if (name && fault) samples[name]?.push(await breakLink(bed, seen.view, { link: pair[turn % LINKS]?.id ?? '', fault }));
   }
   for (let round = 0; round < nodeRounds; round += 1) {
     samples['container killed']?.push(await killNode(bed, seen.view, killed[round % NODES] ?? ''));

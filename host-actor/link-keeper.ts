@@ -12,11 +12,12 @@ import type { ObjectQueue } from './object-queue.ts';
 import { objectKey } from './order-object.ts';
 import type { OutcomeLedger } from './outcome-ledger.ts';
 import { REPAIR_OFF } from '../machines/vocabulary/repair-switches.ts';
+import { isUnseen } from './repair-gate.ts';
 import type { RepairGate } from './repair-gate.ts';
 import { judgeRepair } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
 import type { Wired, WireRoom } from './wire-room.ts';
-import { nodesOfLink } from './wire-of-order.ts';
+import { nodesOfLink, wireIdOfLink } from './wire-of-order.ts';
 
 export type LinkKeeperContext = {
   readonly ledger: OutcomeLedger;
@@ -37,6 +38,8 @@ export class LinkKeeper {
   /** Links whose repair waits for its turn; more drift of them is part of it. */
   readonly #due = new Map<string, WireDrift>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** Those that wait and were told as lost: whatever comes of the repair is news. */
+  readonly #lost = new Set<string>();
   #stopped = false;
 
   constructor(context: LinkKeeperContext) {
@@ -48,6 +51,7 @@ export class LinkKeeper {
   /** What was read back of a joined link, as it is told to the supervisor; remembered, so that changes are known. */
   joined(order: LinkEnsureOrder, { state }: Wired, cause: Cause): Seen {
     this.#context.echoes.begin(order, state);
+    this.#lost.delete(wireIdOfLink(order));
     return this.#reports.joined(order, state, cause);
   }
 
@@ -155,6 +159,7 @@ export class LinkKeeper {
     if (verdict.kind === 'wait') {
       this.#due.set(key, drift);
       this.#schedule(lab, link, verdict.until - now());
+      await this.#tellWait(order, drift, verdict.until - now());
       return;
     }
     if (verdict.kind === 'spent') {
@@ -166,20 +171,34 @@ export class LinkKeeper {
     await this.#tryRepair(order, drift, history);
   }
 
+  /** A link that waits for its repair is not up meanwhile. What was mended with the last repair and is seen only now is no fault. */
+  async #tellWait(order: LinkEnsureOrder, drift: WireDrift, waitMs: number): Promise<void> {
+    const { wires, log, report } = this.#context;
+    const key = wireIdOfLink(order);
+    if (this.#lost.has(key)) return;
+    const state = await wires.look(order).catch(() => undefined);
+    const isMended = state !== undefined && state.faults.length === 0 && (!isUnseen(drift) || this.#reports.wasRepairedSince(order, drift.detectedAt));
+    if (isMended) return;
+    this.#lost.add(key);
+    report(order.lab, { type: 'link.lost', ...aboutLink(order), what: `${wordsOf(drift)}; it breaks often, so its repair waits ${Math.max(0, Math.round(waitMs))} ms` });
+    log.warn({ labId: order.lab, linkId: order.link, what: drift.what, waitMs }, 'repair of link waits');
+  }
+
   async #tryRepair(order: LinkEnsureOrder, drift: WireDrift, history: readonly number[]): Promise<void> {
     const { wires, ledger, log, report } = this.#context;
     const { lab, link } = order;
     const startedAt = performance.now();
+    const wasTold = this.#lost.delete(wireIdOfLink(order));
     try {
       const wired = await wires.join(order);
       this.#context.echoes.begin(order, wired.state);
       if (!wired.changed) await ledger.append([{ r: 'repairs', lab, kind: 'link', object: link, times: [...history] }], 'written');
       // Mended already, by the repair of the same fault or along with a change of carrier; only the latter was not told.
-      if (!wired.changed && this.#reports.wasRepairedSince(order, drift.detectedAt)) {
+      if (!wired.changed && !wasTold && this.#reports.wasRepairedSince(order, drift.detectedAt)) {
         this.#reports.tellIfNews(order, wired.state, 'external');
         return;
       }
-      report(lab, { type: 'link.lost', ...aboutLink(order), what: wordsOf(drift) });
+      if (!wasTold) report(lab, { type: 'link.lost', ...aboutLink(order), what: wordsOf(drift) });
       this.#reports.tellRepair(order, wired, { what: wordsOf(drift), startedAt });
       log.info({ labId: lab, linkId: link, what: drift.what, durationMs: performance.now() - startedAt }, 'link was repaired');
     } catch (err) {
@@ -235,6 +254,7 @@ export class LinkKeeper {
 
   #cancel(key: string): void {
     this.#due.delete(key);
+    this.#lost.delete(key);
     this.#cancelTimer(key);
   }
 

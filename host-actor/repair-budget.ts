@@ -10,8 +10,8 @@ export type BudgetVerdict =
   | { readonly kind: 'spent'; readonly count: number };
 
 /**
- * Judges one more repair. The first of a window is free of delay; after the nth one the next waits backoffMs * 2^(n-1), at
- * most backoffMaxMs, counted from the last repair. Repairs older than the window are forgotten.
+ * Judges one more repair. The first of a window (`atOnce` of them) are free of delay; then each waits twice as long as the one
+ * before, from backoffMs to backoffMaxMs, counted from the last repair. Repairs older than the window are forgotten.
  */
 export function judgeRepair(now: number, history: readonly number[], budget: RepairBudget): BudgetVerdict {
   const recent = history.filter((at) => at > now - budget.windowMs && at <= now);
@@ -26,6 +26,7 @@ export function judgeRepair(now: number, history: readonly number[], budget: Rep
 
 /** Milliseconds between the nth repair of a window and the next one. */
 export function backoffAfter(repairs: number, budget: RepairBudget): number {
-  if (repairs <= 0) return 0;
-  return Math.min(budget.backoffMaxMs, budget.backoffMs * 2 ** Math.min(repairs - 1, 30));
+  const waited = repairs - (budget.atOnce ?? 1);
+  if (waited < 0) return 0;
+  return Math.min(budget.backoffMaxMs, budget.backoffMs * 2 ** Math.min(waited, 30));
 }

@@ -11,6 +11,9 @@ const REMADE: ReadonlySet<string> = new Set(['end-missing', 'end-half-made', 'en
 /** What only the event tells: the kernel's list of redirects still has it. */
 const UNSEEN: ReadonlySet<string> = new Set(['redirect-lost', 'clsact-lost']);
 
+/** Whether a look at the wire may not show what the event told of it. */
+export const isUnseen = ({ what }: Pick<WireDrift, 'what'>): boolean => UNSEEN.has(what);
+
 export class RepairGate {
   readonly #wanted: Pick<Wanted, 'network'>;
   readonly #ofHost: RepairSwitches;
@@ -34,7 +37,7 @@ export class RepairGate {
 
   /** Why the wire, as it was read, is left as it is, with what is wrong with it; undefined = it may be mended, or needs nothing. */
   offForWire(lab: LabId, { faults }: Pick<WireState, 'faults'>, drift?: Pick<WireDrift, 'what' | 'side'>): string | undefined {
-    const all = [...faults.map(({ kind, side }) => ({ what: kind, side })), ...(drift && UNSEEN.has(drift.what) ? [drift] : [])];
+    const all = [...faults.map(({ kind, side }) => ({ what: kind, side })), ...(drift && isUnseen(drift) ? [drift] : [])];
     const fault = all.find(({ what }) => REMADE.has(what)) ?? all[0];
     const why = fault && this.off(lab, REMADE.has(fault.what) ? 'invasive' : 'safe');
     return why === undefined ? undefined : `${fault?.what ?? ''} at end ${fault?.side ?? ''}; ${why}`;

@@ -35,8 +35,8 @@ export function askAgainMs(asked: number, withinMs: number): number {
 /** Process restarts by the host: three in half a minute, then the node has failed. */
 export const NODE_BUDGET: RepairBudget = { count: 3, windowMs: 30_000, backoffMs: 100, backoffMaxMs: 5_000 };
 
-/** Repairs of a link's devices by the host. */
-export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, backoffMs: 0, backoffMaxMs: 2_000 };
+/** Repairs of a link's devices by the host: a fault is mended at once, and so is another one; who breaks it as often as we mend it has won after half a minute. */
+export const LINK_BUDGET: RepairBudget = { count: 20, windowMs: 60_000, atOnce: 2, backoffMs: 100, backoffMaxMs: 2_000 };
 
 /** Repairs of a node's management interface by the host. */
 export const MGMT_WIRE_BUDGET: RepairBudget = LINK_BUDGET;

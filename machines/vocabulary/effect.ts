@@ -8,6 +8,8 @@ import { LinkPlan, MgmtPlan, NodePlan } from './lab-plan.ts';
 /** How often the host may repair by itself: `count` repairs in a sliding window, waiting longer each time. */
 export const RepairBudget = z.object({
   count: z.number().int(),
+  /** So many of a window wait for nothing; one where it is absent, as in orders of older supervisors. */
+  atOnce: z.number().int().positive().optional(),
   windowMs: z.number().int(),
   backoffMs: z.number().int(),
   backoffMaxMs: z.number().int(),

@@ -1,6 +1,7 @@
 // How a repair budget is spent over time.
 import { describe, expect, it } from 'vitest';
 import { backoffAfter, judgeRepair } from '../../../host-actor/repair-budget.ts';
+import { LINK_BUDGET, MGMT_WIRE_BUDGET } from '../../../machines/policy/retry-policy.ts';
 
 const budget = { count: 3, windowMs: 30_000, backoffMs: 100, backoffMaxMs: 1_000 };
 
@@ -30,5 +31,30 @@ describe('repair budget', () => {
 
   it('never acts with a count of nothing', () => {
     expect(judgeRepair(1_000, [], { ...budget, count: 0 })).toEqual({ kind: 'spent', count: 0 });
+  });
+});
+
+describe.each([['a link', LINK_BUDGET], ['a management interface', MGMT_WIRE_BUDGET]] as const)('the budget of %s', (_what, budgetOf) => {
+  /** Somebody breaks it again as soon as it is mended; the moments of all repairs, and of the end. */
+  const fight = (start: number) => {
+    const repairs: number[] = [];
+    let [now, history]: [number, readonly number[]] = [start, []];
+    for (;;) {
+      const verdict = judgeRepair(now, history, budgetOf);
+      if (verdict.kind === 'spent') return { repairs, endsAt: now };
+      if (verdict.kind === 'wait') now = verdict.until;
+      else [history] = [verdict.history, repairs.push(now)];
+    }
+  };
+
+  it('S09: mends two faults at once, waits longer from the third on, and is spent within its window', () => {
+    const { repairs, endsAt } = fight(1_000_000);
+    expect(repairs.map((at, n) => at - (repairs[n - 1] ?? at))).toEqual([0, 0, 100, 200, 400, 800, 1_600, ...Array.from({ length: 13 }, () => 2_000)]);
+    expect(endsAt - 1_000_000).toBeLessThan(budgetOf.windowMs);
+  });
+
+  it('S09: mends at once again when the faults come seldom', () => {
+    const history = [0, 3_000, 6_000, 9_000, 12_000];
+    expect(judgeRepair(14_001, history, budgetOf)).toMatchObject({ kind: 'act' });
   });
 });

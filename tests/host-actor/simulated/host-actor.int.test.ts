@@ -228,6 +228,26 @@ describe('host-actor on a simulated host', () => {
     expect(gaveUp()).toBe(1);
   });
 
+  it('S09: a link that breaks often is lost, not joined, while its repair waits', async () => {
+    const lab = newLab('l');
+    const budget = { count: 20, windowMs: 60_000, atOnce: 2, backoffMs: 400, backoffMaxMs: 2_000 };
+    const orders = deploy(lab).map((order) => (order.type === 'link.ensure' ? { ...order, budget } : order));
+    await actor.accept(orders);
+    await answers(orders);
+    const told = () => seen.flatMap((one) => (one.type === 'link.lost' || one.type === 'link.repaired' ? [one] : []));
+    for (const n of [2, 4]) {
+      hands.plane.lose(`l\tlink\tn0:eth1--n1:eth2`);
+      await eventually(() => told().length === n, { what: `repair ${n / 2}` });
+    }
+    hands.plane.lose(`l\tlink\tn0:eth1--n1:eth2`);
+    const waits = await eventually(() => told()[4], { what: 'the third fault to be told' });
+    expect(waits).toMatchObject({ type: 'link.lost', what: expect.stringContaining('its repair waits') });
+    const repaired = await eventually(() => told()[5], { what: 'the third repair' });
+    expect(repaired.type).toBe('link.repaired');
+    expect(repaired.at - waits.at).toBeGreaterThan(200);
+    expect(told()).toHaveLength(6);
+  });
+
   it('repairs a lost link, and gives it up when it is lost more often than its budget allows', async () => {
     const lab = newLab('l');
     const orders = deploy(lab);
