@@ -12,7 +12,7 @@ import type { Wired } from './wire-room.ts';
 import { heldNodes, wireIdOfLink } from './wire-of-order.ts';
 
 type Carrier = { readonly a: boolean; readonly b: boolean };
-type Told = { readonly carrier: Carrier; readonly adminUp: boolean; readonly held: readonly NodeId[]; readonly tunnel?: TunnelSeen };
+type Told = { readonly carrier: Carrier; readonly adminUp: boolean; readonly mtu: number; readonly held: readonly NodeId[]; readonly tunnel?: TunnelSeen };
 
 export type LinkReportsContext = {
   readonly states: NodeStates;
@@ -38,7 +38,7 @@ export class LinkReports {
 
   /** A joined link in the words of a report; remembered as told. */
   joined(order: LinkEnsureOrder, state: WireState, cause: Cause): Seen {
-    return { type: 'link.joined', ...aboutLink(order), ...wordsOf(this.#note(order, state)), mtu: order.plan.mtu, cause };
+    return { type: 'link.joined', ...aboutLink(order), ...wordsOf(this.#note(order, state)), cause };
   }
 
   /** Tells a joined link if it differs from what was told last. */
@@ -64,7 +64,7 @@ export class LinkReports {
     const told = { ...before, tunnel: this.#tunnelSeen(order.leg.side, key, read) };
     if (JSON.stringify(told) === JSON.stringify(before)) return;
     this.#told.set(key, told);
-    this.#context.report(order.lab, { type: 'link.joined', ...aboutLink(order), ...wordsOf(told), mtu: order.plan.mtu, cause });
+    this.#context.report(order.lab, { type: 'link.joined', ...aboutLink(order), ...wordsOf(told), cause });
   }
 
   tellCarrier(order: LinkEnsureOrder, event: CarrierEvent): void {
@@ -100,7 +100,7 @@ export class LinkReports {
     const read = order.leg === undefined ? undefined : state.ends.find((end) => end.tunnel !== undefined)?.tunnel;
     const tunnel = read === undefined || order.leg === undefined ? {} : { tunnel: this.#tunnelSeen(order.leg.side, key, read) };
     if (read !== undefined) this.#tunnels.set(key, read);
-    const told = { ...tunnel, carrier: carrierOf(order, state), adminUp: order.admin === 'up', held: heldNodes(order, (node) => this.#context.states.isAway(order.lab, node)) };
+    const told = { ...tunnel, carrier: carrierOf(order, state), adminUp: order.admin === 'up', mtu: mtuOf(order, state), held: heldNodes(order, (node) => this.#context.states.isAway(order.lab, node)) };
     this.#ends.set(key, endsOf(state));
     this.#told.set(key, told);
     return told;
@@ -123,7 +123,13 @@ export function endsOf(state: WireState): string {
 }
 
 function wordsOf(told: Told) {
-  return { adminUp: told.adminUp, carrier: { ...told.carrier }, held: [...told.held], ...(told.tunnel === undefined ? {} : { tunnel: told.tunnel }) };
+  return { adminUp: told.adminUp, carrier: { ...told.carrier }, mtu: told.mtu, held: [...told.held], ...(told.tunnel === undefined ? {} : { tunnel: told.tunnel }) };
+}
+
+/** The smallest that was read of the ends here; what was ordered where there is none to read. */
+function mtuOf(order: LinkEnsureOrder, { ends }: WireState): number {
+  const read = ends.flatMap(({ mtu }) => mtu ?? []);
+  return read.length === 0 ? order.plan.mtu : Math.min(...read);
 }
 
 function changedCarrier(order: LinkEnsureOrder, before: Carrier, event: CarrierEvent): Carrier {

@@ -73,7 +73,7 @@ function legOf(before: LegSeen | null, side: Side, seen: LegNews): LegSeen | nul
   if (seen.type === 'link.lost' || seen.type === 'link.gave-up') return null;
   if (seen.type === 'link.carrier') return before && { ...before, carrier: seen.carrier[side] };
   // Without a tunnel it is a port that waits in the dark, and no leg.
-  return seen.tunnel ? { adminUp: seen.adminUp, carrier: seen.carrier[side], held: seen.held, tunnel: seen.tunnel } : null;
+  return seen.tunnel ? { adminUp: seen.adminUp, carrier: seen.carrier[side], ...(seen.mtu === undefined ? {} : { mtu: seen.mtu }), held: seen.held, tunnel: seen.tunnel } : null;
 }
 
 /** Whether the link's machine made anything of what both ends say now. */

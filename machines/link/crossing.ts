@@ -5,10 +5,11 @@ import type { TunnelSeen } from '../vocabulary/observation.ts';
 
 export type Side = 'a' | 'b';
 
-/** What one host last read back of its end; `carrier` is that end's own. */
+/** What one host last read back of its end; `carrier` is that end's own, `mtu` the smaller one of port and tunnel, where the host says it. */
 export type LegSeen = {
   readonly adminUp: boolean;
   readonly carrier: boolean;
+  readonly mtu?: number;
   readonly held: readonly NodeId[];
   readonly tunnel: TunnelSeen;
 };
@@ -56,6 +57,7 @@ function legFault(plan: LinkPlan, side: Side, leg: LegSeen | null): string {
   const seen = leg.tunnel;
   if (seen.vni !== tunnel.vni) return `host ${host} read back VNI ${seen.vni}, wanted ${tunnel.vni}`;
   if (seen.remote !== tunnel[far].vtep) return `the tunnel of host ${host} leads to ${seen.remote}, wanted ${tunnel[far].vtep}`;
+  if (leg.mtu !== undefined && leg.mtu !== plan.mtu) return `host ${host} read back an MTU of ${leg.mtu}, wanted ${plan.mtu}`;
   if (seen.echo === 'ok') return '';
   const from = `host ${hostOfSide(plan, far)} (${seen.remote}, VNI ${seen.vni}) to host ${host}`;
   return seen.echo === 'lost' ? `no echo comes back from ${from}` : `the echo from ${from} is awaited`;

@@ -75,11 +75,13 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node.saved'), ...ofNode, files: z.array(CarriedSource), problem: z.string().optional() }),
   /** One engine event of a container of ours, kept for the history. */
   z.object({ type: z.literal('node.engine'), ...ofNode, runtimeId: z.string(), action: z.string(), exitCode: z.number().int().optional() }),
-  /** Both ends read back joined with the wanted MTU; `held` names nodes whose process is away, so that carrier is taken. */
+  /** Both ends read back joined, `mtu` the smaller of theirs (hosts of before repeated the order's); `held` names nodes whose process is away, so that carrier is taken. */
   z.object({ type: z.literal('link.joined'), ...ofPlannedLink, adminUp: z.boolean(), carrier, mtu: z.number().int(), held: z.array(NodeId), cause: Cause, tunnel: TunnelSeen.optional() }),
   z.object({ type: z.literal('link.lost'), ...ofPlannedLink, what: z.string() }),
   /** Milliseconds of the repair itself, from its detection on: the kernel does not say when the fault was. */
-  z.object({ type: z.literal('link.repaired'), ...ofPlannedLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier, held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
+  z.object({ type: z.literal('link.repaired'), ...ofPlannedLink, what: z.string(), workMs: z.number(), adminUp: z.boolean(), carrier,
+    /** As of `link.joined`; absent in reports of older hosts. */
+    mtu: z.number().int().optional(), held: z.array(NodeId), tunnel: TunnelSeen.optional() }),
   z.object({ type: z.literal('link.carrier'), ...ofPlannedLink, carrier }),
   z.object({ type: z.literal('link.gave-up'), ...ofPlannedLink, code: z.string(), message: z.string() }),
   z.object({ type: z.literal('link.removed'), ...ofLink }),

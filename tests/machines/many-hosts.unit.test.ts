@@ -37,6 +37,13 @@ const echoOn = (name: 'h1' | 'h2', echo: 'ok' | 'lost') => {
   const { effectId: _answered, ...news } = seen;
   sim.observeOn(host(name), news);
 };
+const joinedOn = (name: 'h1' | 'h2') => {
+  const last = linkOrders(name).at(-1);
+  const seen = last && idealHost(last, sim.at);
+  if (seen?.type !== 'link.joined') throw new Error('not joined');
+  const { effectId: _answered, ...read } = seen;
+  return read;
+};
 const foldsAnew = () => expect(sim.entries.reduce((state, entry) => evolve(state, entry).state, initialLab(sim.state.id))).toEqual(sim.state);
 
 describe('a link across hosts', () => {
@@ -154,6 +161,27 @@ describe('a link across hosts', () => {
     });
     expect(link()?.state).not.toBe('up');
     expect(link()?.reason).toBe('host h2 read back VNI 99, wanted 4097');
+  });
+
+  it('X11: a host that reads back another MTU than was planned is not believed, until it reads back the right one', () => {
+    sim.run((order, at) => {
+      const seen = idealHost(order, at);
+      return seen?.type === 'link.joined' && seen.tunnel && order.host === 'h2' ? { ...seen, mtu: 1400 } : seen;
+    });
+    expect(link()).toMatchObject({ state: 'joining', oper: 'unknown', reason: 'host h2 read back an MTU of 1400, wanted 1450' });
+    echoOn('h2', 'ok');
+    sim.run();
+    expect(link()).toMatchObject({ state: 'up', oper: 'up', reason: '' });
+    sim.observeOn(host('h1'), { ...joinedOn('h1'), type: 'link.repaired', what: 'wrong-mtu at end b', workMs: 1, mtu: 1300 });
+    expect(link()).toMatchObject({ state: 'repairing', reason: 'host h1 read back an MTU of 1300, wanted 1450' });
+    foldsAnew();
+  });
+
+  it('a repair told by a host of before, which says no MTU, is believed', () => {
+    sim.run();
+    const { mtu: _unsaid, ...read } = joinedOn('h1');
+    sim.observeOn(host('h1'), { ...read, type: 'link.repaired', what: 'end-deleted at end b', workMs: 1 });
+    expect(link()).toMatchObject({ state: 'up' });
   });
 
   it('a node that does not run takes the carrier from its neighbour on the other host', () => {

@@ -86,7 +86,7 @@ export class SimulatedPlane implements LinkPlane {
 
   #state(wire: Wire): WireState {
     const first = this.#ifindexes.get(wire.id) ?? 0;
-    const ends = hostPortsOf(wire).map((port, n) => ({ side: port.side, device: port.device, present: true, ifindex: first + n, adminUp: port.carrier === 'up', carrier: port.carrier === 'up' }));
+    const ends = hostPortsOf(wire).map((port, n) => ({ side: port.side, device: port.device, present: true, ifindex: first + n, ...(port.mtu === undefined ? {} : { mtu: port.mtu }), adminUp: port.carrier === 'up', carrier: port.carrier === 'up' }));
     if (!this.wires.has(wire.id)) return { id: wire.id, joined: false, up: false, ends, faults: [{ side: 'a', kind: 'end-missing' }] };
     return { id: wire.id, joined: true, up: ends.every((end) => end.carrier), ends, faults: [] };
   }
