@@ -1,7 +1,8 @@
 // Tells each lab what became of its hosts: level, not edge, so that a supervisor that takes over says the same.
 import type { Logger } from 'pino';
-import { hasVtep, moveName } from '../machines/evolve/apply-host.ts';
+import { moveName } from '../machines/evolve/apply-host.ts';
 import { isSaving } from '../machines/evolve/apply-save.ts';
+import { knowsUnderlay } from '../machines/evolve/apply-underlay.ts';
 import { concerns } from '../machines/evolve/lab-parts.ts';
 import { leaversOf, stuckOn } from '../machines/evolve/stuck-nodes.ts';
 import type { LabState } from '../machines/evolve/lab-state.ts';
@@ -28,8 +29,8 @@ export function newsFor(state: LabState, host: KnownHost, now: number): LabEvent
   const lost = state.lost[host.id] !== undefined || state.givenUp[host.id] !== undefined;
   if (host.state === 'lost') return lost || !concerns(state, host.id) ? null : { type: 'HostLost', host: host.id, reason: host.problem ?? `silent for ${Math.round((now - host.lastSeenAt) / 1000)} s` };
   if (lost) return host.state === 'suspect' || host.state === 'incompatible' ? null : { type: 'HostReturned', host: host.id };
-  const vtep = host.beat.underlay?.address;
-  return vtep === undefined || hasVtep(state, host.id, vtep) ? null : { type: 'VtepChanged', host: host.id, vtep };
+  const { underlay } = host.beat;
+  return underlay === undefined || knowsUnderlay(state, host.id, underlay) ? null : { type: 'VtepChanged', host: host.id, vtep: underlay.address, mtu: underlay.mtu };
 }
 
 type Left = Pick<KnownHost, 'id' | 'state'>;

@@ -52,7 +52,7 @@ function describe(event: LabEvent, news: readonly string[]): Said {
     case 'LeaveHeldUp':
       return { cause: 'supervisor', what: event.stuck.length === 0 ? `nothing holds up those who are to leave host ${event.host} any more` : event.stuck.map(({ reason }) => `cannot leave host ${event.host}: ${reason}`).join('; ') };
     case 'VtepChanged':
-      return { cause: 'external', what: `host ${event.host} has the underlay address ${event.vtep}` };
+      return { cause: 'external', what: `host ${event.host} has the underlay address ${event.vtep}${event.mtu === undefined ? '' : `, with an MTU of ${event.mtu}`}` };
     case 'DeadlinePassed':
       return { cause: 'deadline', what: `${event.name} is over` };
     case 'Reported':

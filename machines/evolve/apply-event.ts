@@ -6,8 +6,9 @@ import { sendLab, sendLink, sendNode, setNetwork, addEffect } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { askAgain } from './answers.ts';
 import { applyDeploy } from './apply-deploy.ts';
-import { applyHostForgotten, applyHostLost, applyHostReturned, applyMove, applyVtep, askOwed } from './apply-host.ts';
+import { applyHostForgotten, applyHostLost, applyHostReturned, applyMove, askOwed } from './apply-host.ts';
 import { applyObservation } from './apply-observation.ts';
+import { applyUnderlay } from './apply-underlay.ts';
 import { applySaveRequest, giveUpSave } from './apply-save.ts';
 import { splitDeadline } from './deadline-names.ts';
 import { needsNetwork } from './lab-parts.ts';
@@ -56,7 +57,7 @@ export function applyEvent(draft: Draft, event: LabEvent): boolean {
     case 'LeaveHeldUp':
       return applyHeldUp(draft, event);
     case 'VtepChanged':
-      return applyVtep(draft, event);
+      return applyUnderlay(draft, event);
     case 'Reported':
       return applyObservation(draft, event);
   }

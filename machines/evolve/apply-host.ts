@@ -1,8 +1,7 @@
-// What becomes of a lab when one of its hosts falls silent, comes back, gives its nodes away or changes its address.
-import { hostOfSide, linkHosts, sideOfHost, SIDES } from '../link/crossing.ts';
+// What becomes of a lab when one of its hosts falls silent, comes back or gives its nodes away.
+import { hostOfSide, linkHosts, SIDES } from '../link/crossing.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
-import type { LinkPlan } from '../vocabulary/lab-plan.ts';
 import type { Failure } from '../vocabulary/lab-view.ts';
 import { ensureNetwork, moveLink, owe } from './apply-deploy.ts';
 import { dropSavesOn } from './apply-save.ts';
@@ -104,40 +103,6 @@ export function applyMove(draft: Draft, event: Of<'NodesMoved'>): boolean {
   }
   draft.news.push(`nodes ${event.nodes.join(', ')} moved away from host ${event.from}`);
   return true;
-}
-
-/** Whether all tunnels to the host, of the management network and of links, lead to this address; so of a host that has none. */
-export function hasVtep(state: LabState, host: HostId, vtep: string): boolean {
-  const span = state.plan?.span?.hosts[host];
-  if (!span) return true;
-  const links = Object.values(state.links).flatMap(({ plan }) => (plan.far && linkHosts(plan).includes(host) ? [plan.far.tunnel[sideOfHost(plan, host)].vtep] : []));
-  return [span.vtep, ...links].every((known) => known === vtep);
-}
-
-/** Tunnels to the host are led to its new address in place. */
-export function applyVtep(draft: Draft, { host, vtep }: Of<'VtepChanged'>): boolean {
-  const { state } = draft;
-  const { plan } = state;
-  const span = plan?.span;
-  if (!plan || !span?.hosts[host]) return false;
-  const links = Object.fromEntries(Object.entries(plan.links).map(([id, link]) => [id, withVtep(link, host, vtep)]));
-  state.plan = { ...plan, links, span: { ...span, hosts: { ...span.hosts, [host]: { ...span.hosts[host], vtep } } } };
-  for (const other of plannedHosts(state.plan)) ensureNetwork(draft, state.plan, other);
-  for (const [id, link] of Object.entries(state.links)) {
-    const next = withVtep(link.plan, host, vtep);
-    if (next === link.plan) continue;
-    state.links[id as LinkId] = { ...link, plan: next };
-    if (link.machine.context.desired === 'present') sendLink(draft, id as LinkId, { type: 'want.update' });
-  }
-  draft.news.push(`host ${host} has the underlay address ${vtep} now`);
-  return true;
-}
-
-function withVtep(link: LinkPlan, host: HostId, vtep: string): LinkPlan {
-  if (!link.far || !linkHosts(link).includes(host)) return link;
-  const side = sideOfHost(link, host);
-  const { tunnel } = link.far;
-  return { ...link, far: { ...link.far, tunnel: { ...tunnel, [side]: { ...tunnel[side], vtep } } } };
 }
 
 /** What a host read back before it fell silent says nothing of now. */

@@ -5,6 +5,7 @@ import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
 import { savingOf } from './apply-save.ts';
+import { mgmtMisfit } from './apply-underlay.ts';
 import { isOverdue, overdueWait, silences } from './answers.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
@@ -172,6 +173,7 @@ export function problemsOf(state: LabState): string[] {
     ...sortedKeys(state.givenUp).map((host) => `host ${host} was removed by hand: what it held is given up, and removed only if it comes back: ${Object.values(state.givenUp[host] ?? {}).map(({ spec }) => spec.id).toSorted().join(', ')}`),
     ...owingHosts(state).map((host) => `host ${host} has still to remove what left it: ${owedTo(state, host).join(', ')}`),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),
+    ...[mgmtMisfit(state)].filter(Boolean).map((problem) => `management network: ${problem}`),
     ...reachProblems(state),
     ...sortedKeys(state.nodes).flatMap((id) => nodeProblem(state, id)),
     ...sortedKeys(state.links).flatMap((id) => {

@@ -1,5 +1,6 @@
 // After the events of an entry: opens every gate whose condition now holds, forgets what is gone, and adds up the lab.
-import { crossingFault, farAway, hostOfSide, linkHosts, otherSide, SIDES } from '../link/crossing.ts';
+import { crossingFault, farAway, hostOfSide, linkHosts, misfit, otherSide, SIDES } from '../link/crossing.ts';
+import { vanishes } from '../plan/plan-tunnels.ts';
 import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { PendingEffect } from '../vocabulary/effect.ts';
 import { CROSSING_MS } from '../policy/retry-policy.ts';
@@ -10,6 +11,7 @@ import { addEffect, armDeadline, orderLeg, sendLab, sendLink, sendNode, setNetwo
 import type { Draft } from './draft.ts';
 import { giveUpForgotten, leaveForgotten } from './forgotten-hosts.ts';
 import { lostFailure } from './apply-host.ts';
+import { mgmtMisfit } from './apply-underlay.ts';
 import type { LabState, LinkRecord } from './lab-state.ts';
 import { unreached } from './mgmt-reach.ts';
 import { dropEffectsOf, needsNetwork } from './lab-parts.ts';
@@ -89,6 +91,7 @@ function settleLink(draft: Draft, id: LinkId): boolean {
   if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
   if (record.machine.value === 'waiting') return linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
   if (record.machine.value === 'joining' && awaitsLost(draft.state, record)) return sendLink(draft, id, { type: 'failed', failure: lostFailure(draft.state, linkHosts(record.plan)) });
+  if (isTried(draft.state, record) && vanishes(record.plan)) return sendLink(draft, id, { type: 'failed', failure: { code: 'mtu-too-large', message: `link ${id}: ${misfit(record.plan)}`, log: [] } });
   return record.crossing !== undefined && (undoHalf(draft, record) || tellLegs(draft, id));
 }
 
@@ -102,6 +105,13 @@ function undoHalf(draft: Draft, { spec: { id }, plan, machine, crossing }: LinkR
   if (Object.values(pending).some((effect) => effect.type === 'link.ensure' && effect.target === id && effect.host === far)) return false;
   orderLeg(draft, id, side, true);
   return true;
+}
+
+const TRIED = new Set(['joining', 'up', 'down', 'repairing']);
+
+/** Its hosts have answered all that they were ordered. */
+function isTried({ pending }: LabState, { spec, machine }: LinkRecord): boolean {
+  return TRIED.has(machine.value) && !Object.values(pending).some((effect) => effect.type === 'link.ensure' && effect.target === spec.id);
 }
 
 /** The host that is there has answered, and the other one is lost. */
@@ -193,6 +203,7 @@ export function addUp(state: LabState): 'busy' | 'good' | 'bad' | 'gone' {
     else busy = true;
   };
   for (const [host, network] of networks) if (network.state === 'failed') fail(retryName({ type: 'network.ensure', target: host }));
+  if (mgmtMisfit(state) !== '') bad = true;
   for (const { seen } of unreached(state)) {
     if (seen.echo === 'lost') bad = true;
     else busy = true;

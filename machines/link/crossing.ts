@@ -1,4 +1,5 @@
 // A link across hosts seen as one: what its two legs read back must agree before frames can be said to pass.
+import { vanishes } from '../plan/plan-tunnels.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkPlan } from '../vocabulary/lab-plan.ts';
 import type { TunnelSeen } from '../vocabulary/observation.ts';
@@ -46,9 +47,14 @@ export function crossingFault({ plan, crossing = NOT_CROSSED }: Crossed, lost: L
     const why = lost[hostOfSide(plan, side)];
     if (why !== undefined) return `host ${hostOfSide(plan, side)} is lost: ${why}`;
   }
+  if (vanishes(plan)) return misfit(plan);
   for (const side of SIDES) if (!crossing.legs[side]) return `host ${hostOfSide(plan, side)} has not made its end yet`;
   return SIDES.map((side) => legFault(plan, side, crossing.legs[side])).find((fault) => fault !== '') ?? '';
 }
+
+/** Over an underlay that does not fragment. A deploy fits what the file leaves open. */
+export const misfit = ({ mtu, far }: LinkPlan): string =>
+  `packets of its MTU, ${mtu}, do not arrive over the IPv6 underlay between its hosts any more, ${far?.tunnel.whole ?? 0} is the most: set its mtu to that or less, or leave it out, and deploy again`;
 
 function legFault(plan: LinkPlan, side: Side, leg: LegSeen | null): string {
   const tunnel = plan.far?.tunnel;

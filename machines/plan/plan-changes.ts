@@ -10,6 +10,7 @@ import { changedFiles, usesCopies } from './changed-files.ts';
 import { deepEqual } from './deep-equal.ts';
 import { linkPlaces } from './link-places.ts';
 import type { LinkPlanes } from './plan-planes.ts';
+import { isToFit } from './plan-tunnels.ts';
 import { savedWords } from './saved-configuration.ts';
 
 type Options = { now: number; reconfigure: boolean; mgmt: MgmtPlan; placeOf: (node: NodeId) => HostId; planesOf: (link: LinkSpec) => LinkPlanes; reasonOf: (node: NodeId) => string };
@@ -114,6 +115,7 @@ function linkChange(state: LabState, link: LinkSpec, { placeOf, planesOf }: Opti
   if (places !== linkHosts(present.plan).join(' and ')) return change('link', link.id, 'update', `its nodes are on ${places}`);
   const planes = planesOf(link);
   if (!deepEqual([present.plan.plane, present.plan.far?.plane], [planes.plane, planes.far])) return change('link', link.id, 'update', `its link plane becomes ${planesText(planes)}`);
+  if (isToFit(present.plan, link)) return change('link', link.id, 'update', `packets of its MTU, ${present.plan.mtu}, do not arrive over the underlay any more`);
   if (present.machine.value === 'failed') return change('link', link.id, 'update', `it has failed: ${present.machine.context.failure?.message ?? 'unknown'}`);
   return null;
 }

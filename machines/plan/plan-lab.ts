@@ -22,7 +22,8 @@ import { keepsConfiguration, planChanges } from './plan-changes.ts';
 import { savedFor } from './saved-configuration.ts';
 import { planPlanes } from './plan-planes.ts';
 import type { LinkPlanes } from './plan-planes.ts';
-import { fitMtu, tunnelLease, tunnelMtu, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
+import { fitMgmtMtu, fitMtu, isToFit, mgmtTooLarge, tunnelLease, tunnelNumbers, underlaysOf, VXLAN_PORT } from './plan-tunnels.ts';
+import type { Fit } from './plan-tunnels.ts';
 import type { Change } from '../vocabulary/lab-plan.ts';
 
 /** All that a deploy needs and the log does not hold; what it took from here goes into the event. */
@@ -54,7 +55,6 @@ export type PlanHost = HostFacts & { readonly id: HostId; readonly state: HostSt
 export type Planned = { readonly plan: LabPlan; readonly changes: readonly Change[]; readonly kept: readonly NodeId[]; readonly placement: PlacementView } | { readonly rejections: Rejection[] };
 
 const LINK_MTU = 9500;
-const MGMT_MTU = 1500;
 
 /** Fixes everything a deploy of `spec` needs, or says why it cannot be. */
 export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; reconfigure: boolean; leave?: Leave }): Planned {
@@ -79,7 +79,7 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   if (!addresses.ok) return { rejections: [...rejections, ...leased.rejections, ...addresses.rejections] };
   rejections.push(...leased.rejections);
   if (rejections.length > 0) return { rejections };
-  const fit = fitMgmtMtu(spec, facts, [...new Set(places.hosts.values())]);
+  const fit = planMgmtMtu(spec, facts, [...new Set(places.hosts.values())]);
   if (!fit.ok) return { rejections: [fit.rejection] };
   const mgmt = planMgmt(spec, fit.mtu);
   const planes = planPlanes({ state, spec, hosts: facts.hosts, placeOf, takenVlans: facts.takenVlans });
@@ -122,12 +122,11 @@ function previousAddresses(state: LabState): Record<string, MgmtAddresses> {
     [id, { ipv4: (record.next?.plan ?? record.plan).mgmt?.ipv4, ipv6: (record.next?.plan ?? record.plan).mgmt?.ipv6 }]));
 }
 
-/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. So a larger one of the file is refused. */
-function fitMgmtMtu({ mgmt }: LabSpec, facts: Facts, hosts: readonly HostId[]): { ok: true; mtu: number } | { ok: false; rejection: Rejection } {
-  const largest = hosts.length < 2 ? Infinity : Math.min(...facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [tunnelMtu(host.underlay)] : [])));
-  if (mgmt.mtu === undefined || mgmt.mtu <= largest) return { ok: true, mtu: mgmt.mtu ?? Math.min(MGMT_MTU, largest) };
-  const message = `mgmt.mtu is ${mgmt.mtu}; between hosts ${hosts.toSorted().join(', ')} ${largest} is the most that passes whole: set mgmt.mtu to ${largest} or less, leave it out, or pin all nodes to one host`;
-  return { ok: false, rejection: reject('mtu-too-large', message, { network: mgmt.network, mtu: mgmt.mtu, largest }) };
+/** A set one that does not pass between the hosts is refused. */
+function planMgmtMtu({ mgmt }: LabSpec, facts: Facts, hosts: readonly HostId[]): { ok: true; mtu: number } | { ok: false; rejection: Rejection } {
+  const { mtu, largest } = fitMgmtMtu(mgmt.mtu, hosts.length < 2 ? [] : facts.hosts.flatMap((host) => (hosts.includes(host.id) && host.underlay ? [host.underlay] : [])));
+  if (mtu <= largest) return { ok: true, mtu };
+  return { ok: false, rejection: reject('mtu-too-large', mgmtTooLarge({ mtu, largest, hosts }), { network: mgmt.network, mtu, largest }) };
 }
 
 function planMgmt(spec: LabSpec, mtu: number): MgmtPlan {
@@ -179,7 +178,7 @@ function planLink(input: LinkInput): LinkPlan {
   const present = state.links[link.id];
   const [host, farHost] = linkPlaces(link, input.placeOf);
   const stays = present?.plan.host === host && (present.plan.far?.host ?? host) === farHost;
-  if (present && stays && present.machine.context.desired === 'present' && deepEqual(present.spec, { ...link })) return withPlanes(present.plan, input.planes);
+  if (present && stays && present.machine.context.desired === 'present' && !isToFit(present.plan, link) && deepEqual(present.spec, { ...link })) return withPlanes(present.plan, input.planes);
   const far = host === farHost ? null : planFar(input, host, farHost);
   const mtu = far?.mtu ?? link.mtu ?? LINK_MTU;
   const port = (end: LinkEnd, standing: PortLease | undefined) => leasePort(leases, { end, standing, crosses: far !== null });
@@ -205,14 +204,17 @@ function planFar({ link, leases, across }: LinkInput, host: HostId, farHost: Hos
     across.rejections.push(underlays);
     return null;
   }
-  const fit = fitMtu(link, underlays.a, underlays.b);
+  const fit = fitMtu(link.mtu, underlays.a, underlays.b);
   const vni = across.vnis.take();
-  if (!fit.ok) across.rejections.push(fit.rejection);
+  if (!fit.arrives) across.rejections.push(linkTooLarge(link.id, fit));
   if (vni === null) across.rejections.push(reject('no-numbers', `link ${link.id}: the lab has used its 4095 tunnel numbers: destroy it and deploy it again`, { link: link.id }));
-  if (!fit.ok || vni === null) return null;
+  if (!fit.arrives || vni === null) return null;
   const lease = (vtep: string) => ({ ...tunnelLease(() => leases.port()), vtep });
-  return { mtu: fit.mtu, tunnel: { vni, udpPort: VXLAN_PORT, a: lease(underlays.a.address), b: lease(underlays.b.address), fragmented: fit.fragmented } };
+  return { mtu: fit.mtu, tunnel: { vni, udpPort: VXLAN_PORT, a: lease(underlays.a.address), b: lease(underlays.b.address), fragmented: fit.fragmented, whole: fit.whole } };
 }
+
+const linkTooLarge = (link: string, { mtu, whole }: Fit): Rejection =>
+  reject('mtu-too-large', `link ${link} asks for an MTU of ${mtu}; over the IPv6 underlay between its hosts ${whole} is the most that arrives: set mtu to ${whole} or less, or keep both nodes on one host`, { link, mtu, largest: whole });
 
 const gatewayId = (host: HostId): NodeId => NodeIdSchema.parse(`gateway of host ${host}`);
 
@@ -237,7 +239,9 @@ function planSpan({ spec, facts, labNumber, hosts, own, addressOf, across }: Spa
     const address = addressOf(id);
     const vtep = across.hostOf(id).underlay?.address ?? own?.hosts[id]?.vtep;
     if (vtep === undefined && hosts.length > 1) across.rejections.push(reject('no-underlay', `host ${id} has not told an address at which other hosts reach it: set LABWRIGHT_UNDERLAY_ADDRESS there`, { host: id }));
-    return [id, withoutUndefined({ vtep: vtep ?? '', ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
+    // What the standing links were fitted to; that it is another one now is told to them all at once (evolve/apply-underlay.ts).
+    const mtu = own?.hosts[id] ? own.hosts[id].mtu : across.hostOf(id).underlay?.mtu;
+    return [id, withoutUndefined({ vtep: vtep ?? '', mtu, ipv4Gateway: address?.ipv4?.split('/')[0], ipv6Gateway: address?.ipv6?.split('/')[0] })];
   });
   // The first number of the lab is no link's; where a file has named it, the network takes one as a link does.
   const vni = others?.vni ?? own?.vni ?? (facts.takenVnis.has(labNumber * 4096) ? across.vnis.take() : labNumber * 4096);

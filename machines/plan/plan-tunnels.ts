@@ -2,7 +2,7 @@
 import type { HostId } from '../vocabulary/ids.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import type { HostUnderlay } from '../vocabulary/host-facts.ts';
-import type { TunnelLease } from '../vocabulary/lab-plan.ts';
+import type { LinkPlan, TunnelLease } from '../vocabulary/lab-plan.ts';
 
 /** IANA's port of VXLAN (RFC 7348). */
 export const VXLAN_PORT = 4789;
@@ -26,23 +26,41 @@ export function tunnelNumbers(labNumber: number, first: number, taken: ReadonlyS
   };
 }
 
-/** What a tunnel over this underlay carries in one piece. */
-export const tunnelMtu = (underlay: HostUnderlay): number => underlay.mtu - (underlay.address.includes(':') ? OVERHEAD.ipv6 : OVERHEAD.ipv4);
+type Path = Pick<HostUnderlay, 'address' | 'mtu'>;
 
-export type Fit = { readonly ok: true; readonly mtu: number; readonly fragmented: boolean } | { readonly ok: false; readonly rejection: Rejection };
+/** What a tunnel over this underlay carries in one piece. */
+const tunnelMtu = (underlay: Path): number => underlay.mtu - (underlay.address.includes(':') ? OVERHEAD.ipv6 : OVERHEAD.ipv4);
+
+/** `whole`: the most that arrives in one piece. What is larger travels in fragments, or vanishes unless `arrives`. */
+export type Fit = { readonly mtu: number; readonly whole: number; readonly fragmented: boolean; readonly arrives: boolean };
 
 /**
  * What both ends of a link can carry over these underlays. Unset = the largest that needs no fragments. A set one travels in
- * fragments over IPv4; over IPv6 larger packets would vanish, so it is refused.
+ * fragments over IPv4; over IPv6 larger packets vanish.
  */
-export function fitMtu(link: { id: string; mtu?: number | undefined }, a: HostUnderlay, b: HostUnderlay): Fit {
+export function fitMtu(wanted: number | undefined, a: Path, b: Path): Fit {
   const isV6 = a.address.includes(':') || b.address.includes(':');
-  const largest = Math.min(tunnelMtu(a), tunnelMtu(b));
-  if (link.mtu === undefined || link.mtu <= largest) return { ok: true, mtu: link.mtu ?? largest, fragmented: false };
-  if (!isV6) return { ok: true, mtu: link.mtu, fragmented: true };
-  const message = `link ${link.id} asks for an MTU of ${link.mtu}; over the IPv6 underlay between its hosts ${largest} is the most that arrives: set mtu to ${largest} or less, or keep both nodes on one host`;
-  return { ok: false, rejection: { code: 'mtu-too-large', message, details: { link: link.id, mtu: link.mtu, largest } } };
+  const whole = Math.min(tunnelMtu(a), tunnelMtu(b));
+  const mtu = wanted ?? whole;
+  return { mtu, whole, fragmented: mtu > whole && !isV6, arrives: mtu <= whole || !isV6 };
 }
+
+/** Whether the largest packets of the link are lost in the underlay, as far as the plan knows. */
+export const vanishes = ({ mtu, far }: LinkPlan): boolean => far?.tunnel.whole !== undefined && mtu > far.tunnel.whole && !far.tunnel.fragmented;
+
+/** Whether a deploy gives the link another MTU: the file leaves it open, and what it was does not arrive any more. */
+export const isToFit = (plan: LinkPlan, { mtu }: { readonly mtu?: number | undefined }): boolean => mtu === undefined && vanishes(plan);
+
+const MGMT_MTU = 1500;
+
+/** Over hosts, what fits their tunnels whole: a bridge drops larger packets that must not be fragmented. One host, one underlay at most. */
+export function fitMgmtMtu(wanted: number | undefined, underlays: readonly Path[]): { readonly mtu: number; readonly largest: number } {
+  const largest = underlays.length < 2 ? Infinity : Math.min(...underlays.map(tunnelMtu));
+  return { mtu: wanted ?? Math.min(MGMT_MTU, largest), largest };
+}
+
+export const mgmtTooLarge = ({ mtu, largest, hosts }: { mtu: number; largest: number; hosts: readonly HostId[] }): string =>
+  `mgmt.mtu is ${mtu}; between hosts ${hosts.toSorted().join(', ')} ${largest} is the most that passes whole: set mgmt.mtu to ${largest} or less, leave it out, or pin all nodes to one host`;
 
 /** Why two hosts cannot be joined by a tunnel, or their underlays. */
 export function underlaysOf(a: { id: HostId; underlay?: HostUnderlay | undefined }, b: { id: HostId; underlay?: HostUnderlay | undefined }): { a: HostUnderlay; b: HostUnderlay } | Rejection {

@@ -32,8 +32,8 @@ export const LabEvent = z.discriminatedUnion('type', [
     changes: z.array(Change).optional() }),
   /** Who is to leave the host and cannot go now, which is tried again; empty = nobody any more. */
   z.object({ type: z.literal('LeaveHeldUp'), host: HostId, stuck: z.array(StuckNodes) }),
-  /** A host's address in the underlay is another one now. */
-  z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string() }),
+  /** A host's address in the underlay, or the MTU of its device there, is another one now; older supervisors followed the address alone. */
+  z.object({ type: z.literal('VtepChanged'), host: HostId, vtep: z.string(), mtu: z.number().int().optional() }),
   /** An observation that was news. `position`: its place among all reports, which only grows; absent in entries of older supervisors. */
   z.object({ type: z.literal('Reported'), host: HostId, observation: Observation, position: z.number().int().optional() }),
 ]);

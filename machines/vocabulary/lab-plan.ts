@@ -52,6 +52,8 @@ export const TunnelPlan = z.object({
   b: TunnelLease.extend({ vtep: z.string() }),
   /** Packets of the link's MTU travel in fragments: they do not fit the underlay whole. */
   fragmented: z.boolean(),
+  /** Bytes of the largest packet that the underlay carries in one piece; absent in plans of older supervisors. What is larger and not carried in fragments vanishes. */
+  whole: z.number().int().optional(),
 });
 export type TunnelPlan = z.infer<typeof TunnelPlan>;
 
@@ -81,8 +83,8 @@ export const LinkPlan = z.object({
 });
 export type LinkPlan = z.infer<typeof LinkPlan>;
 
-/** What the management network of a lab over several hosts needs on one of them: the gateway of the nodes there, the tunnel's own end. */
-export const HostSpan = z.object({ vtep: z.string(), ipv4Gateway: z.string().optional(), ipv6Gateway: z.string().optional() });
+/** What the management network of a lab over several hosts needs on one of them: the gateway of the nodes there, the tunnel's own end, the MTU of its device in the underlay. */
+export const HostSpan = z.object({ vtep: z.string(), mtu: z.number().int().optional(), ipv4Gateway: z.string().optional(), ipv6Gateway: z.string().optional() });
 export type HostSpan = z.infer<typeof HostSpan>;
 
 /** The management network over hosts. One tunnel number a network, whatever labs use it; gateways are leased for each host. */

@@ -20,7 +20,7 @@ describe('a host whose underlay address changes', () => {
     sim.command(deploy('c'), { hosts: hosts('10.200.0.7') });
     sim.run();
     const news = newsFor(sim.state, beating('10.200.0.7'), 0);
-    expect(news).toEqual({ type: 'VtepChanged', host: 'h2', vtep: '10.200.0.7' });
+    expect(news).toEqual({ type: 'VtepChanged', host: 'h2', vtep: '10.200.0.7', mtu: 1500 });
     if (news) sim.append([news]);
     sim.run();
     expect(sim.state.links[LINK.id]).toMatchObject({ plan: { far: { tunnel: { b: { vtep: '10.200.0.7' } } } }, machine: { value: 'up' } });
