@@ -20,6 +20,7 @@ import { uploadFiles } from '../lab-files/upload-files.ts';
 import { newCommandId } from '../new-command-id.ts';
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary } from '../output/change-summary.ts';
+import { fragmentedLinks, fragmentWarnings } from '../output/fragments.ts';
 import { printNodes } from '../output/print-nodes.ts';
 import { inspectIfThere, labExists } from '../lab-exists.ts';
 import { printExecResults } from '../print-exec-results.ts';
@@ -121,6 +122,7 @@ async function carryOut(context: Context, { ops }: Session, { lab, options, temp
   await writeInventories(lab, followed.view, template);
   if (globals.json) terminal.out(JSON.stringify({ existed, changes: accepted.changes, lab: followed.view }, undefined, 2));
   else printNodes([followed.view], terminal);
+  for (const warning of fragmentWarnings(fragmentedLinks(followed.view.links))) terminal.log('WARN', warning);
   return verdict(followed, terminal, 'running');
 }
 

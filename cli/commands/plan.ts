@@ -9,6 +9,7 @@ import type { ExitCode } from '../exit-code.ts';
 import { collectForHosts } from '../lab-files/collect-for-hosts.ts';
 import type { Session } from '../open-client.ts';
 import { renderChangeSummary, renderChangeTable } from '../output/change-summary.ts';
+import { fragmentWarnings } from '../output/fragments.ts';
 import { renderPlacement } from '../output/placement.ts';
 import { readTopology } from '../read-topology.ts';
 
@@ -41,5 +42,6 @@ export async function printPlan({ terminal, globals }: Context, session: Session
   terminal.out(renderChangeSummary('Apply plan', changes));
   if (changes.length > 0) terminal.out(renderChangeTable(changes));
   if (placement !== undefined) terminal.out(renderPlacement(placement));
+  for (const warning of fragmentWarnings(placement?.fragmented ?? [])) terminal.log('WARN', warning);
   return EXIT.ok;
 }

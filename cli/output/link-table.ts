@@ -1,13 +1,23 @@
-// The table of links: ends, what joins them, state, MTU, impairments, and why a link is not up.
+// The table of links: ends, how they leave their host, what joins them, state, MTU, impairments, and why a link is not up.
 import type { Impairment } from '../../machines/vocabulary/lab-spec.ts';
 import type { LinkView } from '../../machines/vocabulary/lab-view.ts';
+import { over } from './fragments.ts';
 import { renderTable } from './table.ts';
 
 export function renderLinkTable(links: readonly LinkView[], paintState: (state: string) => string): string {
-  // Where all links are as they are by default, the column says nothing.
+  // Where all links are as they are by default, a column says nothing.
   const shown = links.some((link) => !['tc', '-'].includes(renderPlanes(link)));
-  const rows = links.map((link) => [link.a.label, link.b.label, link.type, ...(shown ? [renderPlanes(link)] : []), link.admin, paintState(link.state), String(link.mtu), renderImpairment(link.impairment), String(link.repairs), link.reason.split('\n')[0] ?? '']);
-  return renderTable(['A', 'B', 'Type', ...(shown ? ['Plane'] : []), 'Admin', 'State', 'MTU', 'Impairment', 'Repairs', 'Reason'], rows);
+  const leaves = links.some((link) => renderWay(link) !== LOCAL);
+  const rows = links.map((link) => [link.a.label, link.b.label, link.type, ...(leaves ? [renderWay(link)] : []), ...(shown ? [renderPlanes(link)] : []), link.admin, paintState(link.state), String(link.mtu), renderImpairment(link.impairment), String(link.repairs), link.reason.split('\n')[0] ?? '']);
+  return renderTable(['A', 'B', 'Type', ...(leaves ? ['Way'] : []), ...(shown ? ['Plane'] : []), 'Admin', 'State', 'MTU', 'Impairment', 'Repairs', 'Reason'], rows);
+}
+
+const LOCAL = 'local';
+
+/** `local`, or how it leaves its host: `h1-h2, VNI 4097`. To a tunnel end of somebody else nothing but the own end is known. */
+function renderWay({ type, tunnel }: LinkView): string {
+  if (tunnel) return `${tunnel.a.host}-${tunnel.b.host}, VNI ${tunnel.vni}${tunnel.fragmented ? `, packets ${over(tunnel.whole)} fragmented` : ''}`;
+  return type === 'vxlan' || type === 'vxlan-stitch' ? 'far end not proved' : LOCAL;
 }
 
 /** `tc`, or `tc, ovs` where the planes of the two ends differ; `-` for none. */

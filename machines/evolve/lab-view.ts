@@ -111,7 +111,7 @@ function planesView({ plane, far }: LinkRecord['plan']): Pick<LinkView, 'planes'
 }
 
 function tunnelView(host: HostId, { host: farHost, tunnel }: NonNullable<LinkRecord['plan']['far']>): NonNullable<LinkView['tunnel']> {
-  return { vni: tunnel.vni, udpPort: tunnel.udpPort, a: { host, vtep: tunnel.a.vtep }, b: { host: farHost, vtep: tunnel.b.vtep }, fragmented: tunnel.fragmented };
+  return { vni: tunnel.vni, udpPort: tunnel.udpPort, a: { host, vtep: tunnel.a.vtep }, b: { host: farHost, vtep: tunnel.b.vtep }, fragmented: tunnel.fragmented, ...optional({ whole: tunnel.whole }) };
 }
 
 /** The node's name and interface, or what stands at a special end: `host:eth5`, `mgmt-net:x`. */

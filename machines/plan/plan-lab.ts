@@ -2,12 +2,12 @@
 import type { HostFacts } from '../vocabulary/host-facts.ts';
 import type { HostThings } from '../vocabulary/host-things.ts';
 import type { HostState } from '../vocabulary/host-view.ts';
-import type { HostId, NodeId } from '../vocabulary/ids.ts';
+import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LabSpec, LinkEnd, LinkSpec, NodeSpec, PublishedPort } from '../vocabulary/lab-spec.ts';
 import type { LabPlan, LinkPlan, MgmtPlan, MgmtSpan, NodePlan, PortLease, TunnelPlan } from '../vocabulary/lab-plan.ts';
 import type { Rejection } from '../vocabulary/command.ts';
 import { HostId as HostIdSchema, NodeId as NodeIdSchema } from '../vocabulary/ids.ts';
-import type { Ceilings, PlacementView } from '../vocabulary/placement.ts';
+import type { Ceilings, FragmentedLink, PlacementView } from '../vocabulary/placement.ts';
 import { splitMgmtPool } from '../vocabulary/mgmt-pool.ts';
 import { overLogs } from '../evolve/lab-state.ts';
 import type { LabState, NodeRecord } from '../evolve/lab-state.ts';
@@ -96,7 +96,12 @@ export function planLab(input: { state: LabState; spec: LabSpec; facts: Facts; r
   const links = Object.fromEntries(spec.links.map((link) => [link.id, planLink({ link, state, placeOf, planes: planesOf(link), leases, across, generation })]));
   const span = planSpan({ spec, facts, labNumber, hosts: [...new Set(places.hosts.values())], own: state.plan?.span, addressOf: (host) => addresses.addresses[gatewayId(host)], across });
   if (across.rejections.length > 0) return { rejections: across.rejections };
-  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, kept: [...kept], placement: places.view };
+  return { plan: withoutUndefined({ labNumber, nextPort: leases.next(), mgmt, span, nextVni: vnis.next() > 1 ? vnis.next() : undefined, nodes, links }), changes, kept: [...kept], placement: withoutUndefined({ ...places.view, fragmented: fragmentedOf(links) }) };
+}
+
+function fragmentedOf(links: LabPlan['links']): FragmentedLink[] | undefined {
+  const found = (Object.entries(links) as [LinkId, LinkPlan][]).flatMap(([link, { host, mtu, far }]) => (far?.tunnel.fragmented ? [withoutUndefined({ link, mtu, whole: far.tunnel.whole, hosts: [host, far.host] })] : []));
+  return found.length === 0 ? undefined : found;
 }
 
 export const hasMgmt = (node: NodeSpec): boolean => node.runtime === 'container' && node.network.mode === 'sandbox';

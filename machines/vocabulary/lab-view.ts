@@ -48,8 +48,8 @@ export const LinkView = z.object({
   a: EndView,
   b: EndView,
   mtu: z.number().int(),
-  /** Set while the link spans two hosts; `fragmented` = packets of the MTU do not fit the underlay whole. */
-  tunnel: z.object({ vni: z.number().int(), udpPort: z.number().int(), a: Vtep, b: Vtep, fragmented: z.boolean() }).optional(),
+  /** Set while the link spans two hosts; `fragmented` = packets of the MTU do not fit the underlay whole, where `whole` bytes are the most. */
+  tunnel: z.object({ vni: z.number().int(), udpPort: z.number().int(), a: Vtep, b: Vtep, fragmented: z.boolean(), whole: z.number().int().optional() }).optional(),
   /** What joins each end on its host; absent where no plane is needed, or the host chooses. */
   planes: z.object({ a: PlaneKind.optional(), b: PlaneKind.optional() }).optional(),
   /** RFC 8343: admin is wanted, oper is seen. */

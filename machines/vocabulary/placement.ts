@@ -1,6 +1,6 @@
 // Where the nodes of a lab go: what a lab file may ask for, and the answer as people and programs see it.
 import { z } from 'zod';
-import { HostId, NodeId } from './ids.ts';
+import { HostId, LinkId, NodeId } from './ids.ts';
 
 /** `pack` = on as few hosts as can be, linked nodes together; `spread` = an equal share of the load on each host, linked nodes together within it. */
 export const PlacementPolicy = z.enum(['pack', 'spread']);
@@ -71,6 +71,10 @@ export const HostShare = z.object({
 });
 export type HostShare = z.infer<typeof HostShare>;
 
+/** A link between hosts whose MTU is carried in fragments: `whole` bytes are the most that pass in one piece. */
+export const FragmentedLink = z.object({ link: LinkId, mtu: z.number().int(), whole: z.number().int().optional(), hosts: z.array(z.string()) });
+export type FragmentedLink = z.infer<typeof FragmentedLink>;
+
 export const PlacementView = z.object({
   policy: PlacementPolicy,
   /** Sorted by node. */
@@ -80,5 +84,7 @@ export const PlacementView = z.object({
   hosts: z.array(HostShare),
   /** Links whose two ends are placed on two hosts. */
   linksAcross: z.number().int(),
+  /** Those of them whose packets do not fit the underlay whole; absent where there are none. */
+  fragmented: z.array(FragmentedLink).optional(),
 });
 export type PlacementView = z.infer<typeof PlacementView>;

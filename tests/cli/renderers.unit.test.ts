@@ -6,6 +6,7 @@ import { renderNornirInventory } from '../../cli/lab-folder/nornir-inventory.ts'
 import { renderTopologyData } from '../../cli/lab-folder/topology-data.ts';
 import { renderStatus } from '../../cli/output/controller-status.ts';
 import { renderCompletion } from '../../cli/output/completion.ts';
+import { fragmentedLinks, fragmentWarnings } from '../../cli/output/fragments.ts';
 import { historyLines } from '../../cli/output/history.ts';
 import { renderHost } from '../../cli/output/host-table.ts';
 import { renderImpairment, renderLinkTable } from '../../cli/output/link-table.ts';
@@ -55,6 +56,35 @@ describe('link planes', () => {
       planes: ['ovs', 'tc'], ovs: { sharedBridge: 'br0', vlans: [[100, 399], [500, 500]] },
     });
     expect(renderHost({ host, nodes: [], stuck: [], unsaved: [] }, { now: 0, paintState: (state) => state })).toContain('ovs, tc (on bridge br0, VLANs 100-399,500)');
+  });
+});
+
+describe('X11: the way of a link', () => {
+  const tunnel = (over: Partial<NonNullable<LinkView['tunnel']>> = {}): Partial<LinkView> => ({ mtu: 9000, tunnel: { vni: 4097, udpPort: 4789, a: { host: 'h1', vtep: '10.0.0.1' }, b: { host: 'h2', vtep: '10.0.0.2' }, fragmented: false, whole: 1450, ...over } });
+  const ways = (...links: Partial<LinkView>[]) => {
+    const [, head, , ...rows] = renderLinkTable(links.map((over, index) => aLinkView(`a:eth${index}`, `b:eth${index}`, over)), (state) => state).split('\n');
+    const column = head?.split('│').map((cell) => cell.trim()).indexOf('Way') ?? -1;
+    return rows.slice(0, links.length).map((row) => row.split('│')[column]?.trim());
+  };
+
+  it('is shown where one leaves its host, with hosts, number and what is fragmented', () => {
+    expect(renderLinkTable([aLinkView('a:eth1', 'b:eth1')], (state) => state)).not.toContain('Way');
+    expect(ways({}, tunnel(), tunnel({ fragmented: true }), tunnel({ fragmented: true, whole: undefined }))).toEqual([
+      'local', 'h1-h2, VNI 4097', 'h1-h2, VNI 4097, packets over 1450 bytes fragmented', 'h1-h2, VNI 4097, packets that do not fit fragmented',
+    ]);
+  });
+
+  it('says of tunnels to others that nothing proves their far end', () => {
+    expect(ways({ type: 'vxlan' }, { type: 'vxlan-stitch' }, { type: 'macvlan' })).toEqual(['far end not proved', 'far end not proved', 'local']);
+  });
+
+  it('is a warning where packets are fragmented, one for each two hosts', () => {
+    const links = [1, 2, 3, 4].map((n) => aLinkView(`a:eth${n}`, `b:eth${n}`, tunnel({ fragmented: true })));
+    expect(fragmentWarnings(fragmentedLinks([aLinkView('a:eth9', 'b:eth9'), aLinkView('a:eth8', 'b:eth8', tunnel())]))).toEqual([]);
+    expect(fragmentWarnings(fragmentedLinks([...links, aLinkView('a:eth5', 'c:eth1', tunnel({ fragmented: true, b: { host: 'h3', vtep: '10.0.0.3' } }))]))).toEqual([
+      'Packets over 1450 bytes are fragmented on the underlay between hosts h1 and h2, on links a:eth1--b:eth1 (MTU 9000), a:eth2--b:eth2 (MTU 9000), a:eth3--b:eth3 (MTU 9000) and 1 more',
+      'Packets over 1450 bytes are fragmented on the underlay between hosts h1 and h3, on link a:eth5--c:eth1 (MTU 9000)',
+    ]);
   });
 });
 

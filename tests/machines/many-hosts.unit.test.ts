@@ -1,5 +1,6 @@
 // A lab over several hosts, without hosts: when a link may be up, what a lost host means, who gets what when it is back.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decide } from '../../machines/decide/decide.ts';
 import { LinkId } from '../../machines/vocabulary/ids.ts';
 import { evolve } from '../../machines/evolve/evolve.ts';
 import { initialLab } from '../../machines/evolve/lab-state.ts';
@@ -7,7 +8,7 @@ import { labView } from '../../machines/evolve/lab-view.ts';
 import type { Order } from '../../machines/vocabulary/effect.ts';
 import type { Observation } from '../../machines/vocabulary/observation.ts';
 import type { Facts } from '../../machines/plan/plan-lab.ts';
-import { aLab, aLink, aNode, host, node } from '../support/lab-builders.ts';
+import { aLab, aLink, aNode, facts, host, node } from '../support/lab-builders.ts';
 import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
 const aHost = (name: string, last: number, mtu = 1500): Facts['hosts'][number] => ({ id: host(name), state: 'joined', underlay: { address: `10.200.0.${last}`, device: 'under', mtu } });
@@ -202,6 +203,7 @@ describe('a link across hosts', () => {
     const v4 = new SimulatedLab();
     expect(v4.command(deploy(jumbo), { hosts: [aHost('h1', 1), aHost('h2', 2, 9000)] })).toEqual([]);
     expect(v4.run().state.plan?.links).toMatchObject({ [LINK]: { mtu: 9000, far: { tunnel: { fragmented: true } } } });
+    expect(decide(deploy(jumbo), new SimulatedLab().state, facts({ hosts: [aHost('h1', 1), aHost('h2', 2, 9000)] }))).toMatchObject({ placement: { fragmented: [{ link: LINK, mtu: 9000, whole: 1450, hosts: ['h1', 'h2'] }] } });
     const v6hosts = ['h1', 'h2'].map((name, index) => ({ ...aHost(name, 1), underlay: { address: `fd00::${index + 1}`, device: 'under', mtu: 1500 } }));
     expect(new SimulatedLab().command(deploy(jumbo), { hosts: v6hosts })).toMatchObject([{ code: 'mtu-too-large', details: { largest: 1430 } }]);
     const unset = new SimulatedLab();
