@@ -45,7 +45,9 @@ export class MgmtWireKeeper {
     if (this.#spent.delete(key)) this.#repairs.delete(key);
     const verdict = judgeRepair(now(), this.#repairs.get(key) ?? [], order.mgmtBudget ?? order.budget);
     if (verdict.kind === 'wait') {
-      this.#later(lab, node, { drift, ms: verdict.until - now() });
+      const ms = verdict.until - now();
+      this.#later(lab, node, { drift, ms });
+      await this.#tellWait(order, drift, ms);
       return;
     }
     if (verdict.kind === 'spent') {
@@ -64,6 +66,13 @@ export class MgmtWireKeeper {
       this.#timers.delete(key);
       this.onDrift(lab, node, drift);
     }, ms));
+  }
+
+  /** What was mended with the last repair and is seen only now is no fault. */
+  async #tellWait(order: LastingNodeOrder, drift: WireDrift, waitMs: number): Promise<void> {
+    const state = await this.#context.wires.look(order).catch(() => undefined);
+    if (state?.faults.length === 0) return;
+    reportSeen(this.#context, order.lab, { type: 'network.drifted', what: `management interface of node ${order.node.id}: ${drift.what}`, why: `it breaks often, so its repair waits ${Math.max(0, Math.round(waitMs))} ms` });
   }
 
   #giveUp(order: LastingNodeOrder, { drift, count }: { drift: WireDrift; count: number }): void {

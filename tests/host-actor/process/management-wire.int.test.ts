@@ -60,4 +60,21 @@ describe('a management interface', () => {
     await host.observe('network.repaired', undefined, { from: later });
     expect(await isThere()).toBe(true);
   });
+
+  it('S09: that breaks often is repaired later, which is told', async () => {
+    const next = lab.nextEntry().node('node.start', 'n1', { mgmtBudget: { count: 9, windowMs: 600_000, atOnce: 2, backoffMs: 1_500, backoffMaxMs: 1_500 } });
+    await host.order(next);
+    await host.answer(next.id);
+    const from = host.seen.length;
+    const told = () => host.seen.slice(from).flatMap((seen) => (seen.type === 'network.repaired' || seen.type === 'network.drifted' ? [seen] : []));
+    // What was repaired before counts in the window too.
+    for (let times = 1; told().at(-1)?.type !== 'network.drifted' && times <= 3; times += 1) {
+      await remove();
+      await eventually(() => told().length === times, { what: `removal ${times} to be told` });
+    }
+    const waits = told().length - 1;
+    expect(told()[waits]).toMatchObject({ what: expect.stringContaining('management interface of node n1'), why: expect.stringContaining('its repair waits') });
+    await eventually(() => told()[waits + 1]?.type === 'network.repaired', { what: 'the repair' });
+    expect(await isThere()).toBe(true);
+  });
 });
