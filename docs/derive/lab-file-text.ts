@@ -70,7 +70,8 @@ These are read from the environment of \`labwright up\`, as \`LABWRIGHT_PLANE\` 
 
 /** What holds for links and names. */
 export const REST = `An interface name over 15 characters, or with characters that the kernel does not take, is changed (warning); inside a container a name that
-was too long is an alternative name of the device, which \`ip\` takes too. \`mtu\` is 9500 unless set.
+was too long is an alternative name of the device, which \`ip\` takes too. \`mtu\` is 9500 unless set, between
+hosts what their underlay carries in one piece; a larger one travels in fragments over IPv4 (\`plan\` warns) and is refused over IPv6.
 A link that is written twice counts once (warning). \`ipv4\` and \`ipv6\` (brief and veth: a list for both ends; on an end: its own) are put on the
 node's interface before its first process starts; ends that are no interface of a node have none (warning). \`labels\` and \`vars\` of a link, and \`vars\` of an
 end, are data for \`deploy --export-template\` and change nothing else.
