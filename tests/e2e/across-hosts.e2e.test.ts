@@ -1,5 +1,9 @@
 // A lab over several hosts: links across them carry what they say, tell when they do not, and are mended; lost hosts leave nothing behind.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evolve } from '../../machines/evolve/evolve.ts';
+import { initialLab } from '../../machines/evolve/lab-state.ts';
+import { labView } from '../../machines/evolve/lab-view.ts';
+import type { LabView } from '../../machines/vocabulary/lab-view.ts';
 import { eventually } from '../support/eventually.ts';
 import { lab as labId } from '../support/lab-builders.ts';
 import { openTestHosts } from '../support/test-hosts.ts';
@@ -35,6 +39,15 @@ const linkIs = async (oper: 'up' | 'down' | 'not up') =>
     const now = await link();
     return now && (oper === 'not up' ? now.oper !== 'up' : now.oper === oper) ? now : null;
   }, { timeoutMs: 40_000, what: `link ${LINK} to be ${oper}`, everyMs: 50 });
+/** The lab as each entry after that number left it. */
+const viewsAfter = async (n: number): Promise<LabView[]> => {
+  const { entries } = await bed.ops.request('history', { after: 0, limit: 1000 }, { lab: labId(NAME) });
+  let state = initialLab(labId(NAME));
+  return entries.flatMap(({ entry }) => {
+    state = evolve(state, entry).state;
+    return entry.n > n ? [labView(state)] : [];
+  });
+};
 
 describe('a lab over two hosts', () => {
   it('X02 X16: comes up without a repair, pings across with the full MTU, and says where its tunnel runs', async () => {
@@ -43,6 +56,10 @@ describe('a lab over two hosts', () => {
     expect(view.problems).toEqual([]);
     expect(view.nodes.map(({ node, host, state }) => [node, host, state])).toEqual([['a', 'h1', 'running'], ['b', 'h2', 'running'], ['c', 'h2', 'running']]);
     expect(view.links.map(({ link: id, oper, mtu, repairs }) => [id, oper, mtu, repairs])).toEqual([[LINK, 'up', 1450, 0], ['b:eth2--c:eth1', 'up', 9500, 0]]);
+    const [tunnel, elsewhere] = view.links.map((one) => one.tunnel);
+    expect(tunnel).toEqual({ vni: expect.any(Number), udpPort: 4789, a: { host: 'h1', vtep: bed.host(1).address }, b: { host: 'h2', vtep: bed.host(2).address }, fragmented: false, whole: 1450 });
+    expect(elsewhere).toBeUndefined();
+    for (const [here, there] of [[1, 2], [2, 1]] as const) expect(await bed.host(here).exec('ip', '-d', 'link', 'show', 'type', 'vxlan')).toMatch(new RegExp(`vxlan id ${tunnel?.vni} remote ${bed.host(there).address} local ${bed.host(here).address} .*dstport 4789`));
     expect(await pings(1, 'a', '10.0.0.2')).toBe(true);
     expect(await pings(1, 'a', '10.0.0.2', '-s', String(1450 - 28))).toBe(true);
     expect(await pings(2, 'b', '10.0.1.3')).toBe(true);
@@ -62,9 +79,15 @@ describe('a lab over two hosts', () => {
     const tunnels = (await bed.host(1).exec('ip', '-br', 'link', 'show', 'type', 'vxlan')).split('\n').map((line) => line.split(/[ @]/)[0] ?? '');
     const leg = tunnels.find((name) => name !== '' && !name.startsWith('lwm'));
     expect(leg).toBeTruthy();
+    const { n } = await bed.view(NAME);
     await bed.host(1).exec('ip', 'link', 'del', leg ?? '');
     await eventually(async () => await pings(1, 'a', '10.0.0.2'), { timeoutMs: 20_000, what: 'pings to pass again', everyMs: 100 });
     await linkIs('up');
+    // It is mended within milliseconds; what it was meanwhile stands in the log.
+    const seen = (await viewsAfter(n)).flatMap(({ links }) => links.filter((one) => one.link === LINK));
+    expect(seen.filter(({ oper }) => oper !== 'up').map(({ oper, state }) => `${oper} ${state}`)).toContain('unknown repairing');
+    expect(seen.find(({ state }) => state === 'repairing')?.reason).toBe('host h1 has not made its end yet');
+    expect(await newsAfter(bed, NAME, n)).toEqual(expect.arrayContaining([expect.stringMatching(new RegExp(`^link ${LINK}: host h1 lost its end: end-(down|deleted) at end b`)), expect.stringMatching(new RegExp(`^link ${LINK}: host h1 repaired its end`))]));
   });
 
   it('X08: an underlay that is cut takes the link out of up and the carrier from both nodes; it heals by itself', async () => {

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HostWire } from '../../../host-actor/link-plane/wire.ts';
 import { joinedWire, openWorld, readLink, type NetnsWorld } from './netns-world.ts';
 
 const exec = promisify(execFile);
@@ -60,12 +61,27 @@ describe('frames on a joined wire', () => {
     expect(await world.pings('other1', '10.0.0.2')).toBe(true);
   });
 
-  it('N14: separates both ends when the wire is removed; a node left with an interface has no carrier', async () => {
+  it('N14: separates both ends when the wire is removed: no end and no redirect is left', async () => {
     await world.withNodes('r1', 'r2');
     const wire = joinedWire(world, 1, 'r1', 'r2');
     await world.plane.ensureWires([wire]);
     await world.plane.removeWires([wire.id]);
     for (const node of ['r1', 'r2']) expect(await world.inNode(node, 'ip -o link')).not.toContain('eth1');
+    expect(await world.host('tc -j actions ls action mirred')).not.toContain('cookie');
+  });
+
+  it('N14: a node left with an interface has no carrier there, and nothing that it sends arrives anywhere', async () => {
+    await world.withNodes('r1', 'r2');
+    const wire = joinedWire(world, 1, 'r1', 'r2');
+    await world.plane.ensureWires([wire]);
+    expect((await readLink(world, 'r1', 'eth1')).flags).toContain('LOWER_UP');
+    const before = await readLink(world, 'r1', 'eth1');
+    const left: HostWire = { kind: 'host', id: wire.id, mtu: wire.mtu, inner: wire.a.inner, host: { ...wire.a.host, carrier: 'down' }, formerMarks: [wire.b.host.mark] };
+    expect((await world.plane.ensureWires([left])).outcomes.get(wire.id)).toMatchObject({ ok: true, state: { up: false } });
+    const after = await readLink(world, 'r1', 'eth1');
+    expect([after.ifindex, after.flags.includes('NO-CARRIER'), after.flags.includes('LOWER_UP')]).toEqual([before.ifindex, true, false]);
+    expect(await world.inNode('r2', 'ip -o link')).not.toContain('eth1');
+    expect(await world.host('tc -j actions ls action mirred')).not.toContain('"to_dev":"lw');
   });
 
   it('keeps the host silent: no frame of its own enters a node', async () => {

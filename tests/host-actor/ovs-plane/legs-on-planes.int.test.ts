@@ -118,6 +118,38 @@ describe.each([
     expect(await marks()).not.toContain(joined.b.host.mark);
   });
 
+  it('X01: a tunnel whose port on the switch was removed by hand is plugged in again as it is, within one cycle', async () => {
+    const ifindex = async () => (await host(0).host('ip -o link show dev lw1.x')).split(':')[0];
+    const before = await ifindex();
+    const repaired: Promise<unknown>[] = [];
+    const stop = new AbortController();
+    try {
+      await host(0).plane.watch({ onDrift: ({ wireId }) => void repaired.push(host(0).plane.repairWire(wireId)) }, stop.signal);
+      await ovsWorlds[0]?.ovs.vsctl('del-port', 'lw1.x');
+      await eventually(async () => repaired.length > 0 && (await probePair(world, pair)).join() === 'ok,ok', { what: 'probes' });
+      expect(await repaired[0]).toMatchObject({ ok: true, changed: true, state: { joined: true, up: true } });
+    } finally {
+      stop.abort();
+      await Promise.all(repaired);
+    }
+    expect(await ifindex()).toBe(before);
+    expect(await ovsWorlds[0]?.ovs.vsctl('list-ports', 'lw-ovs')).toContain('lw1.x');
+  });
+
+  it('X01: leaves no tunnel device behind that has lost its port, and makes one of that name again: with the same numbers or others', async () => {
+    for (const vni of [1001, 77]) {
+      await ovsWorlds[0]?.ovs.vsctl('del-port', 'lw1.x');
+      expect(await host(0).host('ip -o link')).toContain('lw1.x');
+      await host(0).plane.removeWires([pair[0].id]);
+      expect(await host(0).host('ip -o link')).not.toContain('lw1.');
+      expect(await ovsWorlds[0]?.ovs.vsctl('list-br')).toBe('');
+      const [leg, other] = legPair(world, 1, { vni });
+      pair = [leg, far === 'tc' ? { ...other, computeChecksums: true } : other];
+      expect(await ensurePair(world, pair)).toMatchObject([{ ok: true, state: { up: true } }, { ok: true, state: { up: true } }]);
+      expect(await probePair(world, pair)).toEqual(['ok', 'ok']);
+    }
+  });
+
   it('mends a tunnel that was deleted and goes without a trace', async () => {
     await host(0).host('ip link del lw1.x');
     expect(await host(0).plane.repairWire(pair[0].id)).toMatchObject({ ok: true, changed: true, state: { up: true } });
