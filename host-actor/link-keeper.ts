@@ -180,6 +180,8 @@ export class LinkKeeper {
     const isMended = state !== undefined && state.faults.length === 0 && (!isUnseen(drift) || this.#reports.wasRepairedSince(order, drift.detectedAt));
     if (isMended) return;
     this.#lost.add(key);
+    // What a probe says of the tunnel meanwhile is not said of the link.
+    this.#context.echoes.forget(key);
     report(order.lab, { type: 'link.lost', ...aboutLink(order), what: `${wordsOf(drift)}; it breaks often, so its repair waits ${Math.max(0, Math.round(waitMs))} ms` });
     log.warn({ labId: order.lab, linkId: order.link, what: drift.what, waitMs }, 'repair of link waits');
   }

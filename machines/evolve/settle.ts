@@ -91,7 +91,7 @@ function settleLink(draft: Draft, id: LinkId): boolean {
   if (record.machine.value === 'absent' && record.machine.context.desired === 'absent') return forgetLink(draft, id);
   if (record.machine.value === 'waiting') return linkGate(draft.state, record).open && sendLink(draft, id, { type: 'gate.opened' });
   if (record.machine.value === 'joining' && awaitsLost(draft.state, record)) return sendLink(draft, id, { type: 'failed', failure: lostFailure(draft.state, linkHosts(record.plan)) });
-  if (isTried(draft.state, record) && vanishes(record.plan)) return sendLink(draft, id, { type: 'failed', failure: { code: 'mtu-too-large', message: `link ${id}: ${misfit(record.plan)}`, log: [] } });
+  if (vanishes(record.plan) && isTried(draft.state, record)) return sendLink(draft, id, { type: 'failed', failure: { code: 'mtu-too-large', message: `link ${id}: ${misfit(record.plan)}`, log: [] } });
   return record.crossing !== undefined && (undoHalf(draft, record) || tellLegs(draft, id));
 }
 

@@ -1,5 +1,5 @@
 // A link across hosts seen as one: what its two legs read back must agree before frames can be said to pass.
-import { vanishes } from '../plan/plan-tunnels.ts';
+import { tunnelMtu, vanishes } from '../plan/plan-tunnels.ts';
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkPlan } from '../vocabulary/lab-plan.ts';
 import type { TunnelSeen } from '../vocabulary/observation.ts';
@@ -66,7 +66,13 @@ function legFault(plan: LinkPlan, side: Side, leg: LegSeen | null): string {
   if (leg.mtu !== undefined && leg.mtu !== plan.mtu) return `host ${host} read back an MTU of ${leg.mtu}, wanted ${plan.mtu}`;
   if (seen.echo === 'ok') return '';
   const from = `host ${hostOfSide(plan, far)} (${seen.remote}, VNI ${seen.vni}) to host ${host}`;
-  return seen.echo === 'lost' ? `no echo comes back from ${from}` : `the echo from ${from} is awaited`;
+  return seen.echo === 'lost' ? `no echo comes back from ${from}${narrowWay(plan, seen)}` : `the echo from ${from} is awaited`;
+}
+
+/** The way to one far end may be another one than that to the control plane, by which the link was fitted. */
+function narrowWay({ mtu }: LinkPlan, { remote, underlayMtu }: TunnelSeen): string {
+  const isNarrow = underlayMtu > 0 && tunnelMtu({ address: remote, mtu: underlayMtu }) < mtu;
+  return isNarrow ? `; packets of ${mtu} bytes do not fit whole into the way there, whose MTU is ${underlayMtu}` : '';
 }
 
 /** Why the side's far end is not there for it, so that its node shall see no carrier; empty = it is there. */

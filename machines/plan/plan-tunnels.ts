@@ -29,7 +29,7 @@ export function tunnelNumbers(labNumber: number, first: number, taken: ReadonlyS
 type Path = Pick<HostUnderlay, 'address' | 'mtu'>;
 
 /** What a tunnel over this underlay carries in one piece. */
-const tunnelMtu = (underlay: Path): number => underlay.mtu - (underlay.address.includes(':') ? OVERHEAD.ipv6 : OVERHEAD.ipv4);
+export const tunnelMtu = (underlay: Path): number => underlay.mtu - (underlay.address.includes(':') ? OVERHEAD.ipv6 : OVERHEAD.ipv4);
 
 /** `whole`: the most that arrives in one piece. What is larger travels in fragments, or vanishes unless `arrives`. */
 export type Fit = { readonly mtu: number; readonly whole: number; readonly fragmented: boolean; readonly arrives: boolean };

@@ -142,6 +142,13 @@ describe('a link across hosts', () => {
     foldsAnew();
   });
 
+  it('X11: an echo that stops where the way to the far end is too narrow says so', () => {
+    sim.run();
+    const read = joinedOn('h1');
+    sim.observeOn(host('h1'), { ...read, ...(read.tunnel ? { tunnel: { ...read.tunnel, echo: 'lost' as const, underlayMtu: 1400 } } : {}) });
+    expect(link()?.reason).toBe('no echo comes back from host h2 (10.200.0.2, VNI 4097) to host h1; packets of 1450 bytes do not fit whole into the way there, whose MTU is 1400');
+  });
+
   it('an echo that never comes is a named wait, then a failure that mends itself', () => {
     sim.run(withEcho('untold'));
     expect(Object.keys(sim.state.deadlines)).toEqual([`crossing/${LINK}`]);
