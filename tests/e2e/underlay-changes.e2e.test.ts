@@ -1,6 +1,7 @@
 // The underlay changes under a running lab: addresses and MTUs of hosts are followed in place, and what no longer fits is said.
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LinkView } from '../../machines/vocabulary/lab-view.ts';
+import { openWorld } from '../cli/labwright.ts';
 import { eventually } from '../support/eventually.ts';
 import { labFromText } from '../support/test-bed.ts';
 import { openTestHosts } from '../support/test-hosts.ts';
@@ -50,6 +51,22 @@ const read = async (host: number, node: string, file: string) => (await inNode(h
 /** Of the nodes' interfaces and the link's tunnels; no node sees the tunnel of the management network, behind its bridge. */
 const ifindexes = async () => await Promise.all([read(1, 'a', 'eth1/ifindex'), read(2, 'b', 'eth1/ifindex'), ...hosts().hosts.map(async (host) => (await host.exec('ip', '-o', 'link', 'show', 'type', 'vxlan')).split('\n').filter((line) => line !== '' && !line.includes(': lwm')).map((line) => line.split(': ').slice(0, 2).join(' ')))]);
 
+/** What a person reads of it. */
+const isSaid = async (): Promise<void> => {
+  const { nats } = hosts();
+  const env = { LABWRIGHT_NATS_URL: nats.url, LABWRIGHT_NATS_CREDS: await nats.credentials({ role: 'operator' }) };
+  const world = openWorld();
+  try {
+    const file = world.file('t.clab.yml', LAB);
+    const warning = 'Packets over 1350 bytes are fragmented on the underlay between hosts h1 and h2, on link a:eth1--b:eth1 (MTU 1450)';
+    expect((await world.run(['link', 'ls', '--name', NAME], { env })).stdout).toMatch(/h1-h2, VNI \d+, packets over 1350 bytes fragmented/);
+    expect((await world.run(['plan', '--take-over', '-t', file], { env })).stderr).toContain(warning);
+    expect(await world.run(['deploy', '--take-over', '-t', file], { env })).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(warning) as string });
+  } finally {
+    await world.end();
+  }
+};
+
 describe('over IPv4', () => {
   it('X12: a host whose address changes has link and management network led there in place; no interface of a node and no tunnel of the link is made anew', async () => {
     await open();
@@ -77,6 +94,7 @@ describe('over IPv4', () => {
     expect(link).toMatchObject({ mtu: 1450, repairs: 0, tunnel: { fragmented: true, whole: 1350 } });
     expect(await pings('10.0.0.2', 1450 - 28)).toBe(true);
     expect(await pings('b', 1350 - 28)).toBe(true);
+    await isSaid();
     await setMtu(1500);
     await linkIs('whole', ({ tunnel }) => tunnel?.fragmented === false);
     await eventually(async () => (await read(1, 'a', 'eth0/mtu')) === '1450', { timeoutMs: 30_000, what: 'the management interface to be larger', everyMs: 100 });
