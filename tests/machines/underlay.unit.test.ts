@@ -8,7 +8,7 @@ import { LogEntry } from '../../machines/vocabulary/event.ts';
 import { LinkId } from '../../machines/vocabulary/ids.ts';
 import { newsFor } from '../../supervisor/host-notes.ts';
 import { aLab, aLink, aNode, host } from '../support/lab-builders.ts';
-import { SimulatedLab } from '../support/simulated-lab.ts';
+import { idealHost, SimulatedLab } from '../support/simulated-lab.ts';
 
 const V4 = ['10.200.0.1', '10.200.0.2'] as const;
 const V6 = ['fd00::1', 'fd00::2'] as const;
@@ -89,6 +89,21 @@ describe('X11: an underlay over IPv6 whose MTU shrinks', () => {
     becomes(V6[1], 1500);
     expect(link()).toMatchObject({ state: 'up', oper: 'up', mtu: 1430, reason: '' });
     expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
+    foldsAnew();
+  });
+
+  it('does not give that reason any more once it fits, whatever else keeps it down', () => {
+    runs(V6);
+    becomes(V6[1], 1400);
+    const news = beats(V6[1], 1500);
+    if (news) sim.append([news]);
+    sim.run((order, at) => {
+      const seen = idealHost(order, at);
+      return seen?.type === 'link.joined' && seen.tunnel ? { ...seen, tunnel: { ...seen.tunnel, echo: 'lost' } } : seen;
+    });
+    expect(link()).toMatchObject({ state: 'joining', reason: expect.stringContaining('no echo comes back') as string });
+    sim.passDeadline();
+    expect(link()).toMatchObject({ state: 'failed', failure: { code: 'not-crossing' } });
     foldsAnew();
   });
 
