@@ -13,6 +13,7 @@ export function compactLedger(state: LedgerState, host: HostId): readonly Ledger
   const records: LedgerRecord[] = [];
   if (state.bootId !== undefined) records.push({ r: 'boot', id: state.bootId });
   if (state.engineSeen !== undefined) records.push({ r: 'engine-seen', nanos: state.engineSeen });
+  if (state.found !== undefined) records.push({ r: 'found', labs: [...state.found].filter((lab) => !gone.has(lab)) });
   for (const [lab, memory] of state.labs) records.push({ r: 'lab', lab, ...memory, ...(gone.has(lab) ? { goneAt: memory.newest } : {}) });
   const orders = keptOrders(state, gone);
   for (let i = 0; i < orders.length; i += ORDERS_A_LINE) records.push({ r: 'orders', orders: orders.slice(i, i + ORDERS_A_LINE) });

@@ -59,6 +59,8 @@ export type HostActorStatus = {
 };
 
 const SWEEP_EVERY_MS = 60_000;
+/** Of the time between two sweeps: a reading after a gap, soon after a sweep, is none of two in a row. */
+const GRACE_OF_SWEEP = 0.5;
 /** Longer than a server that is there needs; one that hangs must not hold up repairs. */
 const NEWS_WITHIN_MS = 2_000;
 /** What can wait is done all the same where orders never end. */
@@ -110,7 +112,7 @@ export class HostActor {
     this.#intake = new OrderIntake(base, this.#lease);
     const hasOrder = (key: string): boolean => this.#intake.hasOrder(key);
     const nodes = new NodeKeeper({ ...base, recent, hasOrder, lease: this.#lease });
-    this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder }) };
+    this.context = { ...base, nodes, hasOrder, orphans: new Orphans({ ...base, hasOrder, grewAt: (lab) => this.#intake.grewAt(lab), graceMs: this.#sweepEveryMs * GRACE_OF_SWEEP }) };
     this.#watches = new Watches({ ...this.context, recent, onGap: () => this.#readNodesSoon(), onEngine: () => this.#tellEngine(), loops: this.#loops, isBusy: () => this.#intake.isBusy() });
   }
 
@@ -122,6 +124,7 @@ export class HostActor {
     this.#lastContact = new LastContactFile(this.#ledgerDir, await this.#noteBoot());
     const last = await this.#lastContact.read();
     if (last !== undefined) this.#lease.goOn(last);
+    await this.context.orphans.noteBeginning();
     await this.#noteFirstSight();
   }
 

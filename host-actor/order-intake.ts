@@ -21,6 +21,7 @@ export class OrderIntake {
   readonly #waiting = new Map<string, number>();
   /** What came before `resume`, and is not its business. */
   readonly #fresh = new Set<EffectId>();
+  readonly #grew = new Map<LabId, number>();
   #resumed = false;
   #stopped = false;
 
@@ -38,6 +39,11 @@ export class OrderIntake {
   /** Whether any order waits or runs. */
   isBusy(): boolean {
     return this.#waiting.size > 0;
+  }
+
+  /** When the last order came about an object of the lab of which none was held before: more of its kind may be on their way. */
+  grewAt(lab: LabId): number {
+    return this.#grew.get(lab) ?? 0;
   }
 
   /** Orders accepted and not yet answered. */
@@ -58,6 +64,7 @@ export class OrderIntake {
     if (accepted.length === 0) return;
     // Counted from the moment on that the ledger knows them, so that no sweep takes their work for drift.
     for (const order of accepted) this.#count(order, 1);
+    for (const order of accepted) if (!ledger.state.orders.has(objectKey(objectOf(order)))) this.#grew.set(order.lab, now());
     if (!this.#resumed) for (const { id } of accepted) this.#fresh.add(id);
     wanted.note(accepted);
     for (const order of accepted) {

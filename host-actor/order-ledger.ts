@@ -31,6 +31,8 @@ export const LedgerRecord = z.discriminatedUnion('r', [
   z.object({ r: z.literal('started'), lab: LabId, node: NodeId, runtimeId: z.string().optional(), startedAt: EpochMs }),
   z.object({ r: z.literal('engine-seen'), nanos: z.string() }),
   z.object({ r: z.literal('boot'), id: z.string() }),
+  /** Labs of which the host had something when this ledger began: what it wanted of them may have been lost with an earlier one. */
+  z.object({ r: z.literal('found'), labs: z.array(LabId) }),
 ]);
 export type LedgerRecord = z.infer<typeof LedgerRecord>;
 
@@ -59,6 +61,7 @@ export type LedgerState = {
   readonly unsent: Map<string, OutMessage>;
   engineSeen: string | undefined;
   bootId: string | undefined;
+  found: ReadonlySet<LabId> | undefined;
 };
 
 /** Answers of one-shot orders that are kept for a repeat. */
@@ -67,7 +70,7 @@ const KEPT_ANSWERS = 4000;
 export function emptyLedger(): LedgerState {
   return {
     labs: new Map(), orders: new Map(), open: new Map(), answers: new Map(), repairs: new Map(), rests: new Map(),
-    started: new Map(), execs: new Map(), begunExecs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined,
+    started: new Map(), execs: new Map(), begunExecs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined, found: undefined,
   };
 }
 
@@ -112,6 +115,9 @@ export function foldRecord(state: LedgerState, record: LedgerRecord): void {
       return;
     case 'boot':
       state.bootId = record.id;
+      return;
+    case 'found':
+      state.found = new Set(record.labs);
   }
 }
 
@@ -138,6 +144,8 @@ function foldStart(state: LedgerState, { lab, node, runtimeId, startedAt }: Told
 function foldAnswer(state: LedgerState, lab: LabId, observation: Observation): void {
   if (observation.type === 'node.started') foldStart(state, { lab, ...observation });
   if (observation.type === 'node.removed') state.started.delete(objectKey({ lab, kind: 'node', id: observation.node }));
+  // From here on all that is of the lab was ordered under this ledger.
+  if (observation.type === 'network.removed' && state.found?.has(lab)) state.found = new Set([...state.found].filter((one) => one !== lab));
   const id = observation.effectId;
   if (id === undefined) return;
   state.open.delete(id);

@@ -1,147 +1,122 @@
-// What on this host bears our exact mark and is wanted by no order: read, told, and removed on request, each by its own mark.
-import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
+// What on this host bears our exact mark and is wanted by no order: told, removed on request, and by itself where a lab that lives here lost it.
+import type { LabId } from '../machines/vocabulary/ids.ts';
 import type { Orphan, OrphanKind, OrphanOutcome } from '../machines/vocabulary/orphan.ts';
-import type { HostContext } from './host-context.ts';
-import type { OrphanNetwork } from './mgmt-network/orphan-networks.ts';
-import { nodeKey } from './node-states.ts';
-import { hostMarkPrefix, labOfMark } from './ownership-mark.ts';
+import type { FinderContext, Stray } from './find-orphans.ts';
+import { NO_MORE, OrphanFinder } from './find-orphans.ts';
+import type { HostContext, Seen } from './host-context.ts';
+import { reportSeen } from './host-context.ts';
 import type { ObservedNode } from './providers/provider.ts';
 
-export type OrphanContext = Pick<HostContext, 'hands' | 'ledger' | 'wanted' | 'queue' | 'now' | 'log'> & { readonly hasOrder: (key: string) => boolean };
-
-type Found = Omit<Orphan, 'seenForMs'>;
-/** `remove` resolves with the reason where it stays. */
-type Stray = { readonly found: Found; readonly remove: () => Promise<string | undefined> };
+export type OrphanContext = FinderContext & Pick<HostContext, 'repairs' | 'out' | 'now' | 'log'> & {
+  /** When more of the lab was ordered than was held before. */
+  readonly grewAt: (lab: LabId) => number;
+  /** How long what a live lab lost is left alone at least; it was seen in an earlier sweep, too. */
+  readonly graceMs: number;
+};
 
 /** The order in which they go: what is plugged in before what it is plugged into. */
 const REMOVED_IN: readonly OrphanKind[] = ['container', 'look-up', 'device', 'engine-network', 'bridge', 'namespace'];
-const NO_MORE = 'it is not there any more, or something wants it by now';
+const inOrder = (one: OrphanKind, other: OrphanKind): number => REMOVED_IN.indexOf(one) - REMOVED_IN.indexOf(other);
 
 export class Orphans {
   readonly #context: OrphanContext;
+  readonly #finder: OrphanFinder;
   readonly #since = new Map<string, number>();
+  /** Those that were told to stay as they are. */
+  readonly #left = new Set<string>();
 
   constructor(context: OrphanContext) {
     this.#context = context;
+    this.#finder = new OrphanFinder(context);
   }
 
-  /** All there are now, sorted by id. @param known.owned - the engine's list, where it was just read. @throws what engine and kernel say. */
-  async read(known: { owned?: readonly ObservedNode[] } = {}): Promise<readonly Orphan[]> {
-    return (await this.#strays(known)).map(({ found }) => ({ ...found, seenForMs: this.#ageOf(found.id) }));
+  /** All there are now, sorted by id. @throws what engine and kernel say. */
+  async read(): Promise<readonly Orphan[]> {
+    return (await this.#strays({})).map((stray) => ({ ...stray.found, seenForMs: this.#ageOf(stray) }));
   }
 
-  /** Logs those that were not there at the last reading; they are left alone, for a ledger may be lost, and labs are not ours to end. */
-  async tellNew(owned: readonly ObservedNode[]): Promise<void> {
+  /** Of a ledger that has just begun: remembers what was here before it. For a lab of these nothing is removed by itself, since orders
+   *  that wanted it may have been lost with an earlier ledger. */
+  async noteBeginning(): Promise<void> {
+    const { ledger } = this.#context;
+    if (ledger.state.found !== undefined) return;
+    // One of an earlier version holds all that was ordered.
+    const labs = ledger.state.labs.size > 0 ? [] : await this.#finder.labsHere();
+    await ledger.append([{ r: 'found', labs: [...labs] }], 'written');
+  }
+
+  /** A sweep: logs what was not there at the last one, and removes what a live lab lost and nobody has wanted since. Of labs whose orders
+   *  this host does not hold nothing is touched: its ledger may be lost, and labs are not ours to end. */
+  async tend(owned: readonly ObservedNode[]): Promise<void> {
     const before = new Set(this.#since.keys());
-    for (const { id, kind, name, lab, network } of await this.read({ owned })) {
-      if (!before.has(id)) this.#context.log.warn({ orphan: id, kind, name, labId: lab, network }, 'object bears our mark and no order wants it');
-    }
+    const strays = await this.#strays({ owned });
+    for (const { found } of strays) if (!before.has(found.id)) this.#context.log.warn({ orphan: found.id, ...found }, 'object bears our mark and no order wants it');
+    const due = strays.filter((stray) => stray.labs.length > 0 && before.has(stray.found.id) && this.#ageOf(stray) >= this.#context.graceMs);
+    for (const stray of due.toSorted((one, other) => inOrder(one.found.kind, other.found.kind))) await this.#removeByItself(stray);
   }
 
   /** Removes those of the ids that are still nobody's and were so for `graceMs` at least. */
   async remove(ids: readonly string[], { graceMs, dryRun }: { graceMs: number; dryRun: boolean }): Promise<readonly OrphanOutcome[]> {
     const strays = new Map((await this.#strays({})).map((stray) => [stray.found.id, stray]));
     const outcomes = new Map<string, OrphanOutcome>();
-    const place = (id: string): number => REMOVED_IN.indexOf(strays.get(id)?.found.kind ?? 'container');
-    for (const id of [...new Set(ids)].toSorted((one, other) => place(one) - place(other))) outcomes.set(id, await this.#removeOne(strays.get(id), id, { graceMs, dryRun }));
+    const kindOf = (id: string): OrphanKind => strays.get(id)?.found.kind ?? 'container';
+    for (const id of [...new Set(ids)].toSorted((one, other) => inOrder(kindOf(one), kindOf(other)))) outcomes.set(id, await this.#removeOnRequest(strays.get(id), id, { graceMs, dryRun }));
     return ids.map((id) => outcomes.get(id) ?? { id, outcome: 'kept', reason: NO_MORE });
   }
 
-  async #removeOne(stray: Stray | undefined, id: string, { graceMs, dryRun }: { graceMs: number; dryRun: boolean }): Promise<OrphanOutcome> {
+  async #removeOnRequest(stray: Stray | undefined, id: string, { graceMs, dryRun }: { graceMs: number; dryRun: boolean }): Promise<OrphanOutcome> {
     if (stray === undefined) return { id, outcome: 'kept', reason: NO_MORE };
-    const ageMs = this.#ageOf(id);
+    const ageMs = this.#ageOf(stray);
     if (ageMs < graceMs) return { id, outcome: 'kept', reason: `it has been without an owner for ${Math.floor(ageMs / 1000)} s only` };
     if (dryRun) return { id, outcome: 'would-remove' };
+    const reason = await this.#removeOne(stray);
+    return reason === undefined ? { id, outcome: 'removed' } : { id, outcome: 'kept', reason };
+  }
+
+  async #removeByItself(stray: Stray): Promise<void> {
+    const { repairs, log } = this.#context;
+    const { id, kind, name } = stray.found;
+    const offs = stray.labs.flatMap((lab) => repairs.off(lab, stray.repair) ?? []);
+    // What labs share is mended as long as one of them wants it.
+    if (offs.length === stray.labs.length) {
+      if (!this.#left.has(id)) this.#tell(stray, { type: 'orphan.left', kind, name, why: `${offs[0] ?? ''}; labwright orphans rm removes it` });
+      this.#left.add(id);
+      return;
+    }
+    const reason = await this.#removeOne(stray);
+    if (reason !== undefined) log.warn({ orphan: id, name, reason }, 'object without an owner stays');
+  }
+
+  async #removeOne(stray: Stray): Promise<string | undefined> {
+    const { id, kind, name, lab } = stray.found;
+    const seenForMs = this.#ageOf(stray);
     try {
       const reason = await stray.remove();
-      if (reason !== undefined) return { id, outcome: 'kept', reason };
+      if (reason !== undefined) return reason;
     } catch (error) {
-      return { id, outcome: 'kept', reason: error instanceof Error ? error.message : String(error) };
+      return error instanceof Error ? error.message : String(error);
     }
-    this.#context.log.info({ orphan: id, name: stray.found.name, labId: stray.found.lab }, 'object without an owner was removed on request');
     this.#since.delete(id);
-    return { id, outcome: 'removed' };
-  }
-
-  #ageOf(id: string): number {
-    return Math.max(0, this.#context.now() - (this.#since.get(id) ?? this.#context.now()));
-  }
-
-  async #strays({ owned }: { owned?: readonly ObservedNode[] }): Promise<readonly Stray[]> {
-    const { provider, host, network, sight, plane } = this.#context.hands;
-    const [containers, lookups, ends, networks, namespaces] = await Promise.all([
-      owned ?? provider.listOwned({ hostId: host }), sight.readLookups(), plane.readOrphans(hostMarkPrefix(host)), network.readOrphans(), plane.namespaces.list(),
-    ]);
-    const strays = [
-      ...containers.filter((node) => !this.#wants(node.labId, node.nodeId)).map((node) => this.#container(node)),
-      ...lookups.filter((one) => !containers.some((node) => node.runtimeId === one.runtimeId) && !this.#wants(one.lab, one.node)).map((one) => this.#lookup(one)),
-      ...ends.flatMap(({ device, mark }) => this.#ofLab('device', mark, { name: device, remove: async () => await this.#removeEnd(mark) })),
-      ...networks.map((one) => this.#network(one)),
-      ...namespaces.filter(({ present }) => present).flatMap(({ name, mark }) => this.#ofLab('namespace', mark, { key: name, name, remove: async () => await this.#removeNamespace(name, mark) })),
-    ].toSorted((one, other) => (one.found.id < other.found.id ? -1 : 1));
-    this.#noteSeen(strays.map(({ found }) => found.id));
-    return strays;
-  }
-
-  #noteSeen(ids: readonly string[]): void {
-    const there = new Set(ids);
-    for (const id of this.#since.keys()) if (!there.has(id)) this.#since.delete(id);
-    for (const id of ids) if (!this.#since.has(id)) this.#since.set(id, this.#context.now());
-  }
-
-  #container(node: ObservedNode): Stray {
-    const { labId, nodeId, hostId, name, runtimeId } = node;
-    const remove = async (): Promise<string | undefined> => await this.#context.queue.run(nodeKey(labId, nodeId), async () => {
-      if (this.#wants(labId, nodeId)) return NO_MORE;
-      await this.#context.hands.provider.ensureRemoved({ labId, nodeId, hostId, containerName: name });
-      return undefined;
-    });
-    return { found: { id: `container/${runtimeId}`, kind: 'container', name, lab: labId, node: nodeId }, remove };
-  }
-
-  #lookup({ runtimeId, lab, node }: { runtimeId: string; lab: LabId; node: NodeId }): Stray {
-    const remove = async (): Promise<undefined> => {
-      await this.#context.hands.sight.removeLookup(runtimeId);
-    };
-    return { found: { id: `look-up/${runtimeId}`, kind: 'look-up', name: runtimeId.slice(0, 12), lab, node }, remove };
-  }
-
-  #network(orphan: OrphanNetwork): Stray {
-    const key = orphan.kind === 'engine-network' ? orphan.engineId : orphan.name;
-    return { found: { id: `${orphan.kind}/${key}`, kind: orphan.kind, name: orphan.name, network: orphan.network }, remove: async () => await this.#context.hands.network.removeOrphan(orphan) };
-  }
-
-  /** None where the mark names a lab of which the host holds any order: what belongs to it is its orders' affair. */
-  #ofLab(kind: 'device' | 'namespace', mark: string, { key = mark, name, remove }: { key?: string; name: string; remove: Stray['remove'] }): Stray[] {
-    const lab = labOfMark(this.#context.hands.host, mark);
-    return lab === undefined || this.#holds(lab) ? [] : [{ found: { id: `${kind}/${key}`, kind, name, lab }, remove }];
-  }
-
-  async #removeEnd(mark: string): Promise<string | undefined> {
-    const { plane, host } = this.#context.hands;
-    const lab = labOfMark(host, mark);
-    const isThere = (await plane.readOrphans(mark)).some((end) => end.mark === mark);
-    if (!isThere || lab === undefined || this.#holds(lab)) return NO_MORE;
-    await plane.removeOrphans([mark]);
+    this.#context.log.info({ orphan: id, name, labId: lab, seenForMs }, 'object without an owner was removed');
+    this.#tell(stray, { type: 'orphan.removed', kind, name, seenForMs });
     return undefined;
   }
 
-  async #removeNamespace(name: string, mark: string): Promise<string | undefined> {
-    const { plane, host } = this.#context.hands;
-    const lab = labOfMark(host, mark);
-    if (lab === undefined || this.#holds(lab)) return NO_MORE;
-    const { foreign } = await plane.namespaces.remove([name]);
-    return foreign.length === 0 ? undefined : 'it is not the one that we made';
+  #tell({ labs }: Stray, seen: Seen): void {
+    for (const lab of labs) reportSeen(this.#context, lab, seen);
   }
 
-  #wants(lab: LabId, node: NodeId): boolean {
-    const order = this.#context.wanted.node(lab, node);
-    return (order !== undefined && order.type !== 'node.remove') || this.#context.hasOrder(nodeKey(lab, node));
+  /** Since it was seen first, or since a lab of its got more than it had. */
+  #ageOf({ found, labs }: Stray): number {
+    const { now, grewAt } = this.#context;
+    return Math.max(0, now() - Math.max(this.#since.get(found.id) ?? now(), ...labs.map(grewAt)));
   }
 
-  /** Removals that were carried out hold nothing. */
-  #holds(lab: LabId): boolean {
-    const { orders, open } = this.#context.ledger.state;
-    return [...orders.values()].some((order) => order.lab === lab && (open.has(order.id) || !order.type.endsWith('.remove')));
+  async #strays(read: { owned?: readonly ObservedNode[] }): Promise<readonly Stray[]> {
+    const strays = await this.#finder.find(read);
+    const there = new Set(strays.map(({ found }) => found.id));
+    for (const known of [this.#since, this.#left]) for (const id of known.keys()) if (!there.has(id)) known.delete(id);
+    for (const id of there) if (!this.#since.has(id)) this.#since.set(id, this.#context.now());
+    return strays;
   }
 }

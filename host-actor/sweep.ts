@@ -94,7 +94,7 @@ export async function sweepNodes(context: SweepContext): Promise<void> {
   const byNode = new Map(owned.map((node) => [nodeKey(node.labId, node.nodeId), node]));
   const suspects = context.wanted.nodes().filter((order) => order.node.runtime === 'container' && isKept(order) && isSuspect(context, order, byNode.get(nodeKey(order.lab, order.node.id))));
   await Promise.all(suspects.map((order) => context.nodes.check(order.lab, order.node.id)));
-  await context.orphans.tellNew(owned);
+  await context.orphans.tend(owned);
 }
 
 function isKept(order: LastingNodeOrder): boolean {

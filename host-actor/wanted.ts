@@ -67,6 +67,11 @@ export class Wanted {
     return [...this.#ledger.state.orders.values()].flatMap((order) => (order.type === 'network.ensure' ? [order] : []));
   }
 
+  /** Last orders of all objects of a lab, removals too. */
+  ofLab(lab: LabId): readonly Order[] {
+    return [...this.#ledger.state.orders.values()].filter((order) => order.lab === lab);
+  }
+
   nodesOf(lab: LabId): readonly LastingNodeOrder[] {
     return this.nodes().filter((order) => order.lab === lab);
   }

@@ -72,6 +72,11 @@ export function wireOfMgmt(order: NodeOrder, netns: NetnsRef | undefined, bridge
   };
 }
 
+/** Marks of all that a link may have on a host, whatever joins its ends. */
+export function endMarks(order: LinkOrder): readonly string[] {
+  return [order.a, order.b].map((attachment, side): Side => ({ attachment, lease: side === 0 ? order.plan.a : order.plan.b })).flatMap((side) => [markOf(order, side), tunnelMark(order, side)]);
+}
+
 /** Nodes at the ends of a link whose process is away, so that the other end has no carrier. Sorted. */
 export function heldNodes(order: LinkOrder, isAway: (node: NodeId) => boolean): readonly NodeId[] {
   return [...new Set([order.a.node, order.b.node].flatMap((node) => (node !== undefined && isAway(node) ? [node] : [])))].toSorted();

@@ -64,12 +64,12 @@ async function removeOn(parts: OrphanParts, read: HostOrphans, { graceMs, dryRun
   }
 }
 
-/** Without what a lab of the log may still speak for: it has a part on the host. */
+/** Without what a lab of the log may still speak for: it has a part on the host. What its host itself says that the lab lost stays in the list. */
 async function withoutOwned(parts: OrphanParts, host: HostId, orphans: readonly Orphan[]): Promise<Orphan[]> {
   if (orphans.length === 0) return [];
   const live = (await allLabs(parts)).filter(speaks);
   const [labs, networks] = [new Set(live.filter((state) => concerns(state, host)).map(({ id }) => id)), new Set(live.flatMap(({ spec, plan }) => [spec?.mgmt.network, plan?.mgmt.network]))];
-  return orphans.filter(({ lab, network }) => (lab === undefined || !labs.has(lab)) && (network === undefined || !networks.has(network)));
+  return orphans.filter(({ lab, network, ofLiveLab }) => ofLiveLab === true || (lab === undefined || !labs.has(lab)) && (network === undefined || !networks.has(network)));
 }
 
 /** All labs of the log, those of other supervisors too. */

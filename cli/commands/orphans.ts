@@ -18,7 +18,7 @@ const list = command({
   usage: 'ls',
   aliases: ['list'],
   summary: 'list what bears our mark and belongs to no lab',
-  details: 'Containers, look-ups of the runtime, devices, engine networks, bridges and namespaces that bear the exact mark of this installation and that no order of their host and no lab of the log wants. What bears no mark is not listed. Exit code 1 when a host could not be asked.',
+  details: 'Containers, look-ups of the runtime, devices, engine networks, bridges and namespaces that bear the exact mark of this installation and that no order of their host and no lab of the log wants. What a lab that lives on its host has lost is shown too, and goes by itself. What bears no mark is not listed. Exit code 1 when a host could not be asked.',
   examples: ['labwright orphans ls', 'labwright orphans ls --host rack2 --json'],
   options: [HOST],
   schema: z.object({ host: Host }),

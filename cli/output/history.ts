@@ -1,6 +1,7 @@
 // The log of a lab in sentences: when, why (who or what caused it), and what.
 import { GIVEN_UP } from '../../machines/vocabulary/lab-view.ts';
 import type { LabEvent } from '../../machines/vocabulary/event.ts';
+import { orphanWords } from '../../machines/vocabulary/observation.ts';
 import type { FarSeen, Observation } from '../../machines/vocabulary/observation.ts';
 import type { HistoryEntry } from '../../nats/ops-contract.ts';
 
@@ -63,7 +64,7 @@ function describe(event: LabEvent, news: readonly string[]): Said {
 function causeOf(seen: Observation): Cause {
   if ('cause' in seen) return seen.cause;
   if (seen.type === 'node.engine') return 'engine';
-  if (seen.type === 'link.repaired' || seen.type === 'network.repaired') return 'repair';
+  if (seen.type === 'link.repaired' || seen.type === 'network.repaired' || seen.type === 'orphan.removed') return 'repair';
   return seen.effectId === undefined ? 'external' : 'order';
 }
 
@@ -85,6 +86,9 @@ function whatOf(seen: Exclude<Observation, { type: 'network.echo' }>, news: read
       return `management network drifted: ${seen.what}; ${seen.why}`;
     case 'network.repaired':
       return `management network repaired: ${seen.what}`;
+    case 'orphan.removed':
+    case 'orphan.left':
+      return orphanWords(seen);
     case 'node.prepared':
       return `node ${seen.node} created${idOf(seen.runtimeId)}`;
     case 'node.started':

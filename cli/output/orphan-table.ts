@@ -5,7 +5,7 @@ import { renderTable } from './table.ts';
 
 /** One line an object. */
 export function renderOrphans(hosts: readonly HostOrphans[]): string {
-  return renderTable(['Host', 'Kind', 'Name', 'Made for', 'Without owner'], hosts.flatMap(({ host, orphans }) => orphans.map((orphan) => [...head(host, orphan), renderDuration(orphan.seenForMs)])));
+  return renderTable(['Host', 'Kind', 'Name', 'Made for', 'Without owner'], hosts.flatMap(({ host, orphans }) => orphans.map((orphan) => [...head(host, orphan), `${renderDuration(orphan.seenForMs)}${orphan.ofLiveLab ? ' (goes by itself)' : ''}`])));
 }
 
 export function renderRemovedOrphans(hosts: readonly RemovedOrphans[]): string {

@@ -77,7 +77,8 @@ node's interface before its first process starts; ends that are no interface of 
 end, are data for \`deploy --export-template\` and change nothing else.
 
 **Repairs** are made by themselves unless they are switched off, by class. \`safe\` ones no process notices: what joins links, carrier, MTU,
-rules, bridges. \`invasive\` ones start processes again and make containers and interfaces anew, also after a boot. \`settings: {repairs: {invasive: false}}\`
+rules, bridges; tunnels, switch ports and bridges that bear the lab's mark and that it does not want go. \`invasive\` ones start processes again and make
+containers and interfaces anew, also after a boot; containers, namespaces and pairs of interfaces that the lab does not want go. \`settings: {repairs: {invasive: false}}\`
 leaves what needs such a repair as it is: \`inspect\` tells what is wrong and why it stays so, \`labwright retry\` makes the repair once. A changed switch holds from
 the next \`deploy\` on, which changes nothing else. Labs that say nothing get what each host does: \`LABWRIGHT_REPAIRS\` of its host-actor
 (\`safe,invasive\`, \`safe\`, \`invasive\` or \`none\`), shown by \`labwright host show\`. That a node which was stopped stays stopped is no repair.

@@ -42,7 +42,7 @@ const MEANING: Record<OpsVerb, string> = {
   'host-wish': '`open` lets nodes onto the host, `cordoned` no new ones, `draining` also moves those away that no lab file pins to it.',
   'host-rm': 'Forgets a host, the wish for it, and the orders that wait for it. With `force` also while labs have something on it: they are told that it is lost. The answer names what it carried. What still speaks in its name is not heard until it is started anew; its credentials are the affair of whoever made them.',
   status: 'What the supervisor is and sees.',
-  orphans: 'Objects on the hosts, or on the one named, that bear the exact mark of the installation and that no order of their host and no lab of the log wants. Hosts that are lost or do not answer are named with `asked: false`. What bears no mark is not listed.',
+  orphans: 'Objects on the hosts, or on the one named, that bear the exact mark of the installation and that no order of their host and no lab of the log wants; with `ofLiveLab`, what a lab that lives on the host has lost, which goes by itself. Hosts that are lost or do not answer are named with `asked: false`. What bears no mark is not listed.',
   'orphans-remove': 'Removes them, each by its own mark, if it has been without an owner for `graceMs` at least; with `dryRun` it only says what it would remove. Each object has its outcome; what is in use stays, with the reason.',
   fingerprint: 'What the tools and the kernel of a host can do, probed at this moment; the first host when none is named.',
 };

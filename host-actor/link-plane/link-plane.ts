@@ -18,8 +18,8 @@ export type EnsureReport = {
 
 export type CarrierChange = { readonly wireId: string; readonly side: WireSide; readonly carrier: CarrierWish };
 
-/** Devices that bear a mark of ours and belong to no wire that the plane was told of. */
-export type OrphanEnd = { readonly device: string; readonly mark: string; readonly ifindex: number };
+/** Devices, and ports of a switch, that bear a mark of ours and belong to no wire that the plane was told of. `isPair`: its other end may be in a node. */
+export type OrphanEnd = { readonly device: string; readonly mark: string; readonly ifindex: number; readonly isPair: boolean };
 
 /** Makes wires and namespaces on one host and keeps sight of them; planes differ in what joins the two ends of a wire. */
 export type LinkPlane = {
@@ -33,7 +33,7 @@ export type LinkPlane = {
   readonly readWires: (given?: readonly Wire[]) => Promise<ReadonlyMap<string, WireState>>;
   /** Marked host ends whose mark starts with the prefix and that no known wire claims. */
   readonly readOrphans: (markPrefix: string) => Promise<readonly OrphanEnd[]>;
-  /** Removes host ends by their exact marks. */
+  /** Removes host ends by their exact marks; what a wire claims by then stays. */
   readonly removeOrphans: (marks: readonly string[]) => Promise<void>;
   /** Raises or lowers host ends; a lowered one gives its node NO-CARRIER within a millisecond. */
   readonly setCarrier: (changes: readonly CarrierChange[]) => Promise<EnsureReport>;

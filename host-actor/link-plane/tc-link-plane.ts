@@ -10,7 +10,7 @@ import { createKeyedLock } from './keyed-lock.ts';
 import { choosePlane } from './choose-plane.ts';
 import { keepChecksums } from './compute-checksums.ts';
 import type { CrossConnect } from './cross-connect.ts';
-import type { DeviceRead, KernelState } from './kernel-state.ts';
+import type { KernelState } from './kernel-state.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
 import type { CarrierChange, EnsureReport, LinkPlane } from './link-plane.ts';
 import { mendRedirects } from './mend-redirects.ts';
@@ -63,6 +63,17 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     return { ...kernel, switched: onSwitch };
   };
 
+  const claimedMarks = (): ReadonlySet<string> => new Set([...known.values()].flatMap((wire) => hostPortsOf(wire).map((port) => port.mark)));
+  /** Removals of orphans, one after another. A wire that is ordered meanwhile waits for them, so that it never adopts a device that goes. */
+  let removing: Promise<void> = Promise.resolve();
+  const removeUnclaimed = async (marks: readonly string[]): Promise<void> => {
+    const claimed = claimedMarks();
+    const orphans = marks.filter((mark) => !claimed.has(mark));
+    await crossConnect?.part(orphans);
+    const state = await readDevices(run);
+    await removeDevices(run, orphans.flatMap((mark) => state.byMark.get(mark) ?? []), state.devices.values());
+  };
+
   const changing = new Set<string>();
   const watches = new Set<Watch>();
   const shapedAs = new Map<string, string>();
@@ -91,6 +102,7 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
       else registry.put(wire);
     }
     const wires = ordered.filter((wire) => !rivals.has(wire.id));
+    await removing;
     // What was on the switch and is no more would be joined twice.
     await crossConnect?.release([...wires.flatMap(formerMarksOf), ...wires.flatMap(hostPortsOf).flatMap((port) => (isSwitched(port) ? [] : [port.mark]))]);
     const [ensured] = await Promise.all([namespaces.ensure(namespaceOrders), inner.load(wires)]);
@@ -160,18 +172,17 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     },
     readOrphans: async (markPrefix) => {
       const [state, ports] = await Promise.all([readDevices(run), crossConnect?.readPorts().catch(() => []) ?? []]);
-      const claimed = new Set([...known.values()].flatMap((wire) => hostPortsOf(wire).map((port) => port.mark)));
-      const marked = new Map([...ports.map(({ mark, device }) => [mark, { device, ifindex: 0 }] as const), ...[...state.byMark].map(([mark, { name, ifindex }]) => [mark, { device: name, ifindex }] as const)]);
+      const claimed = claimedMarks();
+      const marked = new Map([
+        ...ports.map(({ mark, device }) => [mark, { device, ifindex: 0, isPair: false }] as const),
+        ...[...state.byMark].map(([mark, { name, ifindex, kind }]) => [mark, { device: name, ifindex, isPair: kind === 'veth' }] as const),
+      ]);
       return [...marked].flatMap(([mark, end]) => (mark.startsWith(markPrefix) && !claimed.has(mark) ? [{ ...end, mark }] : []));
     },
-    removeOrphans: async (marks) => {
-      await crossConnect?.part(marks);
-      const state = await readDevices(run);
-      const devices = marks.flatMap((mark): DeviceRead[] => {
-        const device = state.byMark.get(mark);
-        return device ? [device] : [];
-      });
-      await removeDevices(run, devices, state.devices.values());
+    removeOrphans: (marks) => {
+      const removed = removing.then(() => removeUnclaimed(marks));
+      removing = removed.catch(() => undefined);
+      return removed;
     },
     setCarrier: (changes) => change([...new Set(changes.map(({ wireId }) => wireId))], () => ensureUsable(applyCarrier(known, changes), [])),
     repairWire: async (wireId) => {

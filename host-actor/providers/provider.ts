@@ -207,6 +207,8 @@ export interface NodeProvider {
   ensureStarted(runtimeId: string, sandbox: Sandbox, options?: VerbOptions & { known?: ObservedNode }): Promise<StartedNode>;
   ensureStopped(runtimeId: string, options: VerbOptions & { graceMs: number }): Promise<InspectedNode>;
   ensureRemoved(key: NodeKey, options?: VerbOptions): Promise<{ removed: readonly string[] }>;
+  /** This container alone, if it is one of ours; absent and foreign are left alone. */
+  removeOne(runtimeId: string, options?: VerbOptions): Promise<void>;
   kill(runtimeId: string, signal: string, options?: VerbOptions): Promise<InspectedNode>;
   inspect(key: NodeKey, options?: VerbOptions): Promise<InspectedNode>;
   listOwned(filter: { hostId: HostId; labId?: LabId; nodeId?: NodeId }, options?: VerbOptions): Promise<readonly ObservedNode[]>;

@@ -1,5 +1,6 @@
 // One report of a host -> what it says to the machine of the node, link or network it speaks of.
 import type { PendingEffect } from '../vocabulary/effect.ts';
+import { orphanWords } from '../vocabulary/observation.ts';
 import { applyFailure } from './apply-failure.ts';
 import { applyLinkReport, isOfAnotherPlan } from './apply-link-report.ts';
 import { applyNetwork } from './apply-network.ts';
@@ -37,6 +38,10 @@ function apply(draft: Draft, { host, observation: seen }: Heard, answered: Pendi
     return applyLinkReport(draft, host, seen) || answered !== undefined;
   }
   if (seen.type === 'effect.failed') return applyFailure(draft, { ...seen, effect: answered });
+  if (seen.type === 'orphan.removed' || seen.type === 'orphan.left') {
+    draft.news.push(`host ${host}: ${orphanWords(seen)}`);
+    return true;
+  }
   return applyNetwork(draft, host, seen) || answered !== undefined;
 }
 

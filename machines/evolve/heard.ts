@@ -82,7 +82,7 @@ function newest(state: LabState, { host, observation }: Heard, answered: Pending
 }
 
 /** History, and answers that belong to a step. */
-const OF_NO_OBJECT: ReadonlySet<Observation['type']> = new Set(['node.engine', 'node.progress', 'node.exec-done', 'network.repaired']);
+const OF_NO_OBJECT: ReadonlySet<Observation['type']> = new Set(['node.engine', 'node.progress', 'node.exec-done', 'network.repaired', 'orphan.removed', 'orphan.left']);
 
 /** What a report says the present state of; null when of nothing that is there. */
 function subjectOf(state: LabState, seen: Observation, answered: PendingEffect | undefined): Subject | null {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { CarriedSource } from './carried-file.ts';
 import { EffectId, EpochMs, HostId, LabId, LinkId, NodeId } from './ids.ts';
+import { OrphanKind } from './orphan.ts';
 
 /** Answer to an order when `effectId` is set; seen by itself otherwise. */
 const about = { effectId: EffectId.optional(), at: EpochMs };
@@ -56,6 +57,10 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('network.repaired'), ...about, what: z.string() }),
   /** Not as it was made, and left so: `why` says who wants that. */
   z.object({ type: z.literal('network.drifted'), ...about, what: z.string(), why: z.string() }),
+  /** It bore the lab's mark and no order of the lab wanted it; `seenForMs` as of an orphan. */
+  z.object({ type: z.literal('orphan.removed'), ...about, kind: OrphanKind, name: z.string(), seenForMs: z.number().int() }),
+  /** The same, left as it is: `why` says who wants that. */
+  z.object({ type: z.literal('orphan.left'), ...about, kind: OrphanKind, name: z.string(), why: z.string() }),
   z.object({ type: z.literal('node.prepared'), ...ofNode, runtimeId: z.string().optional() }),
   z.object({ type: z.literal('node.started'), ...ofNode, runtimeId: z.string().optional(), pid: z.number().int().optional(), startedAt: EpochMs, cause: Cause }),
   z.object({ type: z.literal('node.stopped'), ...ofNode, exitCode: z.number().int().optional() }),
@@ -89,6 +94,12 @@ export const Observation = z.discriminatedUnion('type', [
   z.object({ type: z.literal('effect.failed'), effectId: EffectId, at: EpochMs, code: z.string(), message: z.string(), retryable: z.boolean(), log: z.array(z.string()) }),
 ]);
 export type Observation = z.infer<typeof Observation>;
+
+/** In words, for the news and the history. */
+export function orphanWords(seen: Extract<Observation, { type: 'orphan.removed' | 'orphan.left' }>): string {
+  const what = `${seen.kind} ${seen.name} bears the mark of this lab and no order wants it`;
+  return seen.type === 'orphan.removed' ? `${what}: removed after ${Math.round(seen.seenForMs / 1000)} s` : `${what}; ${seen.why}`;
+}
 
 /** One message of a host; what waits together travels together. */
 export const Report = z.object({

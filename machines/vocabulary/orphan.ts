@@ -1,4 +1,4 @@
-// Objects on a host that bear our exact mark and are nobody's: no order that the host holds wants them, and no lab of the log.
+// Objects on a host that bear our exact mark and are nobody's: no order that the host holds wants them, nor does the log where the host holds none.
 import { z } from 'zod';
 import { HostId, LabId } from './ids.ts';
 
@@ -10,6 +10,8 @@ export const Orphan = z.object({
   id: z.string().min(1), kind: OrphanKind, name: z.string(), lab: LabId.optional(), node: z.string().optional(), network: z.string().optional(),
   /** How long the host has seen it without an owner; begins anew with the host-actor. */
   seenForMs: z.number().int().nonnegative(),
+  /** A lab that lives on the host has lost it: the host removes it by itself, unless that repair is switched off. */
+  ofLiveLab: z.boolean().optional(),
 });
 export type Orphan = z.infer<typeof Orphan>;
 

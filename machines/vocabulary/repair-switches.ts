@@ -2,8 +2,9 @@
 import { z } from 'zod';
 
 /**
- * `safe`: no process and no interface of a node notices more than a gap (what joins links, carrier, MTU, rules, bridges, addresses of the host).
- * `invasive`: processes and containers are started again or made anew, interfaces are made anew.
+ * `safe`: no process and no interface of a node notices more than a gap (what joins links, carrier, MTU, rules, bridges, addresses of the host;
+ * tunnels, switch ports and bridges that nobody wants go).
+ * `invasive`: processes and containers are started again or made anew, interfaces are made anew; those that nobody wants go.
  */
 export const RepairClass = z.enum(['safe', 'invasive']);
 export type RepairClass = z.infer<typeof RepairClass>;

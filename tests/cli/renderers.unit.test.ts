@@ -115,6 +115,8 @@ describe('history', () => {
         { type: 'Reported', host: 'h1', observation: { type: 'node.died', node: 'a', generation: 1, at: 0, exitCode: 137, oomKilled: false, log: ['bye'], next: 'restart' } },
         { type: 'Reported', host: 'h1', observation: { type: 'node.started', node: 'a', generation: 1, at: 0, pid: 7, startedAt: 0, cause: 'repair' } },
         { type: 'Reported', host: 'h1', observation: { type: 'effect.failed', effectId: 't/2/1', at: 0, code: 'x', message: 'no image', retryable: false, log: [] } },
+        { type: 'Reported', host: 'h1', observation: { type: 'orphan.removed', at: 0, kind: 'device', name: 'lw1.x', seenForMs: 61_000 } },
+        { type: 'Reported', host: 'h1', observation: { type: 'orphan.left', at: 0, kind: 'container', name: 'copy', why: 'repair is switched off' } },
       ],
     });
     expect(historyLines([{ entry, news: ['node.prepare a failed: no image'] }]).map(({ at, n, cause, what }) => [at, n, cause, what])).toEqual([
@@ -122,6 +124,8 @@ describe('history', () => {
       ['1970-01-01T00:00:00.000Z', 3, 'external', 'node a died (exit code 137); the host restarts it; last line: bye'],
       ['1970-01-01T00:00:00.000Z', 3, 'repair', 'node a started, pid 7'],
       ['1970-01-01T00:00:00.000Z', 3, 'order', 'node.prepare a failed: no image'],
+      ['1970-01-01T00:00:00.000Z', 3, 'repair', 'device lw1.x bears the mark of this lab and no order wants it: removed after 61 s'],
+      ['1970-01-01T00:00:00.000Z', 3, 'external', 'container copy bears the mark of this lab and no order wants it; repair is switched off'],
     ]);
   });
 });

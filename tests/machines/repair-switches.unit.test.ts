@@ -35,6 +35,11 @@ describe('repairs that are switched off', () => {
     expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
   });
 
+  it('leave what the lab lost where it is, which is news and no fault; so is its removal', () => {
+    for (const seen of [{ type: 'orphan.left', kind: 'container', name: 'copy', why }, { type: 'orphan.removed', kind: 'device', name: 'lw1.x', seenForMs: 61_000 }] as const) expect(sim.observe({ ...seen, at: sim.at })).toBe(true);
+    expect(labView(sim.state)).toMatchObject({ state: 'running', problems: [] });
+  });
+
   it('leave a management network failed with the reason, until it is tried again', () => {
     expect(sim.observe({ type: 'network.drifted', at: sim.at, what: 'a rule is gone', why })).toBe(true);
     expect(sim.observe({ type: 'network.drifted', at: sim.at, what: 'a rule is gone', why })).toBe(false);

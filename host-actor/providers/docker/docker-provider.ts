@@ -11,7 +11,7 @@ import { readEngineInfo, readMissingCapabilities, readSecurityModules } from './
 import { ensureCreated } from './ensure-created.ts';
 import { putContainerFiles, readContainerFile } from './container-files.ts';
 import { ensureImage, hasImage, loadImage, removeStrayProbes } from './ensure-image.ts';
-import { ensureRemoved } from './ensure-removed.ts';
+import { ensureRemoved, removeOne } from './ensure-removed.ts';
 import { execInNode } from './exec.ts';
 import { readLogTail } from './log-tail.ts';
 import { inspectNode, listOwned } from './owned-containers.ts';
@@ -65,6 +65,7 @@ export function makeDockerProvider(settings: DockerProviderOptions): DockerProvi
     ensureStarted: (runtimeId, sandbox, options) => ensureStarted(engine, lookups, runtimeId, sandbox, options),
     ensureStopped: (runtimeId, options) => ensureStopped(engine, runtimeId, options),
     ensureRemoved: (key, options) => ensureRemoved({ engine, lookups, listing }, key, options),
+    removeOne: (runtimeId, options) => removeOne({ engine, lookups, listing }, runtimeId, options),
     kill: (runtimeId, signal, options) => kill(engine, runtimeId, signal, options),
     inspect: (key, options) => inspectNode(engine, key, options),
     listOwned: (filter, options) => listOwned(engine, filter, options),

@@ -5,7 +5,7 @@ import type { NodeKey, VerbOptions } from '../provider.ts';
 import { ownershipMark } from './container-labels.ts';
 import type { EngineClient } from './engine-client.ts';
 import { engineStatus } from './engine-client.ts';
-import { inspectContainer } from './owned-containers.ts';
+import { inspectById, inspectContainer } from './owned-containers.ts';
 import type { OwnedListing } from './owned-listing.ts';
 import type { SandboxLookups } from './sandbox-lookups.ts';
 
@@ -20,6 +20,13 @@ export async function ensureRemoved({ engine, lookups, listing }: RemoveContext,
   }));
   await lookups.removeOf(ownershipMark(key));
   return { removed };
+}
+
+/** Removes this container alone, if it is ours. */
+export async function removeOne({ engine, lookups, listing }: RemoveContext, runtimeId: string, options: VerbOptions = {}): Promise<void> {
+  if ((await inspectById(engine, runtimeId, options)).found !== 'ours') return;
+  await removeContainer(engine, lookups, runtimeId, options);
+  listing.noteGone(runtimeId);
 }
 
 /** Kills and removes one container by id; returns once it is gone. Absent is success. The caller has checked that it is ours. */

@@ -98,10 +98,22 @@ export class SimulatedProvider implements NodeProvider {
     await this.#act('remove', key.nodeId);
     const node = this.#find(key);
     if (node === undefined) return { removed: [] };
-    const last = node.status === 'running' ? this.#die(node, 137) : node;
-    this.#nodes.delete(node.runtimeId);
-    this.#tell('destroy', last);
+    await this.removeOne(node.runtimeId);
     return { removed: [node.runtimeId] };
+  }
+
+  async removeOne(runtimeId: string): Promise<void> {
+    const node = this.#nodes.get(runtimeId);
+    if (node === undefined) return;
+    const last = node.status === 'running' ? this.#die(node, 137) : node;
+    this.#nodes.delete(runtimeId);
+    this.#tell('destroy', last);
+  }
+
+  /** Somebody copies a node's container, marks and all, under another name. */
+  copyByHand(labId: LabId, nodeId: NodeId, name: string): ObservedNode {
+    this.#count += 1;
+    return this.#put({ ...this.#running(labId, nodeId), runtimeId: `c${this.#count}`, name });
   }
 
   async kill(runtimeId: string): Promise<InspectedNode> {

@@ -106,6 +106,7 @@ describe('ledger', () => {
       { r: 'repairs', lab: start.lab, kind: 'node', object: 'a', times: [5] },
       { r: 'rest', lab: start.lab, kind: 'node', object: 'a', order: start.id, why: 'leave' },
       { r: 'engine-seen', nanos: '1.5' },
+      { r: 'found', labs: [LabId.parse('other')] },
     ]);
     const again = fold(compactLedger(state, host));
     expect(again).toEqual(state);
@@ -118,11 +119,11 @@ describe('ledger', () => {
     const prepare = lab.node('node.prepare', 'a');
     const remove = lab.nextEntry().node('node.remove', 'a');
     const network = lab.nextEntry().network('network.remove');
-    const state = fold([{ r: 'orders', orders: [prepare] }, answer(prepare), { r: 'orders', orders: [remove] }, answer(remove), { r: 'orders', orders: [network] }]);
+    const state = fold([{ r: 'found', labs: [LabId.parse('l')] }, { r: 'orders', orders: [prepare] }, answer(prepare), { r: 'orders', orders: [remove] }, answer(remove), { r: 'orders', orders: [network] }]);
     expect(isGone(state, LabId.parse('l'))).toBe(false);
     fold([answer(network, 'network.removed'), { r: 'sent', id: `m${prepare.id}` }, { r: 'sent', id: `m${remove.id}` }, { r: 'sent', id: `m${network.id}` }], state);
     expect(isGone(state, LabId.parse('l'))).toBe(true);
-    expect(compactLedger(state, host)).toEqual([{ r: 'lab', lab: 'l', term: 1, newest: network.id, goneAt: network.id }]);
+    expect(compactLedger(state, host)).toEqual([{ r: 'found', labs: [] }, { r: 'lab', lab: 'l', term: 1, newest: network.id, goneAt: network.id }]);
     const again = fold(compactLedger(state, host));
     expect(judgeOrders(again, [prepare]).dropped).toMatchObject([{ why: 'lab-gone' }]);
     expect(judgeOrders(again, [lab.nextEntry().node('node.prepare', 'a')]).accepted).toHaveLength(1);
