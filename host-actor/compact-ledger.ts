@@ -17,6 +17,7 @@ export function compactLedger(state: LedgerState, host: HostId): readonly Ledger
   for (const [lab, memory] of state.labs) records.push({ r: 'lab', lab, ...memory, ...(gone.has(lab) ? { goneAt: memory.newest } : {}) });
   const orders = keptOrders(state, gone);
   for (let i = 0; i < orders.length; i += ORDERS_A_LINE) records.push({ r: 'orders', orders: orders.slice(i, i + ORDERS_A_LINE) });
+  for (const [id, times] of state.takenUp) records.push({ r: 'taken-up', id, times });
   for (const [id, { lab, observation }] of state.answers) {
     if (!gone.has(lab)) records.push({ r: 'answer', lab, id, report: { v: 1, id: `kept/${id}`, host, lab, observations: [observation] } });
   }

@@ -4,6 +4,7 @@ export type HostActorErrorCode =
   | 'config-invalid'
   | 'ledger-damaged'
   | 'superseded'
+  | 'died-of-it'
   | 'bridge-missing'
   | 'container-missing'
   | 'container-not-running'

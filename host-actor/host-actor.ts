@@ -139,7 +139,7 @@ export class HostActor {
       this.#watches.catchUp().catch((err: unknown) => log.warn({ err }, 'past events of the engine cannot be read')),
       ledger.state.orders.size > 0 && Promise.race([news, delay(NEWS_WITHIN_MS)]),
     ]);
-    this.#intake.resume();
+    await this.#intake.resume();
     await this.#sweeping.run(async () => await sweepAtStart(this.context));
     this.#watches.watchEngine();
     await this.#watches.watchKernel();

@@ -11,6 +11,8 @@ import type { NodeLease } from './node-lease.ts';
 import { isLasting, objectKey, objectOf } from './order-object.ts';
 import type { ObjectRef } from './order-object.ts';
 
+/** Processes of ours that may end with an order unanswered: what kills each of them must not do so for ever. */
+const MOST_TAKEN_UP = 3;
 /** How often it is looked whether a start that waits for contact may go on. */
 const HELD_LOOK_MS = 250;
 
@@ -85,11 +87,14 @@ export class OrderIntake {
   }
 
   /** Carries out what an earlier process of ours accepted and did not answer. */
-  resume(): void {
-    const orders = [...this.#context.ledger.state.open.values()].filter(({ id }) => !this.#fresh.has(id));
+  async resume(): Promise<void> {
+    const { ledger } = this.#context;
+    const orders = [...ledger.state.open.values()].filter(({ id }) => !this.#fresh.has(id));
     this.#fresh.clear();
     this.#resumed = true;
     for (const order of orders) this.#count(order, 1);
+    // Counted before they are tried: a try that kills us counts too.
+    if (orders.length > 0) await ledger.append(orders.map(({ id }) => ({ r: 'taken-up', id, times: (ledger.state.takenUp.get(id) ?? 0) + 1 })), 'written');
     for (const order of orders) this.#run(order);
   }
 
@@ -139,6 +144,7 @@ export class OrderIntake {
     const startedAt = performance.now();
     try {
       this.#refuseSuperseded(order, object);
+      this.#refuseDeadly(order);
       const seen = await carryOut(this.#context, order);
       // The union is put together again from its two halves.
       out.report(order.lab, { ...seen, effectId: order.id, at: now() } as Parameters<typeof out.report>[1]);
@@ -157,6 +163,12 @@ export class OrderIntake {
     if (!isLasting(order) || newest === undefined || newest.id === order.id) return;
     if (order.type === 'node.prepare' && newest.type === 'node.start') return;
     throw new HostActorError('superseded', { message: `order ${order.id} was replaced by ${newest.id} before it was carried out`, retryable: false });
+  }
+
+  /** The supervisor may order it again, as often as any other failure. */
+  #refuseDeadly({ id }: Order): void {
+    const times = this.#context.ledger.state.takenUp.get(id) ?? 0;
+    if (times > MOST_TAKEN_UP) throw new HostActorError('died-of-it', { message: `order ${id} was begun ${times} times, and the host-actor ended each time before it was answered`, retryable: true });
   }
 
   #count(order: Order, by: number): void {

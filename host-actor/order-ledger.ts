@@ -31,6 +31,8 @@ export const LedgerRecord = z.discriminatedUnion('r', [
   z.object({ r: z.literal('started'), lab: LabId, node: NodeId, runtimeId: z.string().optional(), startedAt: EpochMs }),
   z.object({ r: z.literal('engine-seen'), nanos: z.string() }),
   z.object({ r: z.literal('boot'), id: z.string() }),
+  /** How many processes of ours found the order open at their start: each before it ended with it unanswered. */
+  z.object({ r: z.literal('taken-up'), id: EffectId, times: z.number().int() }),
   /** Labs of which the host had something when this ledger began: what it wanted of them may have been lost with an earlier one. */
   z.object({ r: z.literal('found'), labs: z.array(LabId) }),
 ]);
@@ -49,6 +51,8 @@ export type LedgerState = {
   readonly orders: Map<string, Order>;
   /** Accepted and not yet answered, in the order they came. */
   readonly open: Map<EffectId, Order>;
+  /** How often an open order was taken up by a later process. */
+  readonly takenUp: Map<EffectId, number>;
   /** Answers that were written down, in the order they were given. */
   readonly answers: Map<EffectId, { readonly lab: LabId; readonly observation: Observation }>;
   readonly repairs: Map<string, readonly number[]>;
@@ -69,7 +73,7 @@ const KEPT_ANSWERS = 4000;
 
 export function emptyLedger(): LedgerState {
   return {
-    labs: new Map(), orders: new Map(), open: new Map(), answers: new Map(), repairs: new Map(), rests: new Map(),
+    labs: new Map(), orders: new Map(), open: new Map(), takenUp: new Map(), answers: new Map(), repairs: new Map(), rests: new Map(),
     started: new Map(), execs: new Map(), begunExecs: new Map(), unsent: new Map(), engineSeen: undefined, bootId: undefined, found: undefined,
   };
 }
@@ -116,6 +120,9 @@ export function foldRecord(state: LedgerState, record: LedgerRecord): void {
     case 'boot':
       state.bootId = record.id;
       return;
+    case 'taken-up':
+      if (state.open.has(record.id)) state.takenUp.set(record.id, record.times);
+      return;
     case 'found':
       state.found = new Set(record.labs);
   }
@@ -149,6 +156,7 @@ function foldAnswer(state: LedgerState, lab: LabId, observation: Observation): v
   const id = observation.effectId;
   if (id === undefined) return;
   state.open.delete(id);
+  state.takenUp.delete(id);
   state.execs.delete(id);
   state.begunExecs.delete(id);
   state.answers.delete(id);

@@ -106,8 +106,11 @@ describe('ledger', () => {
       { r: 'repairs', lab: start.lab, kind: 'node', object: 'a', times: [5] },
       { r: 'rest', lab: start.lab, kind: 'node', object: 'a', order: start.id, why: 'leave' },
       { r: 'engine-seen', nanos: '1.5' },
+      { r: 'taken-up', id: exec.id, times: 2 },
+      { r: 'taken-up', id: start.id, times: 2 },
       { r: 'found', labs: [LabId.parse('other')] },
     ]);
+    expect([...state.takenUp]).toEqual([[exec.id, 2]]);
     const again = fold(compactLedger(state, host));
     expect(again).toEqual(state);
     expect([...again.unsent.keys()]).toEqual([`m${start.id}`]);

@@ -36,6 +36,8 @@ export interface HostProcess {
   start(env?: Record<string, string>): void;
   /** Starts it, and once more (without `env`) when it dies of itself: as the controller does. */
   startTwice(env: Record<string, string>): void;
+  /** Starts it, and again with the same `env` each time it dies. */
+  startAlways(env: Record<string, string>): void;
   /** Starts so far. */
   starts(): number;
   /** SIGKILL. */
@@ -101,6 +103,15 @@ export async function startHostProcess(prefix: string): Promise<HostProcess> {
       first.once('exit', () => {
         if (child === first) start();
       });
+    },
+    startAlways: (env) => {
+      const again = (): void => {
+        const started = start(env);
+        started.once('exit', () => {
+          if (child === started) again();
+        });
+      };
+      again();
     },
     kill: async () => {
       const running = child;
