@@ -25,6 +25,7 @@ import { readCapacity } from './host-capacity.ts';
 import { HostActor } from './host-actor.ts';
 import { makeHostSight } from './host-sight.ts';
 import { LabFiles } from './lab-files/lab-files.ts';
+import { toolRunnerIn } from './link-plane/run-tool.ts';
 import { createTcLinkPlane } from './link-plane/tc-link-plane.ts';
 import { makeMgmtHands } from './mgmt-hands.ts';
 import { createOvsSwitch } from './ovs-plane/ovs-switch.ts';
@@ -32,6 +33,7 @@ import { readPlanes } from './ovs-plane/read-planes.ts';
 import { startOrderFlow } from './order-flow.ts';
 import { makeDockerProvider } from './providers/docker/docker-provider.ts';
 import { serveRpc } from './rpc.ts';
+import { createTakenTunnelsReader } from './taken-tunnels.ts';
 import { createUnderlayReader } from './underlay-address.ts';
 
 const CONNECT_AGAIN_MS = 500;
@@ -92,9 +94,11 @@ async function serve(connection: NatsConnection): Promise<() => Promise<void>> {
   const fingerprint = new FingerprintKeeper({ log, now: Date.now, firstAfterMs: config.fingerprintAfterMs, whenCalm: async () => await actor.whenCalm(), read: async (how) => await readFingerprint({ stateDir: config.stateDir, engineSocket, ...how }) });
   fingerprint.start();
   const readUnderlay = createUnderlayReader({ configured: config.underlayAddress, natsUrl: config.natsUrl });
+  const readTakenTunnels = createTakenTunnelsReader({ host: config.host, run: toolRunnerIn(undefined), ovs: ovsSwitch });
   const readFacts = async () => ({
     underlay: await readUnderlay(),
     capacity: await readCapacity(config.stateDir, config.capacity),
+    tunnels: await readTakenTunnels().catch(() => undefined),
     ...(await readPlanes(ovsSwitch, config.plane, config.ovsSharedBridge)),
     joinsNamespaces: await provider.joinsNamespaces().catch(() => undefined),
     ...(config.repairs.safe && config.repairs.invasive ? {} : { repairs: config.repairs }),

@@ -23,6 +23,8 @@ export function collectFacts(lab: LabId, input: FactsInput): Facts {
   const others = [...input.claims].filter(([id]) => id !== lab);
   const allocated = sumOfHosts(others.map(([, { held }]) => held));
   const inNetwork = (network: string) => others.flatMap(([, claims]) => claims.networks[network] ?? []);
+  const vnis = new Set(others.flatMap(([, claims]) => claims.vnis));
+  const foreign = input.hosts.flatMap(({ tunnels }) => tunnels?.usedVnis ?? []);
   const byHolder = (held: (claims: LabClaims) => readonly string[]) => new Map(others.flatMap(([id, claims]) => held(claims).map((one) => [one, id] as const)));
   return {
     now: input.now,
@@ -30,7 +32,7 @@ export function collectFacts(lab: LabId, input: FactsInput): Facts {
     labNumber: freeLabNumber(new Set(others.flatMap(([, claims]) => claims.labNumbers)), input.firstNumber),
     takenAddresses: (network) => new Set([...inNetwork(network).flatMap(({ addresses }) => addresses), ...input.foreignAddresses(network)]),
     allocated: (host) => allocated.get(host) ?? NOTHING,
-    takenVnis: new Set(others.flatMap(([, { vnis }]) => vnis)),
+    takenVnis: { has: (vni) => vnis.has(vni) || foreign.some(([first, last]) => first <= vni && vni <= last) },
     takenVlans: (host) => new Set(others.flatMap(([, { vlans }]) => vlans[host] ?? [])),
     spans: (network) => joinSpans(inNetwork(network).flatMap(({ span }) => span ?? [])),
     takenPorts: byHolder(({ ports }) => ports),

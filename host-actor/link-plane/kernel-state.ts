@@ -12,6 +12,8 @@ export type DeviceRead = {
   readonly carrier: boolean;
   readonly group: string;
   readonly mac?: string;
+  /** `ip link set alias`; no name. */
+  readonly alias?: string;
   readonly master?: string;
   /** Namespace id and index of the other end of a veth; no id when it lies in the same namespace. */
   readonly netnsId?: number;
@@ -82,6 +84,7 @@ function toDevice(entry: Fields, name: string): DeviceRead {
     isolated: asFields(linkInfo['info_slave_data'])['isolated'] === true,
     ...defined({
       mac: asText(entry['address']),
+      alias: asText(entry['ifalias']),
       master: asText(entry['master']),
       netnsId: asNumber(entry['link_netnsid']),
       peerIfindex: asNumber(entry['link_index']),

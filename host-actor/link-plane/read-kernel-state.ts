@@ -1,7 +1,7 @@
 // Reads devices, redirects and namespace ids back from the kernel: all in one dump each, or only those of a few wires.
 import { netnsInodes } from '../namespace-inodes.ts';
 import { LinkPlaneError } from './link-plane-error.ts';
-import { kernelState, parseActions, parseIpOutput, type KernelState } from './kernel-state.ts';
+import { kernelState, parseActions, parseIpOutput, type DeviceRead, type KernelState } from './kernel-state.ts';
 import { hostBridgesOf, hostPortsOf, redirectsOf } from './host-ports.ts';
 import type { RunTool, ToolRun } from './run-tool.ts';
 import type { Wire } from './wire.ts';
@@ -30,6 +30,13 @@ export async function readDevices(run: RunTool): Promise<KernelState> {
   const links = await run({ program: 'ip', args: ['-j', '-d', 'link'] });
   assertOk(links, 'ip -j -d link');
   return toState(links.stdout, '', '', new Map());
+}
+
+/** Reads the devices of one kind, such as vxlan. */
+export async function readDevicesOfKind(run: RunTool, kind: string): Promise<readonly DeviceRead[]> {
+  const links = await run({ program: 'ip', args: ['-j', '-d', 'link', 'show', 'type', kind] });
+  assertOk(links, `ip -j -d link show type ${kind}`);
+  return parseIpOutput(links.stdout).devices;
 }
 
 /** Reads every device and redirect of the namespace. */

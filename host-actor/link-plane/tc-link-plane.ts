@@ -17,6 +17,7 @@ import { mendRedirects } from './mend-redirects.ts';
 import { readDevices, readKernelState } from './read-kernel-state.ts';
 import { removeDevices } from './remove-devices.ts';
 import { commandIn } from './run-tool.ts';
+import { nameTunnelHolders } from './tunnel-holders.ts';
 import { createToolShells } from './tool-shells.ts';
 import { isLeg, probeLegs } from './echo-probe.ts';
 import { createProbeSender } from './probe-sender.ts';
@@ -118,7 +119,8 @@ export function createTcLinkPlane(options: TcLinkPlaneOptions): TcLinkPlane {
     }
     const now = Date.now();
     for (const [wireId, outcome] of result.outcomes) if (!outcome.ok || outcome.changed) changedAt.set(wireId, now);
-    return { outcomes: new Map([...rivals, ...result.outcomes, ...innerDevices.outcomes, ...unsummed]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
+    const made = await nameTunnelHolders(run, wires, new Map([...result.outcomes, ...innerDevices.outcomes]));
+    return { outcomes: new Map([...rivals, ...made, ...unsummed]), namespaces: ensured.failed, linesRun: result.linesRun + innerDevices.linesRun + ensured.made.length, readAt: result.readAt };
   };
 
   const ensureWires: TcLinkPlane['ensureWires'] = async (given, namespaceOrders = []) => {

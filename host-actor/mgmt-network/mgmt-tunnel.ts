@@ -20,6 +20,9 @@ const ANYONE = '00:00:00:00:00:00';
 
 const markPrefix = (owner: string): string => `labwright:${owner}:mgmt-tunnel:`;
 
+/** Whether this is what a device is called on the host when it is the tunnel of a management network of ours. */
+export const isMgmtTunnelOf = (owner: string, alias: string | undefined): boolean => alias?.startsWith(markPrefix(owner)) === true;
+
 /** Device name of a network's tunnel; its number is unique over the installation. */
 export const tunnelDevice = (vni: number): string => `lwm${vni.toString(36)}`;
 
@@ -61,7 +64,7 @@ async function planTunnels(shell: HostShell, wanted: readonly WantedTunnel[], ow
   const links = await readLinks(shell, signal);
   const steps: Steps = { ip: [], bridge: [], tc: [], raise: [], faults: [], taken: [] };
   for (const link of links) {
-    const isOurs = link.ifalias?.startsWith(markPrefix(owner)) === true;
+    const isOurs = isMgmtTunnelOf(owner, link.ifalias);
     if (!isOurs || link.ifname === undefined || wanted.some((tunnel) => tunnel.device === link.ifname)) continue;
     steps.ip.push(`link del dev ${link.ifname}`);
     steps.faults.push({ network: link.ifalias?.slice(markPrefix(owner).length) ?? '', device: link.ifname, fault: `tunnel ${link.ifname} is not needed` });

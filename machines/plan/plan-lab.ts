@@ -38,8 +38,8 @@ export type Facts = {
   readonly takenAddresses: (network: string) => ReadonlySet<string>;
   /** `tcp/8080`-like keys of ports that other labs publish, with the lab's name. */
   readonly takenPorts: ReadonlyMap<string, string>;
-  /** Tunnel numbers that other labs use or name. */
-  readonly takenVnis: ReadonlySet<number>;
+  /** Tunnel numbers that other labs use or name, and those that others have on any host. */
+  readonly takenVnis: Pick<ReadonlySet<number>, 'has'>;
   /** VLANs that other labs hold on the bridge that a host shares. */
   readonly takenVlans: (host: HostId) => ReadonlySet<number>;
   /** What other labs hold of a management network over hosts, by its name. */

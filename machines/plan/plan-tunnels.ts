@@ -9,8 +9,8 @@ export const VXLAN_PORT = 4789;
 /** Bytes that a tunnel adds: outer Ethernet payload less the inner packet. */
 const OVERHEAD = { ipv4: 50, ipv6: 70 } as const;
 
-/** A lab's tunnel numbers: its own 12 bits, then a count; those of other labs and of the file are left out. */
-export function tunnelNumbers(labNumber: number, first: number, taken: ReadonlySet<number>): { take(): number | null; next(): number } {
+/** A lab's tunnel numbers: its own 12 bits, then a count; those of other labs, of the file and of others' tunnels on the hosts are left out. */
+export function tunnelNumbers(labNumber: number, first: number, taken: Pick<ReadonlySet<number>, 'has'>): { take(): number | null; next(): number } {
   let count = first;
   return {
     next: () => count,

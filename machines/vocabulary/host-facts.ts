@@ -43,6 +43,13 @@ export const HostSwitch = z.object({
 });
 export type HostSwitch = z.infer<typeof HostSwitch>;
 
+/** Tunnels of others on a host. */
+export const HostTunnels = z.object({
+  /** VXLAN numbers that devices without our mark have, or ports of Open vSwitch that are tunnels, as ranges. */
+  usedVnis: z.array(z.tuple([z.number().int(), z.number().int()])),
+});
+export type HostTunnels = z.infer<typeof HostTunnels>;
+
 /** All optional: a host of another version, or without a way to others, tells less. */
 export const HostFacts = z.object({
   underlay: HostUnderlay.optional(),
@@ -56,6 +63,7 @@ export const HostFacts = z.object({
   /** Ports that a plane carries at most, by its name; none = no limit. */
   planePorts: z.record(z.string(), z.number().int().positive()).optional(),
   ovs: HostSwitch.optional(),
+  tunnels: HostTunnels.optional(),
   /** Repairs of labs that say nothing of their own. */
   repairs: RepairSwitches.optional(),
   pace: HostPace.optional(),

@@ -98,13 +98,21 @@ describe('a link across hosts', () => {
     expect([...(await host(0).plane.ensureWires([theirs])).outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'invalid-wire' } }]);
     // A second plane knows nothing of the first one's wires, as another installation on this kernel would.
     const report = await host(0).restartedPlane().ensureWires([theirs]);
-    expect([...report.outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'vni-taken', message: expect.stringContaining('VNI already exists') } }]);
+    expect([...report.outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'vni-taken', message: expect.stringMatching(/VNI already exists.*; device lw1\.x of this host has VNI 77 at UDP port 4789$/) } }]);
     expect((await readLink(host(0), 'r', 'eth2')).flags).toContain('NO-CARRIER');
     expect((await host(0).plane.readWires()).get(mine.id)).toMatchObject({ up: true });
   });
 });
 
 describe('a leg', () => {
+  it('X06: is refused with the name of the device that takes its UDP port for itself, as Open vSwitch of the kernel does', async () => {
+    const [wire] = legPair(world, 1);
+    await host(0).host('ip link add their_sys_4789 type vxlan external dstport 4789 && ip link set dev their_sys_4789 up');
+    expect([...(await host(0).plane.ensureWires([wire])).outcomes.values()]).toMatchObject([{ ok: false, error: { code: 'udp-port-taken', message: expect.stringContaining('device their_sys_4789 of this host has UDP port 4789') } }]);
+    await host(0).host('ip link del their_sys_4789');
+    expect([...(await host(0).plane.ensureWires([wire])).outcomes.values()]).toMatchObject([{ ok: true }]);
+  });
+
   it('X03: names the tool and the word where ip does not know what a tunnel needs; other links are made all the same', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'lp-old-ip-'));
     const before = process.env['PATH'];

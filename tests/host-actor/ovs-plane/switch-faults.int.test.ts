@@ -1,5 +1,9 @@
 // Whatever is done to the switch by hand or by a crash is seen and mended, and nothing leaks while it is broken.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toolRunnerIn } from '../../../host-actor/link-plane/run-tool.ts';
+import { interfaceMark } from '../../../host-actor/ownership-mark.ts';
+import { createTakenTunnelsReader } from '../../../host-actor/taken-tunnels.ts';
+import { HostId, LabId } from '../../../machines/vocabulary/ids.ts';
 import type { WireDrift } from '../../../host-actor/link-plane/find-drift.ts';
 import type { JoinedWire } from '../../../host-actor/link-plane/wire.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -172,10 +176,16 @@ describe('faults of the switch', () => {
     expect(await pings()).toBe(true);
   });
 
-  it('lists tunnels that the switch ends by itself', async () => {
+  it('X06: lists tunnels that the switch ends by itself, whose numbers are taken as those of the kernel are', async () => {
     await world.ovs.vsctl('add-br', 'br-tun', '--', 'set', 'bridge', 'br-tun', 'datapath_type=netdev', '--', 'add-port', 'br-tun', 'vx7', '--', 'set', 'interface', 'vx7', 'type=vxlan', 'options:remote_ip=192.0.2.7', 'options:key=7007', 'options:local_ip=192.0.2.1');
     await eventually(async () => (await world.ovsSwitch.readTunnels()).length === 1, { what: 'tunnel read' });
     expect(await world.ovsSwitch.readTunnels()).toMatchObject([{ port: 'vx7', bridge: 'br-tun', remote: '192.0.2.7', local: '192.0.2.1', vni: 7007, udpPort: 4789 }]);
+    // Beside one of the kernel, one that takes all numbers of another port, and ours.
+    const host = HostId.parse('h1');
+    await world.host(`ip link add theirs type vxlan id 8008 remote 192.0.2.7 dstport 8472 && ip link add all type vxlan external dstport 4790 && ip link add mine type vxlan id 9009 remote 192.0.2.7 dstport 4789 && ip link property add dev mine altname ${interfaceMark({ host, lab: LabId.parse('l') }, 'host', 'x')}
+      ip link add mgmt type vxlan id 9010 dstport 4789 && ip link set dev mgmt alias labwright:h1:mgmt-tunnel:clab && ip link add other type vxlan id 7008 dstport 4789 && ip link set dev other alias labwright:h12:mgmt-tunnel:clab`);
+    const read = createTakenTunnelsReader({ host, run: toolRunnerIn(world.hostNetns), ovs: world.ovsSwitch });
+    expect(await read()).toEqual({ usedVnis: [[7007, 7008], [8008, 8008]] });
   });
 });
 

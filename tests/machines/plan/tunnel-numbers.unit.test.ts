@@ -4,6 +4,7 @@ import { decide } from '../../../machines/decide/decide.ts';
 import { initialLab } from '../../../machines/evolve/lab-state.ts';
 import type { Facts } from '../../../machines/plan/plan-lab.ts';
 import { tunnelNumbers } from '../../../machines/plan/plan-tunnels.ts';
+import { collectFacts } from '../../../supervisor/facts.ts';
 import { aLab, aLink, aNode, facts, host, lab } from '../../support/lab-builders.ts';
 
 const take = (numbers: ReturnType<typeof tunnelNumbers>, count: number) => Array.from({ length: count }, () => numbers.take());
@@ -38,6 +39,11 @@ describe('tunnel numbers', () => {
     const other = take(tunnelNumbers(7, 1, new Set(one.flatMap((vni) => vni ?? []))), 2_000);
     expect(new Set([...one, ...other]).size).toBe(4_000);
     expect(take(tunnelNumbers(7, 1, new Set([...one, ...other].flatMap((vni) => vni ?? []))), 96).at(-1)).toBeNull();
+  });
+
+  it('X06: are none that a tunnel of somebody else has on any host, the management network\'s included', () => {
+    const taken = collectFacts(lab('one'), { now: 1, claims: new Map(), hosts: hosts.map((one, index) => ({ ...one, tunnels: { usedVnis: index === 0 ? [[9 * 4096, 9 * 4096 + 3]] : [[9 * 4096 + 5, 9 * 4096 + 5]] } })), firstNumber: 9, foreignAddresses: () => [] });
+    expect(numbersOf('one', 3, { labNumber: 9, takenVnis: taken.takenVnis }).toSorted((one, other) => one - other)).toEqual([4, 6, 7, 8].map((count) => 9 * 4096 + count));
   });
 
   it('X04: of whole plans with one lab number share none, the management network\'s included', () => {
