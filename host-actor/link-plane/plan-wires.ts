@@ -106,7 +106,8 @@ function makeLines({ port, kinds, remade, current }: PortCase, interrupted: bool
   const mtu = kinds.has('wrong-mtu') && port.mtu !== undefined ? [`link set dev ${port.device} mtu ${port.mtu}`] : [];
   const repoint = kinds.has('wrong-remote') && port.tunnel ? [repointLine(port, port.tunnel)] : [];
   const silence = kinds.has('talks-ipv6') && port.tunnel ? [silenceLine(port.device)] : [];
-  const unplug = kinds.has('wrong-master') && port.tunnel ? [`link set dev ${port.device} nomaster`] : [];
+  // A port of a switch is raised as it is plugged in, with whatever master the switch gives it.
+  const unplug = kinds.has('wrong-master') && (port.tunnel ?? port.switchPort) ? [`link set dev ${port.device} nomaster`] : [];
   return [...down, ...rename, ...mtu, ...repoint, ...silence, ...unplug];
 }
 
