@@ -1,4 +1,5 @@
 // Finds what on this host bears our exact mark and no order wants, each with the way in which it is removed.
+import type { Order } from '../machines/vocabulary/effect.ts';
 import type { LabId, NodeId } from '../machines/vocabulary/ids.ts';
 import type { Orphan, OrphanKind } from '../machines/vocabulary/orphan.ts';
 import type { RepairClass } from '../machines/vocabulary/repair-switches.ts';
@@ -11,8 +12,7 @@ import { nodeKey } from './node-states.ts';
 import { hostMarkPrefix, labOfMark } from './ownership-mark.ts';
 import type { StrayLookup } from './providers/docker/stray-lookups.ts';
 import type { ObservedNode } from './providers/provider.ts';
-import { wantedEnds } from './wanted-ends.ts';
-import type { WantedEnds } from './wanted-ends.ts';
+import { wantedMarks, wantedNamespaces } from './wanted-ends.ts';
 
 export type FinderContext = Pick<HostContext, 'hands' | 'ledger' | 'wanted' | 'queue'> & { readonly hasOrder: (key: string) => boolean };
 
@@ -26,6 +26,8 @@ export type Stray = {
   readonly remove: () => Promise<string | undefined>;
 };
 
+/** What a lab wants of a kind. */
+type OfLab = (lab: LabId) => ReadonlySet<string>;
 /** `busy`: it is being worked on, so nothing of it is nobody's. `unknown`: this host holds nothing of it, or may have lost what it held. */
 type Standing = 'live' | 'busy' | 'unknown';
 
@@ -47,13 +49,15 @@ export class OrphanFinder {
       owned ?? provider.listOwned({ hostId: host }), sight.readLookups(), plane.readOrphans(hostMarkPrefix(host)), network.readOrphans(), plane.namespaces.list(),
     ]);
     // Judged after the reading: what was ordered meanwhile is wanted, and what it makes was not read.
-    const wanted = this.#wantedEnds();
+    const [marks, names] = [this.#ofLabs(wantedMarks), this.#ofLabs(wantedNamespaces)];
+    const ids = new Set(containers.map(({ runtimeId }) => runtimeId));
+    const byNode = Map.groupBy(containers, ({ labId, nodeId }) => nodeKey(labId, nodeId));
     return [
-      ...containers.flatMap((node) => this.#container(node, containers)),
-      ...lookups.filter(({ runtimeId }) => !containers.some((node) => node.runtimeId === runtimeId)).flatMap((one) => this.#lookup(one)),
-      ...ends.flatMap((end) => this.#end(end, wanted)),
+      ...containers.flatMap((node) => this.#container(node, byNode.get(nodeKey(node.labId, node.nodeId)) ?? [])),
+      ...lookups.filter(({ runtimeId }) => !ids.has(runtimeId)).flatMap((one) => this.#lookup(one)),
+      ...ends.flatMap((end) => this.#end(end, marks)),
       ...networks.flatMap((one) => this.#network(one)),
-      ...namespaces.filter(({ present }) => present).flatMap((one) => this.#namespace(one, wanted)),
+      ...namespaces.filter(({ present }) => present).flatMap((one) => this.#namespace(one, names)),
     ].toSorted((one, other) => (one.found.id < other.found.id ? -1 : 1));
   }
 
@@ -67,6 +71,7 @@ export class OrphanFinder {
     return [...new Set([...containers.map(({ labId }) => labId), ...lookups.map(({ lab }) => lab), ...marked])].toSorted();
   }
 
+  /** @param all - containers of the same node */
   #container(node: ObservedNode, all: readonly ObservedNode[]): Stray[] {
     const { labId, nodeId, hostId, name, runtimeId } = node;
     const isCopy = this.#isCopy(node, all);
@@ -84,7 +89,7 @@ export class OrphanFinder {
   #isCopy({ labId, nodeId, runtimeId }: ObservedNode, all: readonly ObservedNode[]): boolean {
     const order = this.#context.wanted.node(labId, nodeId);
     if (order === undefined || order.type === 'node.remove') return false;
-    const own = all.find((one) => one.labId === labId && one.nodeId === nodeId && one.name === order.node.containerName && one.generation === order.plan.generation);
+    const own = all.find((one) => one.name === order.node.containerName && one.generation === order.plan.generation);
     return own !== undefined && own.runtimeId !== runtimeId;
   }
 
@@ -105,24 +110,24 @@ export class OrphanFinder {
     }));
   }
 
-  #end({ device, mark, isPair }: OrphanEnd, wanted: (lab: LabId) => WantedEnds): Stray[] {
+  #end({ device, mark, isPair }: OrphanEnd, wanted: OfLab): Stray[] {
     const { plane, host } = this.#context.hands;
     const lab = labOfMark(host, mark);
-    if (lab === undefined || wanted(lab).marks.has(mark)) return [];
+    if (lab === undefined || wanted(lab).has(mark)) return [];
     return this.#ofLab(lab, { id: `device/${mark}`, kind: 'device', name: device }, async () => {
       const isThere = (await plane.readOrphans(mark)).some((end) => end.mark === mark);
-      if (!isThere || this.#standing(lab) === 'busy' || this.#wantedEnds()(lab).marks.has(mark)) return NO_MORE;
+      if (!isThere || this.#standing(lab) === 'busy' || this.#ofLabs(wantedMarks)(lab).has(mark)) return NO_MORE;
       await plane.removeOrphans([mark]);
       return undefined;
     }, isPair);
   }
 
-  #namespace({ name, mark }: OwnNamespace, wanted: (lab: LabId) => WantedEnds): Stray[] {
+  #namespace({ name, mark }: OwnNamespace, wanted: OfLab): Stray[] {
     const { plane, host } = this.#context.hands;
     const lab = labOfMark(host, mark);
-    if (lab === undefined || wanted(lab).namespaces.has(name)) return [];
+    if (lab === undefined || wanted(lab).has(name)) return [];
     return this.#ofLab(lab, { id: `namespace/${name}`, kind: 'namespace', name }, async () => {
-      if (this.#standing(lab) === 'busy' || this.#wantedEnds()(lab).namespaces.has(name)) return NO_MORE;
+      if (this.#standing(lab) === 'busy' || this.#ofLabs(wantedNamespaces)(lab).has(name)) return NO_MORE;
       const { foreign } = await plane.namespaces.remove([name]);
       return foreign.length === 0 ? undefined : 'it is not the one that we made';
     });
@@ -166,12 +171,13 @@ export class OrphanFinder {
     return found?.has(lab) === false && this.#context.wanted.ofLab(lab).some(({ type }) => !type.endsWith('.remove')) ? 'live' : 'unknown';
   }
 
-  #wantedEnds(): (lab: LabId) => WantedEnds {
-    const known = new Map<LabId, WantedEnds>();
+  /** Asked for each lab at most once, and only where it matters. */
+  #ofLabs(of: (orders: readonly Order[]) => ReadonlySet<string>): OfLab {
+    const known = new Map<LabId, ReadonlySet<string>>();
     return (lab) => {
-      const ends = known.get(lab) ?? wantedEnds(this.#context.wanted.ofLab(lab));
-      known.set(lab, ends);
-      return ends;
+      const found = known.get(lab) ?? of(this.#context.wanted.ofLab(lab));
+      known.set(lab, found);
+      return found;
     };
   }
 }
