@@ -5,7 +5,7 @@ import { map, namedUuid, set, uuid } from './ovsdb-value.ts';
 import type { Flow } from './openflow-message.ts';
 import type { PortRead } from './switch-database.ts';
 import { BRIDGE_OWNER, isOurCookie, MARK } from './switch-marks.ts';
-import { FORWARD_BPDU, fullText, isBound, ownFlowsFrom, ownPortsIn, sameFlow, sameMatch, TUNNEL_VLAN_MODE, usedPorts, wantedFlows, type SwitchView } from './switch-view.ts';
+import { FORWARD_BPDU, formerPorts, fullText, isBound, ownFlowsFrom, ownPortsIn, sameFlow, sameMatch, TUNNEL_VLAN_MODE, usedPorts, wantedFlows, type SwitchView } from './switch-view.ts';
 
 export type FlowChange = { readonly remove: readonly Flow[]; readonly add: readonly Flow[] };
 
@@ -42,7 +42,7 @@ export function plugOperations(view: SwitchView, ports: readonly PortOnSwitch[],
   const make = view.bridge ? bridgeRepairs(view) : insertBridge(view.bridgeName, datapath, names);
   const again = stale.flatMap((port, index) => rebindPort(port, numbers[missing.length + index] ?? 0, ifindexes.get(port.name)));
   const retag = ports.flatMap((port) => retagPort(view, port));
-  return [...misplaced.flatMap(removePort), ...make, ...inserts, ...plug, ...again, ...retag];
+  return [...formerPorts(view, ports).flatMap(removePort), ...misplaced.flatMap(removePort), ...make, ...inserts, ...plug, ...again, ...retag];
 }
 
 /** Rules to take away and to add, so that what comes in at these ports goes to their opposite and nowhere else. */

@@ -83,13 +83,19 @@ export function bridgeRefusal({ bridge, bridgeName, mode }: SwitchView): { reado
   return bridge && bridge.marks.get(MARK.bridge) !== BRIDGE_OWNER ? { kind: 'port-taken', detail: `a bridge ${bridgeName} exists in Open vSwitch that is not ours` } : undefined;
 }
 
+/** What the ends of these ports were plugged in as before, under another name: an end that moved away and came back has another tunnel. */
+export function formerPorts(view: SwitchView, wanted: readonly PortOnSwitch[]): readonly PortRead[] {
+  const devices = new Map(wanted.map(({ mark, device }) => [mark, device]));
+  return ownPortsIn(view.bridges).flatMap(({ port, mark }) => (devices.has(mark) && devices.get(mark) !== port.name ? [port] : []));
+}
+
 /** Why this port cannot be on it. */
-export function portRefusal(view: SwitchView, { device, mark, switchPort }: PortOnSwitch): { readonly kind: 'port-taken' | 'vlan-taken'; readonly detail: string } | undefined {
+export function portRefusal(view: SwitchView, { wireId, device, mark, switchPort }: PortOnSwitch): { readonly kind: 'port-taken' | 'vlan-taken'; readonly detail: string } | undefined {
   const port = view.ports.get(device);
   if (port && port.marks.get(MARK.port) !== mark) return { kind: 'port-taken', detail: `bridge ${port.bridge} of Open vSwitch has a port ${device} without our mark` };
   if (view.mode === 'flows') return undefined;
   if (switchPort.vlan === undefined) return { kind: 'vlan-taken', detail: `bridge ${view.bridgeName} is shared, and no VLAN was leased for the link` };
-  const others = [...(view.tagged.get(switchPort.vlan) ?? [])].filter((name) => name !== device && name !== switchPort.to);
+  const others = [...(view.tagged.get(switchPort.vlan) ?? [])].filter((name) => name !== device && name !== switchPort.to && view.ports.get(name)?.marks.get(MARK.wire) !== wireId);
   return others.length > 0 ? { kind: 'vlan-taken', detail: `VLAN ${switchPort.vlan} of bridge ${view.bridgeName} is used by port ${others[0] ?? ''}` } : undefined;
 }
 

@@ -64,6 +64,8 @@ describe('faults of a port', () => {
 describe('plan of a join', () => {
   it('is empty when all is there', () => {
     expect(plugOperations(viewOf(both, rules), [wanted('a'), wanted('b')], facts)).toEqual([]);
+    // What an end was plugged in as before, under another name.
+    expect(plugOperations(viewOf([...both, port('old.a', 3), port('other.c', 4)], rules), [wanted('a'), wanted('b')], facts)).toMatchObject([{ table: 'Bridge', mutations: [['ports', 'delete', ['set', [['uuid', 'u-old.a']]]]] }]);
     expect(joinFlows(viewOf(both, rules), [wanted('a'), wanted('b')])).toEqual({ remove: [], add: [] });
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JoinedWire } from '../../../host-actor/link-plane/wire.ts';
+import type { JoinedWire, VxlanWire } from '../../../host-actor/link-plane/wire.ts';
 import type { HostSwitch } from '../../../machines/vocabulary/host-facts.ts';
 import { createOvsSwitch } from '../../../host-actor/ovs-plane/ovs-switch.ts';
 import { readPlanes } from '../../../host-actor/ovs-plane/read-planes.ts';
@@ -109,6 +109,16 @@ describe('links on a shared bridge', () => {
     expect(await world.inNode('r1', `for n in $(seq 0 ${count - 1}); do (ping -c1 -W2 10.1.$((n / 250)).$((n % 250)) >/dev/null || echo $n) & done; wait`)).toBe('');
     // The far end of another link is not reached through this one.
     expect(await world.inNode('r1', `for n in 1 50 199; do ip route replace 10.1.0.$n/32 dev e0; done; for n in 1 50 199; do ping -c1 -W1 -I e0 10.1.0.$n >/dev/null && echo $n; done; true`)).toBe('');
+  });
+
+  it('X10: takes the former tunnel of a leg off the bridge when the link gets another one with the same VLAN', async () => {
+    const wire = wireWith(1, 101, 'r1', 'r2');
+    const leg = (device: string, vni: number): VxlanWire => ({
+      kind: 'vxlan', id: wire.id, mtu: 1400, vlan: 101, inner: wire.a.inner, host: wire.a.host, actionIndex: 1, tunnel: { device, mark: 'lw:lab:r1:eth1:x', vni, udpPort: 4789, remote: '192.0.2.7', actionIndex: 2 },
+    });
+    expect([...(await world.plane.ensureWires([leg('lw1.x', 7)])).outcomes.values()]).toMatchObject([{ ok: true }]);
+    expect([...(await world.plane.ensureWires([leg('lw1.y', 8)])).outcomes.values()]).toMatchObject([{ ok: true, state: { joined: true } }]);
+    expect((await world.ovs.vsctl('list-ports', 'br-shared')).trim().split('\n').toSorted()).toEqual(['lw1.a', 'lw1.y', 'theirs']);
   });
 
   it('mends a wrong tag', async () => {
