@@ -109,4 +109,16 @@ describe('orphans', () => {
     expect(await shown(bed.host(2))).toEqual({ containers: [`clab-${NAME}-b`], devices: [], namespaces: [`clab-${NAME}-b`] });
     expect(names(await list())).toEqual([]);
   });
+
+  it('X10: of a lab that lives there are told as such, and go on request before they go by themselves; its history has it', async () => {
+    const host = bed.host(1);
+    await host.exec('ip', 'link', 'add', 'lwlive', 'type', 'vxlan', 'id', '99', 'dstport', '4799', 'remote', '192.0.2.9');
+    await host.exec('ip', 'link', 'property', 'add', 'dev', 'lwlive', 'altname', interfaceMark({ host: host.id, lab: labId(NAME) }, NodeId.parse('a'), 'eth9'));
+    expect((await list()).flatMap(({ orphans }) => orphans)).toMatchObject([{ kind: 'device', name: 'lwlive', lab: NAME, ofLiveLab: true }]);
+    expect((await cli('ls')).stdout).toContain('(goes by itself)');
+    expect(names(await remove('-y', '--grace', '0s'))).toEqual(['h1 device lwlive']);
+    expect(await host.exec('ip', '-br', 'link')).not.toContain('lwlive');
+    await eventually(async () => JSON.stringify(await bed.ops.request('history', { after: 0, limit: 1000 }, { lab: labId(NAME) })).includes('orphan.removed'), { what: 'the removal in the history' });
+    expect((await bed.view(NAME)).state).toBe('running');
+  });
 });

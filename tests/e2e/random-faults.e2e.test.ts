@@ -6,6 +6,7 @@ const short = { prefix: 'te2e-f', supervisors: 1, ovs: false } as const;
 
 it('X01 X02 X08 X10: faults at random leave no second copy, no link that lies, no leftover and nothing owed', async () => {
   const outcomes = await liveThroughFaults({ ...short, seed: 4, faults: 15, only: [] }, () => undefined);
+  expect(outcomes.reduce((sum, { hits }) => sum + hits, 0)).toBe(15);
   expect(outcomes.filter(({ left }) => left.length > 0)).toEqual([]);
 });
 

@@ -18,6 +18,11 @@ export type FaultWorld = {
   readonly beside: ReadonlyMap<string, HostShape>;
 };
 
+/** Of Open vSwitch: our own bridge, and the one of somebody else that links share on one host. */
+export const OWN_BRIDGE = 'lw-ovs';
+export const SHARED_BRIDGE = 'br-shared';
+export const SHARED_BRIDGE_HOST = 3;
+
 /** A host is lost after so much silence, and after so much more the nodes of the lab that roams are elsewhere. */
 export const LOST_SECONDS = 6;
 const MOVE_SECONDS = 5;

@@ -13,9 +13,9 @@ export async function shapeOf(host: TestHost): Promise<HostShape> {
   return (await host.exec('sh', '-c', READ_SHAPE)).split('\n').filter(Boolean).toSorted();
 }
 
-/** Devices with their plugs and switches, redirects by device, tunnels, namespaces, containers, networks, look-ups, tables. Indexes, and what a switch does to its ports, are left out. */
+/** Devices with their plugs and switches, redirects by device, tunnels, namespaces, containers, networks, look-ups, tables. Indexes, what a switch does to its ports, and its bridge of somebody else, which is as its ports are, are left out. */
 const READ_SHAPE = String.raw`
-ip -o link | sed -E 's/^[0-9]+: ([^:@]+)(@[^:]*)?: <([^>]*)>.* mtu ([0-9]+)(.*)$/\1 \3 mtu \4 \5/; s/ (qdisc [a-z_]+|qlen [0-9]+|link\/.*|state [A-Z]+|mode [A-Z]+|group [a-z]+)//g; s/\\.*//; s/ master ovs-system//; s/PROMISC,//; s/ +/ /g; s/ $//; s/^/device /'
+ip -o link | grep -v ': br-shared:' | sed -E 's/^[0-9]+: ([^:@]+)(@[^:]*)?: <([^>]*)>.* mtu ([0-9]+)(.*)$/\1 \3 mtu \4 \5/; s/ (qdisc [a-z_]+|qlen [0-9]+|link\/.*|state [A-Z]+|mode [A-Z]+|group [a-z]+)//g; s/\\.*//; s/ master ovs-system//; s/PROMISC,//; s/ +/ /g; s/ $//; s/^/device /'
 for d in $(ls /sys/class/net); do case $d in lw*) echo "redirects $d $(tc filter show dev $d ingress | grep -c mirred)" ;; esac; done
 ip -o -d link show type vxlan | sed -E 's/^[0-9]+: ([^:@]+).* vxlan id ([0-9]+) .*/tunnel \1 \2/'
 bridge fdb show | sed -nE 's/^00:00:00:00:00:00 dev ([^ ]+) dst ([^ ]+).*/flood \1 \2/p'

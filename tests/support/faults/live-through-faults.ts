@@ -10,16 +10,17 @@ import { openTestHosts } from '../test-hosts.ts';
 import type { Round } from './fault-plan.ts';
 import { drawRounds } from './fault-plan.ts';
 import type { FaultWorld } from './fault-world.ts';
-import { faultLabs, LOST_SECONDS } from './fault-world.ts';
+import { faultLabs, LOST_SECONDS, SHARED_BRIDGE, SHARED_BRIDGE_HOST } from './fault-world.ts';
 import { heal } from './heal.ts';
 import { shapesOf } from './host-shape.ts';
 import { readBeside, readFaultsLeft, surplus, viewsOf } from './quiet-checks.ts';
+import type { Struck } from './strike.ts';
 import { strike } from './strike.ts';
 
 export type FaultRun = { readonly seed: number; readonly faults: number; readonly prefix: string; readonly supervisors: number; readonly ovs: boolean; readonly only: readonly string[] };
-/** `left`: what did not come right in time; `retries`: what had to be tried again by hand because its budget of repairs was spent; `moved`: nodes that live elsewhere since. */
+/** `hits`: how many struck, of those that were drawn; `left`: what did not come right in time; `retries`: what had to be tried again by hand because its budget of repairs was spent; `moved`: nodes that live elsewhere since. */
 export type RoundOutcome = {
-  readonly round: number; readonly struck: readonly string[]; readonly quietMs: number;
+  readonly round: number; readonly struck: readonly string[]; readonly hits: number; readonly quietMs: number;
   readonly left: readonly string[]; readonly retries: readonly string[]; readonly moved: readonly string[];
 };
 
@@ -32,12 +33,17 @@ const STAYS_MS = 1_500;
 /** After so many rounds that did not come right a run has shown enough. */
 const BAD_ROUNDS = 3;
 
-/** Each round's outcome goes to `told` as it is known. */
+/** Kinds that find nobody to strike must not be drawn for ever. */
+const mostDrawn = (faults: number): number => 4 * faults + 20;
+
+/** Goes on until as many faults struck as are wanted. Each round's outcome goes to `told` as it is known. */
 export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutcome) => void): Promise<RoundOutcome[]> {
-  const env = { LABWRIGHT_ECHO_EVERY_MS: '1000', LABWRIGHT_SWEEP_SECONDS: '5', ...(run.ovs ? { LABWRIGHT_PLANE: 'ovs' } : {}) };
-  const bed = await openTestHosts({ hosts: 4, images: ['alpine:3'], supervisors: run.supervisors, ovs: run.ovs, env: () => env, supervisorEnv: { LABWRIGHT_HOST_LOST_SECONDS: String(LOST_SECONDS) } });
+  const shared = (number: number) => (number === SHARED_BRIDGE_HOST ? { LABWRIGHT_OVS_SHARED_BRIDGE: SHARED_BRIDGE } : {});
+  const env = (number: number) => ({ LABWRIGHT_ECHO_EVERY_MS: '1000', LABWRIGHT_SWEEP_SECONDS: '5', ...(run.ovs ? { LABWRIGHT_PLANE: 'ovs', ...shared(number) } : {}) });
+  const bed = await openTestHosts({ hosts: 4, images: ['alpine:3'], supervisors: run.supervisors, ovs: run.ovs, env, supervisorEnv: { LABWRIGHT_HOST_LOST_SECONDS: String(LOST_SECONDS) } });
   try {
     const labs = faultLabs(run.prefix);
+    if (run.ovs) await bed.host(SHARED_BRIDGE_HOST).exec('ovs-vsctl', 'add-br', SHARED_BRIDGE, '--', 'set', 'bridge', SHARED_BRIDGE, 'datapath_type=netdev');
     await Promise.all(labs.map(async (lab) => await bed.deploy(lab.spec)));
     for (const lab of labs) await bed.settled(lab.name, ['running']);
     const log = await openEventLog(await bed.nats.connect({ role: 'supervisor' }), RecordedEntry);
@@ -45,11 +51,17 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
     const first = await quiet(world);
     if (first.left.length > 0) throw new Error(`the labs are not right before any fault: ${first.left.join('; ')}`);
     const outcomes: RoundOutcome[] = [];
-    for (const [index, round] of drawRounds(run).entries()) {
+    let [hits, drawn] = [0, 0];
+    for (const drawnRound of drawRounds(run)) {
+      if (hits >= run.faults || drawn >= mostDrawn(run.faults)) break;
+      const round = drawnRound.slice(0, run.faults - hits);
       const before = await placesOf(world);
-      const struck = await strikeAll(world, round);
+      const strikes = await strikeAll(world, round);
+      const hitsNow = strikes.filter(({ hit }) => hit).length;
+      [hits, drawn] = [hits + hitsNow, drawn + round.length];
       await heal(world, run.supervisors);
-      const outcome = { round: index + 1, struck, ...(await quiet(world)), moved: surplus(await placesOf(world), before) };
+      const struck = strikes.map(({ kind, words }) => `${kind}: ${words}`);
+      const outcome = { round: outcomes.length + 1, struck, hits: hitsNow, ...(await quiet(world)), moved: surplus(await placesOf(world), before) };
       outcomes.push(outcome);
       told(outcome);
       if (outcomes.filter(({ left }) => left.length > 0).length >= BAD_ROUNDS) return outcomes;
@@ -59,7 +71,7 @@ export async function liveThroughFaults(run: FaultRun, told: (outcome: RoundOutc
       world = { ...world, beside: await readBeside(world) };
     }
     for (const { name } of labs) await bed.destroy(name);
-    outcomes.push({ round: 0, struck: ['destroyed'], quietMs: 0, retries: [], moved: [], left: await leftAfterDestroy(world) });
+    outcomes.push({ round: 0, struck: ['destroyed'], hits: 0, quietMs: 0, retries: [], moved: [], left: await leftAfterDestroy(world) });
     return outcomes;
   } finally {
     await bed.close();
@@ -80,11 +92,11 @@ async function keepLogs({ bed, labs, log }: FaultWorld, name: string): Promise<v
 }
 
 /** One after another, as drawn; those that last go on while the next strike. */
-async function strikeAll(world: FaultWorld, round: Round): Promise<string[]> {
-  const struck: Promise<string>[] = [];
+async function strikeAll(world: FaultWorld, round: Round): Promise<Struck[]> {
+  const struck: Promise<Struck>[] = [];
   for (const fault of round) {
     await delay(fault.afterMs);
-    struck.push(strike(world, fault).then((words) => `${fault.kind}: ${words}`));
+    struck.push(strike(world, fault));
   }
   return await Promise.all(struck);
 }
