@@ -15,6 +15,9 @@ const VxlanLinks = z.array(z.object({
 type VxlanLink = z.infer<typeof VxlanLinks>[number];
 const Fdb = z.array(z.object({ mac: z.string(), dst: z.string().optional() }));
 
+/** RFC 8200. */
+const LEAST_IPV6_MTU = 1280;
+
 /** The entry that stands for "whoever is not known": frames to it go to every remote. */
 const ANYONE = '00:00:00:00:00:00';
 
@@ -92,7 +95,9 @@ async function planTunnel(shell: HostShell, { tunnel, owner, present, signal }: 
   }
   if (!isRight || present.master !== tunnel.bridge || present.flags?.includes('UP') !== true || present.mtu !== tunnel.mtu) {
     // In the same line as `up` it is too late: the device has carrier at once, and with it an address that speaks into the segment.
-    steps.ip.push(`link set dev ${device} addrgenmode none`);
+    // Below the least MTU of IPv6 a device knows no such word: the MTU comes first, and the word where it means anything.
+    if (isRight && present.mtu !== tunnel.mtu) steps.ip.push(`link set dev ${device} mtu ${tunnel.mtu}`);
+    if (tunnel.mtu >= LEAST_IPV6_MTU) steps.ip.push(`link set dev ${device} addrgenmode none`);
     steps.raise.push(`link set dev ${device} mtu ${tunnel.mtu} master ${tunnel.bridge} up`);
     if (isRight) fault(`tunnel ${device} is down, has another MTU or is not plugged into ${tunnel.bridge}`);
   }

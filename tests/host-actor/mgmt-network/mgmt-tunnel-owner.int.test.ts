@@ -28,6 +28,18 @@ afterEach(async () => {
 });
 
 describe('the tunnel of a management network', () => {
+  it('gets its MTU back, also from one at which the kernel takes IPv6 from a device; and has a small one where that is wanted', async () => {
+    await syncTunnels(shell, state, 'h1');
+    await ip('link', 'set', DEVICE, 'mtu', '1223');
+    await syncTunnels(shell, state, 'h1');
+    expect(await faults()).toEqual([]);
+    expect(await shown()).toMatch(/mtu 1400[\s\S]*addrgenmode none/);
+    await ip('link', 'del', DEVICE);
+    const small = { ...state, networks: state.networks.map((net) => ({ ...net, mtu: 1200 })) };
+    await syncTunnels(shell, small, 'h1');
+    expect(await shown()).toContain('mtu 1200');
+  });
+
   it('is made once, marked, and made anew when its number is another one', async () => {
     await syncTunnels(shell, state, 'h1');
     expect(await faults()).toEqual([]);
