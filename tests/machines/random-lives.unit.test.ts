@@ -148,7 +148,7 @@ describe('a lab under 1000 random commands, faults and crashes', () => {
       const up = view.links.filter(({ oper }) => oper === 'up');
       expect(summary(sim.state)).toEqual({
         lab: view.lab, n: view.n, state: view.state, ...(view.topologyPath === undefined ? {} : { topologyPath: view.topologyPath, deployedAt: view.deployedAt }),
-        ...(view.state === 'destroyed' ? { destroyedAt: expect.any(Number) } : {}),
+        ...(view.state === 'destroyed' ? { destroyedAt: sim.state.lab.context.destroyedAt } : {}),
         nodes: Object.keys(sim.state.nodes).length, nodesRunning: running.length, links: Object.keys(sim.state.links).length, linksUp: up.length, problems: view.problems.length,
       });
       expect(view.nodes.map(({ node: id }) => nodeView(sim.state, id))).toEqual(view.nodes);
