@@ -84,7 +84,11 @@ describe('wishes about a link', () => {
     await staysDown();
     await setAdmin('up');
     await a.pings('10.0.0.2');
-    expect(linkOf(await bed.view(NAME), LINK)).toMatchObject({ admin: 'up', oper: 'up' });
+    // The first packet may be there before the host has said that it can be.
+    await eventually(async () => {
+      const { admin, oper } = linkOf(await bed.view(NAME), LINK);
+      return admin === 'up' && oper === 'up';
+    }, { what: 'the link to be up in the view' });
     await refoldsToLive(bed, NAME);
   });
 });

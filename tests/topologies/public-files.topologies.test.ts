@@ -111,7 +111,7 @@ describe.runIf(deployed.length > 0)('public lab files marked run', () => {
       const failed = [...view.nodes, ...view.links].filter((one) => one.state === 'failed');
       expect({ exitCode, said }).toMatchObject({ exitCode: failed.length > 0 ? EXIT.degraded : EXIT.ok });
       const failedCommands = view.nodes.filter((node) => node.execFailures > 0);
-      for (const { node } of failedCommands) expect(said).toMatch(new RegExp(`^ERRO Failed to execute command node=${node} `, 'm'));
+      for (const { node } of failedCommands) expect(said).toMatch(new RegExp(`^ERRO Failed to execute command node=${node}\\s`, 'm'));
     } finally {
       await bed.destroy(lab.id);
       for (const undo of made.splice(0).reverse()) await undo();
