@@ -15,8 +15,9 @@ const run = promisify(execFile);
 const linkRounds = Number(process.argv[2] ?? 100);
 const nodeRounds = Number(process.argv[3] ?? 24);
 const NAME = LabId.parse('benchrepair');
-/** The faults go round over so many links and nodes that none waits or spends its budget: it is the repair that is measured. */
-const LINKS = 20;
+/** The faults go round over so many links and nodes that none waits or spends its budget: it is the repair that is measured. A link is mended
+ *  twice at once in a minute. */
+const LINKS = linkRounds;
 const NODES = 12;
 const FLOOR = `lwfloor-${process.pid}-repair`;
 
