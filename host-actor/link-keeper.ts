@@ -14,7 +14,7 @@ import type { OutcomeLedger } from './outcome-ledger.ts';
 import { REPAIR_OFF } from '../machines/vocabulary/repair-switches.ts';
 import { isUnseen } from './repair-gate.ts';
 import type { RepairGate } from './repair-gate.ts';
-import { judgeRepair } from './repair-budget.ts';
+import { judgeRepair, waitWords } from './repair-budget.ts';
 import type { LinkEnsureOrder, Wanted } from './wanted.ts';
 import type { Wired, WireRoom } from './wire-room.ts';
 import { nodesOfLink, wireIdOfLink } from './wire-of-order.ts';
@@ -182,7 +182,7 @@ export class LinkKeeper {
     this.#lost.add(key);
     // What a probe says of the tunnel meanwhile is not said of the link.
     this.#context.echoes.forget(key);
-    report(order.lab, { type: 'link.lost', ...aboutLink(order), what: `${wordsOf(drift)}; it breaks often, so its repair waits ${Math.max(0, Math.round(waitMs))} ms` });
+    report(order.lab, { type: 'link.lost', ...aboutLink(order), what: `${wordsOf(drift)}; ${waitWords(waitMs)}` });
     log.warn({ labId: order.lab, linkId: order.link, what: drift.what, waitMs }, 'repair of link waits');
   }
 

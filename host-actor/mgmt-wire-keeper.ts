@@ -5,7 +5,7 @@ import type { HostContext } from './host-context.ts';
 import { reportSeen } from './host-context.ts';
 import type { WireDrift } from './link-plane/find-drift.ts';
 import { nodeKey } from './node-states.ts';
-import { judgeRepair } from './repair-budget.ts';
+import { judgeRepair, waitWords } from './repair-budget.ts';
 import type { LastingNodeOrder } from './wanted.ts';
 
 export class MgmtWireKeeper {
@@ -72,7 +72,7 @@ export class MgmtWireKeeper {
   async #tellWait(order: LastingNodeOrder, drift: WireDrift, waitMs: number): Promise<void> {
     const state = await this.#context.wires.look(order).catch(() => undefined);
     if (state?.faults.length === 0) return;
-    reportSeen(this.#context, order.lab, { type: 'network.drifted', what: `management interface of node ${order.node.id}: ${drift.what}`, why: `it breaks often, so its repair waits ${Math.max(0, Math.round(waitMs))} ms` });
+    reportSeen(this.#context, order.lab, { type: 'network.drifted', what: `management interface of node ${order.node.id}: ${drift.what}`, why: waitWords(waitMs) });
   }
 
   #giveUp(order: LastingNodeOrder, { drift, count }: { drift: WireDrift; count: number }): void {

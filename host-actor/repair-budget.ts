@@ -30,3 +30,6 @@ export function backoffAfter(repairs: number, budget: RepairBudget): number {
   if (waited < 0) return 0;
   return Math.min(budget.backoffMaxMs, budget.backoffMs * 2 ** Math.min(waited, 30));
 }
+
+/** Why a repair is not made at once, for reports. */
+export const waitWords = (waitMs: number): string => `it breaks often, so its repair waits ${Math.max(0, Math.round(waitMs))} ms`;

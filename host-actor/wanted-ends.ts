@@ -1,6 +1,6 @@
 // What the orders of a lab want in the kernel of this host: marks of host ends, names of namespaces. Pure.
 import type { Order } from '../machines/vocabulary/effect.ts';
-import type { Wire } from './link-plane/wire.ts';
+import { hostPortsOf } from './link-plane/host-ports.ts';
 import { interfaceMark } from './ownership-mark.ts';
 import { endMarks, wireOfLink } from './wire-of-order.ts';
 import type { LinkOrder } from './wire-of-order.ts';
@@ -21,24 +21,8 @@ export function wantedNamespaces(orders: readonly Order[]): ReadonlySet<string> 
 /** Without those that the link may have had here before: they go with its next order, or as nobody's. */
 function marksOfLink(order: LinkOrder): readonly string[] {
   try {
-    return marksOfWire(wireOfLink(order, { netnsOf: ({ netns }) => (netns === undefined ? 'host' : { name: netns }), isAway: () => false }));
+    return hostPortsOf(wireOfLink(order, { netnsOf: ({ netns }) => (netns === undefined ? 'host' : { name: netns }), isAway: () => false })).map(({ mark }) => mark);
   } catch {
     return endMarks(order);
-  }
-}
-
-function marksOfWire(wire: Wire): readonly string[] {
-  switch (wire.kind) {
-    case 'joined':
-      return [wire.a.host.mark, wire.b.host.mark];
-    case 'vxlan':
-      return [wire.host.mark, wire.tunnel.mark];
-    case 'bridge':
-    case 'host':
-      return [wire.host.mark];
-    case 'macvlan':
-    case 'dummy':
-    case 'inner-vxlan':
-      return [];
   }
 }

@@ -3,6 +3,7 @@ import { GIVEN_UP } from '../../machines/vocabulary/lab-view.ts';
 import type { LabEvent } from '../../machines/vocabulary/event.ts';
 import { orphanWords } from '../../machines/vocabulary/observation.ts';
 import type { FarSeen, Observation } from '../../machines/vocabulary/observation.ts';
+import { heldUpWords } from '../../machines/vocabulary/placement.ts';
 import type { HistoryEntry } from '../../nats/ops-contract.ts';
 
 export type Cause = 'command' | 'order' | 'repair' | 'external' | 'engine' | 'deadline' | 'supervisor';
@@ -51,7 +52,7 @@ function describe(event: LabEvent, news: readonly string[]): Said {
     case 'NodesMoved':
       return { cause: 'supervisor', what: `nodes ${event.nodes.join(', ')} moved away from host ${event.from}` };
     case 'LeaveHeldUp':
-      return { cause: 'supervisor', what: event.stuck.length === 0 ? `nothing holds up those who are to leave host ${event.host} any more` : event.stuck.map(({ reason }) => `cannot leave host ${event.host}: ${reason}`).join('; ') };
+      return { cause: 'supervisor', what: heldUpWords(event.host, event.stuck).join('; ') };
     case 'VtepChanged':
       return { cause: 'external', what: `host ${event.host} has the underlay address ${event.vtep}${event.mtu === undefined ? '' : `, with an MTU of ${event.mtu}`}` };
     case 'DeadlinePassed':

@@ -4,6 +4,7 @@ import type { HostId, LinkId, NodeId } from '../vocabulary/ids.ts';
 import type { LinkEnd } from '../vocabulary/lab-spec.ts';
 import type { EndView, LabView, LinkView, NodeView } from '../vocabulary/lab-view.ts';
 import type { PortLease } from '../vocabulary/lab-plan.ts';
+import { heldUpWords } from '../vocabulary/placement.ts';
 import { savingOf } from './apply-save.ts';
 import { mgmtMisfit } from './apply-underlay.ts';
 import { isOverdue, overdueWait, silences } from './answers.ts';
@@ -169,7 +170,7 @@ export function problemsOf(state: LabState): string[] {
   return [
     ...silences(state),
     ...sortedKeys(state.lost).map((host) => lostProblem(state, host)),
-    ...sortedKeys(state.stuck ?? {}).flatMap((host) => stuckOn(state, host).map(({ reason }) => `cannot leave host ${host}: ${reason}`)),
+    ...sortedKeys(state.stuck ?? {}).flatMap((host) => heldUpWords(host, stuckOn(state, host))),
     ...sortedKeys(state.givenUp).map((host) => `host ${host} was removed by hand: what it held is given up, and removed only if it comes back: ${Object.values(state.givenUp[host] ?? {}).map(({ spec }) => spec.id).toSorted().join(', ')}`),
     ...owingHosts(state).map((host) => `host ${host} has still to remove what left it: ${owedTo(state, host).join(', ')}`),
     ...sortedKeys(state.networks).flatMap((host) => networkProblem(state, host)),

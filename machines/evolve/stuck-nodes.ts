@@ -1,6 +1,7 @@
 // Nodes that are to leave a host and fit nowhere else: they stay as they are, with the reason, until there is room.
 import type { HostId, NodeId } from '../vocabulary/ids.ts';
 import type { LabEvent } from '../vocabulary/event.ts';
+import { heldUpWords } from '../vocabulary/placement.ts';
 import type { StuckNodes } from '../vocabulary/placement.ts';
 import type { Draft } from './draft.ts';
 import type { LabState } from './lab-state.ts';
@@ -19,8 +20,7 @@ export const stuckOn = ({ stuck }: Pick<LabState, 'stuck'>, host: HostId): reado
 export function applyHeldUp(draft: Draft, { host, stuck }: Extract<LabEvent, { type: 'LeaveHeldUp' }>): boolean {
   const { [host]: before, ...others } = draft.state.stuck ?? {};
   draft.state.stuck = stuck.length === 0 ? others : { ...others, [host]: stuck };
-  if (stuck.length === 0 && before !== undefined) draft.news.push(`nothing holds up those who are to leave host ${host} any more`);
-  for (const { reason } of stuck) draft.news.push(`cannot leave host ${host}: ${reason}`);
+  if (stuck.length > 0 || before !== undefined) draft.news.push(...heldUpWords(host, stuck));
   return true;
 }
 

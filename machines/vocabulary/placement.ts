@@ -60,6 +60,10 @@ export type UnplacedNodes = z.infer<typeof UnplacedNodes>;
 export const StuckNodes = z.object({ nodes: z.array(NodeId), reason: z.string() });
 export type StuckNodes = z.infer<typeof StuckNodes>;
 
+/** In words, for problems, news and the history: a sentence for each, or that nobody is held up any more. */
+export const heldUpWords = (host: HostId, stuck: readonly StuckNodes[]): string[] =>
+  (stuck.length === 0 ? [`nothing holds up those who are to leave host ${host} any more`] : stuck.map(({ reason }) => `cannot leave host ${host}: ${reason}`));
+
 /** What the plan puts on a host. */
 export const HostShare = z.object({
   host: HostId,
